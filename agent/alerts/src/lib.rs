@@ -1,0 +1,1 @@
+//! Alerts: text and JSON formats, the bounded queue and the sinks.

@@ -1,0 +1,1 @@
+//! From rings to ordered records: partitions, merge, pinned workers, loss counters.

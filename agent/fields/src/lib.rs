@@ -1,0 +1,1 @@
+//! The fields rules can name, over an event and the state.

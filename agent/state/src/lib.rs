@@ -1,0 +1,1 @@
+//! Process, file descriptor and user state, owned per partition.

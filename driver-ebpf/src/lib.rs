@@ -1,0 +1,1 @@
+//! Saker's eBPF driver: CO-RE programs in C and the code that loads them.

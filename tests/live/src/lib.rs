@@ -1,0 +1,1 @@
+//! Live tests: an agent on this host's kernel detects real actions.
