@@ -1,0 +1,57 @@
+//! Turns the C contract into Rust: types and constants by bindgen, the table as linked data, the
+//! names of all system calls from the kernel's headers.
+
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
+use std::{env, fs};
+
+fn main() {
+    println!("cargo::rerun-if-changed=include");
+    println!("cargo::metadata=include={}", Path::new("include").canonicalize().unwrap().display());
+    let out = PathBuf::from(env::var_os("OUT_DIR").expect("cargo sets OUT_DIR"));
+
+    cc::Build::new().file("include/saker_table.c").include("include").compile("saker_table");
+
+    bindgen::Builder::default()
+        .header("include/bindings.h")
+        .clang_arg("-Iinclude")
+        .allowlist_item("saker_.*|SAKER_.*")
+        .default_enum_style(bindgen::EnumVariation::Consts)
+        .prepend_enum_name(false)
+        .derive_default(true)
+        .layout_tests(true)
+        .generate()
+        .unwrap_or_else(|e| {
+            panic!("bindgen failed: {e}\nIt needs libclang: apt-get install libclang-dev clang")
+        })
+        .write_to_file(out.join("bindings.rs"))
+        .expect("write bindings.rs");
+
+    write_syscall_names(&out.join("syscalls.rs"));
+}
+
+/// `pub const SYSCALLS: &[(&str, u16)]` of x86-64 from `<asm/unistd_64.h>`.
+fn write_syscall_names(to: &Path) {
+    let probe = to.with_file_name("unistd.c");
+    fs::write(&probe, "#include <asm/unistd_64.h>\n").expect("write unistd.c");
+    let expanded = cc::Build::new().file(&probe).flag("-dM").expand();
+    let text = String::from_utf8_lossy(&expanded);
+    let mut calls: Vec<(&str, u16)> = text
+        .lines()
+        .filter_map(|line| {
+            let (name, number) = line.strip_prefix("#define __NR_")?.split_once(' ')?;
+            Some((name, number.trim().parse().ok()?))
+        })
+        .collect();
+    assert!(calls.len() > 300, "no system calls in <asm/unistd_64.h>: apt-get install libc6-dev");
+    calls.sort_by_key(|&(_, number)| number);
+    let mut code = String::from(
+        "/// Names and numbers of the system calls the build's kernel headers know (x86-64).\n\
+         pub const SYSCALLS: &[(&str, u16)] = &[\n",
+    );
+    for (name, number) in calls {
+        writeln!(code, "    (\"{name}\", {number}),").expect("write to a string");
+    }
+    code.push_str("];\n");
+    fs::write(to, code).expect("write syscalls.rs");
+}

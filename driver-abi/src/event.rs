@@ -1,0 +1,216 @@
+//! The event table as the agent sees it.
+
+use std::ffi::CStr;
+use std::sync::LazyLock;
+
+use crate::raw;
+
+include!(concat!(env!("OUT_DIR"), "/syscalls.rs"));
+
+/// Number of events in the table.
+pub const EVENT_COUNT: usize = raw::SAKER_NR_EVENTS as usize;
+
+/// What is shed first when a ring fills; most precious first (DESIGN.md 5).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Class {
+    /// Fork, exec, exit, credentials, namespaces.
+    Lifecycle,
+    /// Connect, ptrace, mount, module load and the like.
+    Security,
+    /// Opens and other operations on names.
+    File,
+    /// Close, dup and what only state uses.
+    Noise,
+}
+
+impl Class {
+    /// All classes in the order of their numbers.
+    pub const ALL: [Class; raw::SAKER_NR_CLASSES as usize] =
+        [Class::Lifecycle, Class::Security, Class::File, Class::Noise];
+
+    /// Label in metrics and listings.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Class::Lifecycle => "lifecycle",
+            Class::Security => "security",
+            Class::File => "file",
+            Class::Noise => "noise",
+        }
+    }
+}
+
+/// Why a record did not reach its ring, in the order of `enum saker_drop`.
+pub const DROP_CAUSES: [&str; raw::SAKER_NR_DROPS as usize] =
+    ["ring_full", "shed", "no_ring", "scratch_busy", "tailcall", "abi", "bug"];
+
+/// One parameter of an event.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Param {
+    /// Falco's name, as in `evt.arg.NAME`; for internal facts the agent's own.
+    pub name: &'static str,
+    /// `SAKER_T_*`: meaning and print form.
+    pub ty: u16,
+    /// A kernel fact for the agent, invisible to rules.
+    pub internal: bool,
+}
+
+impl Param {
+    /// Whether the slot is a `struct saker_var`.
+    pub const fn is_var(&self) -> bool {
+        self.ty >= raw::SAKER_T_VAR as u16
+    }
+}
+
+/// One line of the event table.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EventInfo {
+    /// `SAKER_EV_*`, the index in [`EVENTS`].
+    pub id: u16,
+    /// Falco's event name, as in `evt.type`.
+    pub name: &'static str,
+    /// Shedding class.
+    pub class: Class,
+    /// `SAKER_EF_*`.
+    pub flags: u16,
+    /// x86-64 system call, if the event has one of its own.
+    pub nr64: Option<u16>,
+    /// i386 system call.
+    pub nr32: Option<u16>,
+    /// Parameters in slot order.
+    pub params: Vec<Param>,
+}
+
+impl EventInfo {
+    /// The new descriptor is the return value.
+    pub const fn creates_fd(&self) -> bool {
+        self.flags & raw::SAKER_EF_FD_CREATES as u16 != 0
+    }
+
+    /// The event is about a descriptor given as an argument.
+    pub const fn uses_fd(&self) -> bool {
+        self.flags & raw::SAKER_EF_FD_USES as u16 != 0
+    }
+
+    /// The descriptor is gone after the event.
+    pub const fn destroys_fd(&self) -> bool {
+        self.flags & raw::SAKER_EF_FD_DESTROYS as u16 != 0
+    }
+
+    /// State depends on it whatever the rules say.
+    pub const fn is_state(&self) -> bool {
+        self.flags & raw::SAKER_EF_STATE as u16 != 0
+    }
+
+    /// Slot of the parameter called `name`.
+    pub fn slot(&self, name: &str) -> Option<usize> {
+        self.params.iter().position(|p| p.name == name)
+    }
+
+    /// Slot of the descriptor the `fd.*` fields describe (rules-spec E3): the returned one for
+    /// creating events, otherwise the first descriptor argument.
+    pub fn fd_slot(&self) -> Option<usize> {
+        if self.creates_fd() {
+            return Some(0);
+        }
+        if !(self.uses_fd() || self.destroys_fd()) {
+            return None;
+        }
+        self.params.iter().skip(1).position(|p| p.ty == raw::SAKER_T_FD as u16).map(|i| i + 1)
+    }
+}
+
+/// All events, index = `SAKER_EV_*`.
+pub static EVENTS: LazyLock<Vec<EventInfo>> = LazyLock::new(|| {
+    // SAFETY: the table is constant data of this crate's C object; its length is part of its type.
+    let table = unsafe { &raw::saker_event_table };
+    table
+        .iter()
+        .enumerate()
+        .map(|(id, info)| {
+            // SAFETY: every line points to exactly `nparams` constant parameters (saker_table.c).
+            let params =
+                unsafe { std::slice::from_raw_parts(info.params, usize::from(info.nparams)) };
+            EventInfo {
+                id: id as u16,
+                name: static_str(info.name),
+                class: Class::ALL[usize::from(info.cls)],
+                flags: info.flags,
+                nr64: u16::try_from(info.nr64).ok(),
+                nr32: u16::try_from(info.nr32).ok(),
+                params: params
+                    .iter()
+                    .map(|p| Param {
+                        name: static_str(p.name),
+                        ty: p.type_,
+                        internal: u32::from(p.flags) & raw::SAKER_PF_INTERNAL != 0,
+                    })
+                    .collect(),
+            }
+        })
+        .collect()
+});
+
+/// The event called `name`.
+pub fn by_name(name: &str) -> Option<&'static EventInfo> {
+    EVENTS.iter().find(|event| event.name == name)
+}
+
+fn static_str(p: *const std::ffi::c_char) -> &'static str {
+    // SAFETY: names in the table are string literals of the C object.
+    unsafe { CStr::from_ptr(p) }.to_str().expect("the table is ASCII")
+}
+
+/// Partition of a thread group; `partitions` is a power of two. The same arithmetic as the macro
+/// `SAKER_PARTITION` that the drivers use.
+pub const fn partition(tgid: u32, partitions: u32) -> u32 {
+    (tgid.wrapping_mul(0x9E37_79B1) >> 16) & (partitions - 1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn table_is_consistent() {
+        for event in EVENTS.iter() {
+            assert!(!event.params.is_empty(), "{} has no parameters", event.name);
+            let mut names: Vec<_> = event.params.iter().map(|p| p.name).collect();
+            names.sort_unstable();
+            names.dedup();
+            assert_eq!(names.len(), event.params.len(), "{}: a name twice", event.name);
+            let first_internal = event.params.iter().position(|p| p.internal);
+            if let Some(first) = first_internal {
+                let all = event.params[first..].iter().all(|p| p.internal);
+                assert!(all, "{}: internal facts must come last", event.name);
+            }
+            if event.flags & 0x7 != 0 {
+                assert!(event.fd_slot().is_some(), "{}: which descriptor?", event.name);
+            }
+        }
+    }
+
+    #[test]
+    fn system_call_numbers_are_those_of_the_headers() {
+        for event in EVENTS.iter() {
+            let Some(nr) = event.nr64 else { continue };
+            // Calls newer than the build's headers have nothing to be compared with.
+            if let Some(&(name, _)) = SYSCALLS.iter().find(|&&(_, number)| number == nr) {
+                assert_eq!(name, event.name);
+            }
+        }
+    }
+
+    #[test]
+    fn event_descriptors() {
+        let slot = |name: &str| {
+            let event = by_name(name).expect("in the table");
+            event.fd_slot().map(|i| event.params[i].name)
+        };
+        assert_eq!(slot("openat"), Some("fd"));
+        assert_eq!(slot("dup2"), Some("res"));
+        assert_eq!(slot("connect"), Some("fd"));
+        assert_eq!(slot("unlinkat"), Some("dirfd"));
+        assert_eq!(slot("symlinkat"), Some("linkdirfd"));
+        assert_eq!(slot("unlink"), None);
+    }
+}
