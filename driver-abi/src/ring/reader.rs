@@ -157,9 +157,14 @@ impl RingReader {
         producer.load(Ordering::Acquire)
     }
 
-    /// Whether the producer has gone on since the last [`observe`](Self::observe).
-    pub fn has_more(&self) -> bool {
-        self.producer_pos() != self.limit
+    /// Where the reader stands; the next record begins there.
+    pub const fn position(&self) -> u64 {
+        self.cursor.get()
+    }
+
+    /// Bytes reserved by the producer, now, and not read yet.
+    pub fn waiting_bytes(&self) -> u64 {
+        self.producer_pos().wrapping_sub(self.cursor.get())
     }
 
     /// Makes what was reserved up to now visible to [`head`](Self::head); returns the bytes waiting.
