@@ -7,10 +7,16 @@ use std::{env, fs};
 
 fn main() {
     println!("cargo::rerun-if-changed=include");
-    println!("cargo::metadata=include={}", Path::new("include").canonicalize().unwrap().display());
+    println!(
+        "cargo::metadata=include={}",
+        Path::new("include").canonicalize().unwrap().display()
+    );
     let out = PathBuf::from(env::var_os("OUT_DIR").expect("cargo sets OUT_DIR"));
 
-    cc::Build::new().file("include/saker_table.c").include("include").compile("saker_table");
+    cc::Build::new()
+        .file("include/saker_table.c")
+        .include("include")
+        .compile("saker_table");
 
     bindgen::Builder::default()
         .header("include/bindings.h")
@@ -43,7 +49,10 @@ fn write_syscall_names(to: &Path) {
             Some((name, number.trim().parse().ok()?))
         })
         .collect();
-    assert!(calls.len() > 300, "no system calls in <asm/unistd_64.h>: apt-get install libc6-dev");
+    assert!(
+        calls.len() > 300,
+        "no system calls in <asm/unistd_64.h>: apt-get install libc6-dev"
+    );
     calls.sort_by_key(|&(_, number)| number);
     let mut code = String::from(
         "/// Names and numbers of the system calls the build's kernel headers know (x86-64).\n\

@@ -52,6 +52,9 @@ struct saker_var {
 #define SAKER_VF_TRUNCATED 0x1 /* cut at a limit of this file */
 #define SAKER_VF_FAULT 0x2     /* the memory could not be read: page not present or bad pointer */
 
+#define SAKER_TUPLE_INET_LEN 56
+#define SAKER_TUPLE_PATH_LEN 128 /* sun_path is 108; a power of two for the verifier */
+
 /*
  * A socket's two ends as the kernel has them. Inet records carry the first
  * SAKER_TUPLE_INET_LEN bytes, unix sockets everything up to the end of their path.
@@ -66,11 +69,9 @@ struct saker_tuple {
 	__u8 remote_addr[16];
 	__u64 sock_id; /* address of the kernel's socket: an identity, not a pointer to follow */
 	__u64 peer_id;
-	__u8 path[112]; /* unix: name of the bound end, NUL terminated or abstract */
+	__u8 path[SAKER_TUPLE_PATH_LEN]; /* unix: the bound end, as sun_path has it; zero padded */
 };
 
-#define SAKER_TUPLE_INET_LEN 56
-#define SAKER_TUPLE_PATH_LEN 112
 
 /* Facts about a file descriptor's file: enum of the S_IFMT bits plus FMODE_CREATED. */
 #define SAKER_FILE_CREATED 0x10000u /* this open created the file */

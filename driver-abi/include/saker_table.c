@@ -15,5 +15,5 @@ const struct saker_event_info saker_event_table[SAKER_NR_EVENTS] = { SAKER_EVENT
 
 _Static_assert(sizeof(struct saker_hdr) == 40, "record header");
 _Static_assert(sizeof(struct saker_var) == 8, "a slot");
-_Static_assert(sizeof(struct saker_tuple) == 168, "socket tuple");
+_Static_assert(sizeof(struct saker_tuple) == 184, "socket tuple");
 _Static_assert(__builtin_offsetof(struct saker_tuple, path) == SAKER_TUPLE_INET_LEN, "inet part");

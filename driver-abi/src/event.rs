@@ -40,8 +40,15 @@ impl Class {
 }
 
 /// Why a record did not reach its ring, in the order of `enum saker_drop`.
-pub const DROP_CAUSES: [&str; raw::SAKER_NR_DROPS as usize] =
-    ["ring_full", "shed", "no_ring", "scratch_busy", "tailcall", "abi", "bug"];
+pub const DROP_CAUSES: [&str; raw::SAKER_NR_DROPS as usize] = [
+    "ring_full",
+    "shed",
+    "no_ring",
+    "scratch_busy",
+    "tailcall",
+    "abi",
+    "bug",
+];
 
 /// One parameter of an event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -115,7 +122,11 @@ impl EventInfo {
         if !(self.uses_fd() || self.destroys_fd()) {
             return None;
         }
-        self.params.iter().skip(1).position(|p| p.ty == raw::SAKER_T_FD as u16).map(|i| i + 1)
+        self.params
+            .iter()
+            .skip(1)
+            .position(|p| p.ty == raw::SAKER_T_FD as u16)
+            .map(|i| i + 1)
     }
 }
 
@@ -157,7 +168,9 @@ pub fn by_name(name: &str) -> Option<&'static EventInfo> {
 
 fn static_str(p: *const std::ffi::c_char) -> &'static str {
     // SAFETY: names in the table are string literals of the C object.
-    unsafe { CStr::from_ptr(p) }.to_str().expect("the table is ASCII")
+    unsafe { CStr::from_ptr(p) }
+        .to_str()
+        .expect("the table is ASCII")
 }
 
 /// Partition of a thread group; `partitions` is a power of two. The same arithmetic as the macro
@@ -177,14 +190,23 @@ mod tests {
             let mut names: Vec<_> = event.params.iter().map(|p| p.name).collect();
             names.sort_unstable();
             names.dedup();
-            assert_eq!(names.len(), event.params.len(), "{}: a name twice", event.name);
+            assert_eq!(
+                names.len(),
+                event.params.len(),
+                "{}: a name twice",
+                event.name
+            );
             let first_internal = event.params.iter().position(|p| p.internal);
             if let Some(first) = first_internal {
                 let all = event.params[first..].iter().all(|p| p.internal);
                 assert!(all, "{}: internal facts must come last", event.name);
             }
             if event.flags & 0x7 != 0 {
-                assert!(event.fd_slot().is_some(), "{}: which descriptor?", event.name);
+                assert!(
+                    event.fd_slot().is_some(),
+                    "{}: which descriptor?",
+                    event.name
+                );
             }
         }
     }

@@ -6,4 +6,3 @@ pub mod event;
 pub mod raw;
 pub mod record;
 pub mod ring;
-

@@ -1,5 +1,10 @@
 //! Types and constants of `include/saker_abi.h`, made by bindgen at build time.
-#![allow(missing_docs, non_camel_case_types, non_upper_case_globals, unreachable_pub)]
+#![allow(
+    missing_docs,
+    non_camel_case_types,
+    non_upper_case_globals,
+    unreachable_pub
+)]
 #![allow(clippy::all)]
 
 include!(concat!(env!("OUT_DIR"), "/bindings.rs"));

@@ -58,10 +58,14 @@ impl<'a> Record<'a> {
     pub fn parse(bytes: &'a [u8]) -> Result<Self, RecordError> {
         let short = RecordError::Short { len: bytes.len() };
         let hdr = header(bytes).ok_or(short)?;
-        let info =
-            EVENTS.get(usize::from(hdr.event)).ok_or(RecordError::Event(hdr.event))?;
+        let info = EVENTS
+            .get(usize::from(hdr.event))
+            .ok_or(RecordError::Event(hdr.event))?;
         if usize::from(hdr.nparams) != info.params.len() {
-            return Err(RecordError::Params { event: hdr.event, found: hdr.nparams });
+            return Err(RecordError::Params {
+                event: hdr.event,
+                found: hdr.nparams,
+            });
         }
         if bytes.len() < HDR_LEN + SLOT_LEN * info.params.len() {
             return Err(short);
@@ -102,7 +106,11 @@ impl<'a> Record<'a> {
     /// Slot `slot` as a variable parameter; empty when it points outside the record.
     pub fn var(&self, slot: u32) -> Var<'a> {
         let Some(slot) = self.slot_bytes(slot as usize) else {
-            return Var { bytes: &[], truncated: false, fault: false };
+            return Var {
+                bytes: &[],
+                truncated: false,
+                fault: false,
+            };
         };
         let var = saker_var {
             off: u16::from_le_bytes([slot[0], slot[1]]),
@@ -111,7 +119,10 @@ impl<'a> Record<'a> {
             full_len: u16::from_le_bytes([slot[6], slot[7]]),
         };
         let start = usize::from(var.off);
-        let bytes = self.bytes.get(start..start + usize::from(var.len)).unwrap_or(&[]);
+        let bytes = self
+            .bytes
+            .get(start..start + usize::from(var.len))
+            .unwrap_or(&[]);
         Var {
             bytes,
             truncated: u32::from(var.flags) & raw::SAKER_VF_TRUNCATED != 0,
@@ -171,7 +182,7 @@ impl saker_tuple {
             remote_addr: [0; 16],
             sock_id: 0,
             peer_id: 0,
-            path: [0; 112],
+            path: [0; raw::SAKER_TUPLE_PATH_LEN as usize],
         }
     }
 }
@@ -220,7 +231,12 @@ impl RecordBuilder {
             nparams: info.params.len() as u16,
             ..saker_hdr::default()
         };
-        Self { hdr, info, slots: vec![[0; 8]; info.params.len()], tail: Vec::new() }
+        Self {
+            hdr,
+            info,
+            slots: vec![[0; 8]; info.params.len()],
+            tail: Vec::new(),
+        }
     }
 
     /// Changes the header.
@@ -231,7 +247,10 @@ impl RecordBuilder {
 
     /// Sets a fixed-width slot.
     pub fn num(mut self, slot: u32, value: i64) -> Self {
-        assert!(!self.info.params[slot as usize].is_var(), "slot {slot} is variable");
+        assert!(
+            !self.info.params[slot as usize].is_var(),
+            "slot {slot} is variable"
+        );
         self.slots[slot as usize] = value.to_le_bytes();
         self
     }
@@ -243,7 +262,10 @@ impl RecordBuilder {
 
     /// Sets a variable slot with `SAKER_VF_*` flags.
     pub fn var_with_flags(mut self, slot: u32, bytes: &[u8], flags: u32) -> Self {
-        assert!(self.info.params[slot as usize].is_var(), "slot {slot} is fixed");
+        assert!(
+            self.info.params[slot as usize].is_var(),
+            "slot {slot} is fixed"
+        );
         let off = HDR_LEN + self.slots.len() * SLOT_LEN + self.tail.len();
         let mut b = [0; 8];
         b[0..2].copy_from_slice(&(off as u16).to_le_bytes());
@@ -325,23 +347,40 @@ mod tests {
         let bytes = RecordBuilder::new(SAKER_EV_CONNECT, 1, 2, 2)
             .tuple(SAKER_P_CONNECT_tuple, &tuple)
             .build();
-        let back = Record::parse(&bytes).expect("a record").tuple(SAKER_P_CONNECT_tuple);
+        let back = Record::parse(&bytes)
+            .expect("a record")
+            .tuple(SAKER_P_CONNECT_tuple);
         let back = back.expect("a tuple");
-        assert_eq!((back.family, back.remote_port, back.peer_id), (2, 443, tuple.peer_id));
+        assert_eq!(
+            (back.family, back.remote_port, back.peer_id),
+            (2, 443, tuple.peer_id)
+        );
         assert_eq!(back.remote_addr, tuple.remote_addr);
     }
 
     #[test]
     fn damaged_records_are_errors() {
         let bytes = openat().build();
-        assert!(matches!(Record::parse(&bytes[..39]), Err(RecordError::Short { .. })));
-        assert!(matches!(Record::parse(&bytes[..60]), Err(RecordError::Short { .. })));
+        assert!(matches!(
+            Record::parse(&bytes[..39]),
+            Err(RecordError::Short { .. })
+        ));
+        assert!(matches!(
+            Record::parse(&bytes[..60]),
+            Err(RecordError::Short { .. })
+        ));
         let mut wrong = bytes.clone();
         wrong[24..26].copy_from_slice(&u16::MAX.to_le_bytes());
-        assert_eq!(Record::parse(&wrong).unwrap_err(), RecordError::Event(u16::MAX));
+        assert_eq!(
+            Record::parse(&wrong).unwrap_err(),
+            RecordError::Event(u16::MAX)
+        );
         let mut wrong = bytes;
         wrong[38] += 1;
-        assert!(matches!(Record::parse(&wrong), Err(RecordError::Params { .. })));
+        assert!(matches!(
+            Record::parse(&wrong),
+            Err(RecordError::Params { .. })
+        ));
     }
 
     proptest! {

@@ -1,1 +1,15 @@
-//! Saker's eBPF driver: CO-RE programs in C and the code that loads them.
+//! Saker's eBPF driver: CO-RE programs in C (`bpf/`) and the code that loads them.
+//!
+//! [`EbpfDriver::load`] creates one ring per CPU and partition, loads the fillers of the wanted events
+//! and nothing else, attaches, and hands out the rings. Dropping the driver detaches everything: links
+//! and maps live only as long as their file descriptors.
+#![forbid(unsafe_code)]
+
+mod event_set;
+mod load;
+mod probe;
+mod tables;
+
+pub use event_set::EventSet;
+pub use load::{EbpfDriver, LoadError, LoadOptions};
+pub use probe::{Check, probe};

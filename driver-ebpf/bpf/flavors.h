@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Members that changed name or type between kernels, one accessor each. Nothing else in this driver
+ * knows about kernel versions.
+ */
+#ifndef SAKER_FLAVORS_H
+#define SAKER_FLAVORS_H
+
+#pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
+
+struct timespec64 {
+	s64 tv_sec;
+	long tv_nsec;
+};
+
+/* 6.11 (3aa63a569c64): seconds and nanoseconds on their own. */
+struct inode___v611 {
+	s64 i_mtime_sec, i_ctime_sec;
+	u32 i_mtime_nsec, i_ctime_nsec;
+};
+
+/* 6.6 (13bc24457850) renamed i_ctime, 6.7 (077c212f0344) i_mtime. */
+struct inode___v66 {
+	struct timespec64 __i_ctime;
+};
+struct inode___v67 {
+	struct timespec64 __i_mtime;
+};
+struct inode___v58 {
+	struct timespec64 i_mtime, i_ctime;
+};
+
+/* 6.15 (633488947ef6) made the parent RCU-protected and renamed it. */
+struct kernfs_node___v615 {
+	struct kernfs_node *__parent;
+};
+struct kernfs_node___v58 {
+	struct kernfs_node *parent;
+};
+
+#pragma clang attribute pop
+
+static __always_inline u64 timespec_ns(const struct timespec64 *t)
+{
+	return BPF_CORE_READ(t, tv_sec) * 1000000000ULL + BPF_CORE_READ(t, tv_nsec);
+}
+
+static __always_inline u64 inode_ctime_ns(struct inode *inode)
+{
+	struct inode___v611 *v611 = (void *)inode;
+	struct inode___v66 *v66 = (void *)inode;
+	struct inode___v58 *v58 = (void *)inode;
+
+	if (bpf_core_field_exists(v611->i_ctime_sec))
+		return BPF_CORE_READ(v611, i_ctime_sec) * 1000000000ULL +
+		       BPF_CORE_READ(v611, i_ctime_nsec);
+	if (bpf_core_field_exists(v66->__i_ctime))
+		return timespec_ns(&v66->__i_ctime);
+	return timespec_ns(&v58->i_ctime);
+}
+
+static __always_inline u64 inode_mtime_ns(struct inode *inode)
+{
+	struct inode___v611 *v611 = (void *)inode;
+	struct inode___v67 *v67 = (void *)inode;
+	struct inode___v58 *v58 = (void *)inode;
+
+	if (bpf_core_field_exists(v611->i_mtime_sec))
+		return BPF_CORE_READ(v611, i_mtime_sec) * 1000000000ULL +
+		       BPF_CORE_READ(v611, i_mtime_nsec);
+	if (bpf_core_field_exists(v67->__i_mtime))
+		return timespec_ns(&v67->__i_mtime);
+	return timespec_ns(&v58->i_mtime);
+}
+
+static __always_inline struct kernfs_node *kernfs_parent(struct kernfs_node *kn)
+{
+	struct kernfs_node___v615 *v615 = (void *)kn;
+	struct kernfs_node___v58 *v58 = (void *)kn;
+
+	if (bpf_core_field_exists(v615->__parent))
+		return BPF_CORE_READ(v615, __parent);
+	return BPF_CORE_READ(v58, parent);
+}
+
+#endif /* SAKER_FLAVORS_H */

@@ -1,0 +1,156 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* Birth and death of threads. */
+#ifndef SAKER_LIFECYCLE_H
+#define SAKER_LIFECYCLE_H
+
+#define PF_KTHREAD 0x00200000
+#define FORK_RECORD_LEN (sizeof(struct saker_hdr) + 8 * SAKER_NP_CLONE + 16)
+
+/* Which call made the child: decides evt.type, as the parent's registers say. */
+static __always_inline u16 fork_event(struct task_struct *parent)
+{
+	if (bpf_core_enum_value_exists(enum bpf_func_id, BPF_FUNC_task_pt_regs)) {
+		struct pt_regs *regs = (void *)bpf_task_pt_regs(parent);
+		bool compat = parent->thread_info.status & TS_COMPAT;
+
+		switch (regs->orig_ax) {
+		case 57: return SAKER_EV_FORK;
+		case 58: return SAKER_EV_VFORK;
+		case 2: return compat ? SAKER_EV_FORK : SAKER_EV_CLONE;
+		case 190: return compat ? SAKER_EV_VFORK : SAKER_EV_CLONE;
+		case 435: return SAKER_EV_CLONE3;
+		}
+	}
+	return SAKER_EV_CLONE;
+}
+
+static __always_inline u32 fork_flags(struct task_struct *parent, struct task_struct *child,
+				      u16 event, u32 level)
+{
+	u32 flags = 0;
+
+	if (parent->tgid == child->tgid)
+		flags |= SAKER_CL_THREAD;
+	if (parent->files == child->files)
+		flags |= SAKER_CL_FILES;
+	if (parent->fs == child->fs)
+		flags |= SAKER_CL_FS;
+	if (parent->mm == child->mm)
+		flags |= SAKER_CL_VM;
+	if (event == SAKER_EV_VFORK)
+		flags |= SAKER_CL_VFORK;
+	if (level > 0)
+		flags |= SAKER_CL_CHILD_IN_PIDNS;
+	if (level > BPF_CORE_READ(parent, thread_pid, level))
+		flags |= SAKER_CL_NEWPID;
+	return flags;
+}
+
+#define SLOT(name) slots[SAKER_P_CLONE_##name]
+
+/* One side of a fork: `side` is parent or child, whose partition the record belongs to. */
+static __always_inline void emit_fork(struct task_struct *parent, struct task_struct *child,
+				      struct task_struct *side, u16 event)
+{
+	struct pid *pid = child->thread_pid;
+	struct subject to = {};
+	u32 level, side_level;
+	u64 *slots;
+	void *rec;
+
+	if (!find_ring(&to, side->tgid, side->pid, SAKER_CLASS_LIFECYCLE))
+		return;
+	rec = bpf_ringbuf_reserve(to.ring, FORK_RECORD_LEN, 0);
+	if (!rec) {
+		count_drop(to.counters, SAKER_DROP_RING_FULL, SAKER_CLASS_LIFECYCLE);
+		return;
+	}
+	begin(rec, &to, side, event, SAKER_NP_CLONE, 0);
+	slots = rec + sizeof(struct saker_hdr);
+	level = BPF_CORE_READ(pid, level);
+	side_level = BPF_CORE_READ(parent, thread_pid, level);
+	/* The caller is told the number its own namespace knows. */
+	SLOT(res) = side == parent ? pid_number(pid, side_level) : 0;
+	SLOT(tid) = side->pid;
+	SLOT(pid) = side->tgid;
+	SLOT(ptid) = side->real_parent->tgid; /* as getppid(2) says */
+	SLOT(fdlimit) = BPF_CORE_READ(side, signal, rlim[RLIMIT_NOFILE].rlim_cur);
+	bpf_probe_read_kernel_str(slots + SAKER_NP_CLONE, 16, side->comm);
+	SLOT(comm) = var_slot(sizeof(struct saker_hdr) + 8 * SAKER_NP_CLONE,
+			      comm_len((char *)(slots + SAKER_NP_CLONE)), 0, 0);
+	SLOT(flags) = fork_flags(parent, child, event, level);
+	SLOT(uid) = side->cred->euid.val;
+	SLOT(gid) = side->cred->egid.val;
+	SLOT(vtid) = pid_number(side->thread_pid, side == parent ? side_level : level);
+	SLOT(vpid) = pid_number(side->group_leader->thread_pid,
+				side == parent ? side_level : level);
+	SLOT(child_tid) = child->pid;
+	SLOT(child_pid) = child->tgid;
+	SLOT(parent_tid) = parent->pid;
+	SLOT(parent_pid) = parent->tgid;
+	SLOT(child_start_ns) = child->group_leader->start_boottime;
+	SLOT(parent_start_ns) = parent->group_leader->start_boottime;
+	SLOT(pgid) = pid_number(child->signal->pids[PIDTYPE_PGID], 0);
+	SLOT(sid) = pid_number(child->signal->pids[PIDTYPE_SID], 0);
+	SLOT(pidns_start_ns) = pidns_start_ns(pid, level);
+	commit(rec, &to);
+}
+
+SEC("tp_btf/sched_process_fork")
+int saker_fork(u64 *ctx)
+{
+	struct task_struct *parent = (void *)ctx[0];
+	struct task_struct *child = (void *)ctx[1];
+	u16 event;
+
+	if (child->flags & PF_KTHREAD)
+		return 0;
+	if (parent->tgid == saker_own_tgid && parent->tgid == child->tgid)
+		return 0;
+	event = fork_event(parent);
+	/* The parent's side first: with one partition its state is ready when the birth arrives. */
+	if (parent->tgid != child->tgid)
+		emit_fork(parent, child, parent, event);
+	emit_fork(parent, child, child, event);
+	return 0;
+}
+
+#undef SLOT
+#define SLOT(name) slots[SAKER_P_PROCEXIT_##name]
+#define EXIT_RECORD_LEN (sizeof(struct saker_hdr) + 8 * SAKER_NP_PROCEXIT)
+
+SEC("tp_btf/sched_process_exit")
+int saker_exit(u64 *ctx)
+{
+	struct task_struct *task = (void *)ctx[0];
+	struct subject to = {};
+	u32 code;
+	u64 *slots;
+	void *rec;
+
+	if (task->flags & PF_KTHREAD || task->tgid == saker_own_tgid)
+		return 0;
+	if (!find_ring(&to, task->tgid, task->pid, SAKER_CLASS_LIFECYCLE))
+		return 0;
+	rec = bpf_ringbuf_reserve(to.ring, EXIT_RECORD_LEN, 0);
+	if (!rec) {
+		count_drop(to.counters, SAKER_DROP_RING_FULL, SAKER_CLASS_LIFECYCLE);
+		return 0;
+	}
+	begin(rec, &to, task, SAKER_EV_PROCEXIT, SAKER_NP_PROCEXIT, 0);
+	slots = rec + sizeof(struct saker_hdr);
+	code = task->exit_code; /* as wait(2) gives it: status << 8 | core << 7 | signal */
+	SLOT(status) = code;
+	SLOT(ret) = code >> 8 & 0xff;
+	SLOT(sig) = code & 0x7f;
+	SLOT(core) = code >> 7 & 1;
+	SLOT(reaper_tid) = -1; /* user space applies the rules of reparenting */
+	SLOT(group_dead) = task->signal->live.counter == 0;
+	SLOT(start_ns) = task->group_leader->start_boottime;
+	commit(rec, &to);
+	return 0;
+}
+
+#undef SLOT
+
+#endif /* SAKER_LIFECYCLE_H */

@@ -1,0 +1,219 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Fillers made from the event table: one straight-line function an event, no code by hand.
+ *
+ * A record is reserved at a size that fits nearly all instances and filled in place. When a string
+ * does not fit its window the record is discarded and the next size is tried, so that the common case
+ * needs no scratch memory and the last size holds everything the kernel itself accepts.
+ */
+#ifndef SAKER_PLAIN_H
+#define SAKER_PLAIN_H
+
+/* One system call on its way out. */
+struct call {
+	struct pt_regs *regs;
+	struct task_struct *task;
+	s64 ret;
+	bool compat;
+};
+
+static __always_inline u64 call_arg(struct call *c, u32 n)
+{
+	struct pt_regs *regs = c->regs;
+
+	if (c->compat) {
+		switch (n) {
+		case 0: return (u32)regs->bx;
+		case 1: return (u32)regs->cx;
+		case 2: return (u32)regs->dx;
+		case 3: return (u32)regs->si;
+		case 4: return (u32)regs->di;
+		default: return (u32)regs->bp;
+		}
+	}
+	switch (n) {
+	case 0: return regs->di;
+	case 1: return regs->si;
+	case 2: return regs->dx;
+	case 3: return regs->r10;
+	case 4: return regs->r8;
+	default: return regs->r9;
+	}
+}
+
+/* Whether an argument has the C type int: its upper half is not part of the value. */
+static __always_inline u64 typed(u64 value, u32 type)
+{
+	switch (type) {
+	case SAKER_T_FD:
+	case SAKER_T_PID:
+	case SAKER_T_SIG:
+	case SAKER_T_PTRACE_REQUEST:
+	case SAKER_T_FCNTL_CMD:
+		return (s64)(s32)value;
+	case SAKER_T_U64:
+	case SAKER_T_I64:
+	case SAKER_T_HEX:
+	case SAKER_T_MOUNT_FLAGS:
+	case SAKER_T_UNSHARE_FLAGS:
+	case SAKER_T_RESOLVE_FLAGS:
+		return value;
+	default:
+		return (u32)value;
+	}
+}
+
+/* Bytes a source needs besides its slot: fixed windows, and strings that share the rest. */
+#define FIXED_RET 0
+#define FIXED_ARG 0
+#define FIXED_USTR 0
+#define FIXED_UBYTES 512
+#define FIXED_UADDR 128
+#define FIXED_HOW 0
+#define FIXED_FACTS 0
+#define FIXED_DEV 0
+#define FIXED_INO 0
+#define FIXED_TUPLE 184
+#define FIXED_CRED 0
+#define FIXED_CAP 0
+#define FIXED_PRNAME 16
+#define STRINGS_RET 0
+#define STRINGS_ARG 0
+#define STRINGS_USTR 1
+#define STRINGS_UBYTES 0
+#define STRINGS_UADDR 0
+#define STRINGS_HOW 0
+#define STRINGS_FACTS 0
+#define STRINGS_DEV 0
+#define STRINGS_INO 0
+#define STRINGS_TUPLE 0
+#define STRINGS_CRED 0
+#define STRINGS_CAP 0
+#define STRINGS_PRNAME 0
+
+#define ADD_FIXED(EV, name, type, source, n) +FIXED_##source
+#define ADD_STRINGS(EV, name, type, source, n) +STRINGS_##source
+#define FIXED_BYTES(ID) (0 SAKER_PARAMS_##ID(ADD_FIXED, ADD_FIXED))
+#define NR_STRINGS(ID) (0 SAKER_PARAMS_##ID(ADD_STRINGS, ADD_STRINGS))
+#define HEAD_LEN(ID) (sizeof(struct saker_hdr) + 8 * SAKER_NP_##ID)
+#define RECORD_LEN(ID, window) (HEAD_LEN(ID) + FIXED_BYTES(ID) + NR_STRINGS(ID) * (window))
+
+/* String windows that are tried in turn. The last holds PATH_MAX. */
+#define WINDOW_SMALL 112
+#define WINDOW_MEDIUM 512
+#define WINDOW_LARGE 4104
+
+#define FD_R(c) ((c)->ret)
+#define FD_0(c) ((s64)(s32)call_arg(c, 0))
+
+#define FILE_FACTS(c, n)                                                                           \
+	if (!have_facts) {                                                                         \
+		read_file_facts(file_of((c)->task, FD_##n(c)), &facts);                            \
+		have_facts = true;                                                                 \
+	}
+
+#define FILL(EV, name, type, source, n) FILL_##source(SAKER_P_##EV##_##name, SAKER_T_##type, n)
+#define FILL_RET(slot, type, n) slots[slot] = c->ret;
+#define FILL_ARG(slot, type, n) slots[slot] = typed(call_arg(c, n), type);
+#define FILL_HOW(slot, type, n)                                                                    \
+	{                                                                                          \
+		u64 word = 0;                                                                      \
+		bpf_probe_read_user(&word, sizeof(word), (void *)(call_arg(c, 2) + 8 * (n)));      \
+		slots[slot] = word;                                                                \
+	}
+#define FILL_USTR(slot, type, n)                                                                   \
+	{                                                                                          \
+		s64 got = bpf_probe_read_user_str(rec + next, window, (void *)call_arg(c, n));     \
+		if (got == window && window < WINDOW_LARGE)                                        \
+			cut = true;                                                                \
+		slots[slot] = got < 0 ? var_slot(0, 0, SAKER_VF_FAULT, 0)                          \
+				      : var_slot(next, got - (got > 0),                            \
+						 got == window ? SAKER_VF_TRUNCATED : 0, 0);       \
+		next += window;                                                                    \
+	}
+#define FILL_UBYTES(slot, type, n)                                                                 \
+	{                                                                                          \
+		u64 full = call_arg(c, n + 1);                                                     \
+		u32 len = full > FIXED_UBYTES ? FIXED_UBYTES : full;                               \
+		s64 err = bpf_probe_read_user(rec + next, len, (void *)call_arg(c, n));            \
+		slots[slot] = var_slot(next, err ? 0 : len,                                        \
+				       err		     ? SAKER_VF_FAULT                      \
+				       : full > FIXED_UBYTES ? SAKER_VF_TRUNCATED                  \
+							     : 0,                                  \
+				       full > 0xffff ? 0xffff : full);                             \
+		next += FIXED_UBYTES;                                                              \
+	}
+#define FILL_UADDR(slot, type, n)                                                                  \
+	{                                                                                          \
+		u32 len = call_arg(c, n + 1);                                                      \
+		if (len > FIXED_UADDR)                                                             \
+			len = FIXED_UADDR;                                                         \
+		s64 err = bpf_probe_read_user(rec + next, len, (void *)call_arg(c, n));            \
+		slots[slot] = var_slot(next, err ? 0 : len, err ? SAKER_VF_FAULT : 0, 0);          \
+		next += FIXED_UADDR;                                                               \
+	}
+#define FILL_PRNAME(slot, type, n)                                                                 \
+	{                                                                                          \
+		s64 got = 0;                                                                       \
+		if ((s32)call_arg(c, 0) == PR_SET_NAME)                                            \
+			got = bpf_probe_read_user_str(rec + next, FIXED_PRNAME,                    \
+						      (void *)call_arg(c, n));                     \
+		slots[slot] = got < 0 ? var_slot(0, 0, SAKER_VF_FAULT, 0)                          \
+				      : var_slot(next, got - (got > 0), 0, 0);                     \
+		next += FIXED_PRNAME;                                                              \
+	}
+#define FILL_FACTS(slot, type, n) FILE_FACTS(c, n) slots[slot] = facts.facts;
+#define FILL_DEV(slot, type, n) FILE_FACTS(c, n) slots[slot] = facts.dev;
+#define FILL_INO(slot, type, n) FILE_FACTS(c, n) slots[slot] = facts.ino;
+#define FILL_TUPLE(slot, type, n)                                                                  \
+	FILE_FACTS(c, n)                                                                           \
+	slots[slot] = var_slot(next, read_tuple(&facts, rec + next), 0, 0);                        \
+	next += FIXED_TUPLE;
+#define FILL_CRED(slot, type, n) slots[slot] = c->task->cred->n.val;
+#define FILL_CAP(slot, type, n) slots[slot] = cap_word(&c->task->cred->n);
+
+#define PR_SET_NAME 15
+#define F_DUPFD 0
+#define F_SETFD 2
+#define F_DUPFD_CLOEXEC 1030
+
+/* Arguments that no rule and no state can use do not leave the kernel. */
+static __always_inline bool args_wanted(struct call *c, u32 event)
+{
+	u32 cmd;
+
+	if (event != SAKER_EV_FCNTL)
+		return true;
+	cmd = call_arg(c, 1);
+	return cmd == F_DUPFD || cmd == F_DUPFD_CLOEXEC || cmd == F_SETFD;
+}
+
+#define PLAIN_FILLER(ID, name, cls)                                                                \
+	/* Returns false when a string was cut and a bigger window should be tried. */             \
+	static __always_inline bool fill_##name(struct call *c, struct subject *to,                \
+						const s64 window)                                  \
+	{                                                                                          \
+		struct file_facts facts = {};                                                      \
+		bool have_facts = false, cut = false;                                              \
+		u32 next = HEAD_LEN(ID);                                                           \
+		void *rec = bpf_ringbuf_reserve(to->ring, RECORD_LEN(ID, window), 0);              \
+		u64 *slots;                                                                        \
+                                                                                                   \
+		if (!rec) {                                                                        \
+			count_drop(to->counters, SAKER_DROP_RING_FULL, SAKER_CLASS_##cls);         \
+			return true;                                                               \
+		}                                                                                  \
+		slots = rec + sizeof(struct saker_hdr);                                            \
+		begin(rec, to, c->task, SAKER_EV_##ID, SAKER_NP_##ID,                              \
+		      c->compat ? SAKER_HF_COMPAT32 : 0);                                          \
+		SAKER_PARAMS_##ID(FILL, FILL)                                                      \
+		(void)facts, (void)have_facts, (void)next;                                         \
+		if (cut) {                                                                         \
+			bpf_ringbuf_discard(rec, BPF_RB_NO_WAKEUP);                                \
+			return false;                                                              \
+		}                                                                                  \
+		commit(rec, to);                                                                   \
+		return true;                                                                       \
+	}
+
+#endif /* SAKER_PLAIN_H */

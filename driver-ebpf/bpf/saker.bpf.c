@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Saker's eBPF driver.
+ *
+ * One program on raw sys_exit looks at a bitmap and, for a call somebody wants, jumps to the event's
+ * filler. Fork, exec and exit come from the scheduler's tracepoints. Only the fillers that rules or
+ * state need are loaded. sys_enter is not hooked: no event of the table needs it.
+ */
+#include "vmlinux_min.h"
+#include <bpf/bpf_helpers.h>
+#include <bpf/bpf_core_read.h>
+#include "saker_abi.h"
+#include "flavors.h"
+#include "emit.h"
+#include "facts.h"
+#include "plain.h"
+#include "exec.h"
+
+char LICENSE[] SEC("license") = "GPL";
+
+/* Wanted calls, by number, of both ABIs together: the first and cheapest question. */
+volatile u64 saker_wanted[SAKER_MAX_SYSCALLS / 64] = {};
+/* Event + 1 of each call, 0 when not wanted. */
+volatile u8 saker_event_of_64[SAKER_MAX_SYSCALLS] = {};
+volatile u8 saker_event_of_32[SAKER_MAX_SYSCALLS] = {};
+
+_Static_assert(SAKER_NR_EVENTS < 255, "event numbers fit a byte");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PROG_ARRAY);
+	__uint(max_entries, SAKER_NR_EVENTS);
+	__type(key, u32);
+	__type(value, u32);
+} fillers SEC(".maps");
+
+SEC("tp_btf/sys_exit")
+int saker_sys_exit(u64 *ctx)
+{
+	struct pt_regs *regs = (void *)ctx[0];
+	u64 nr = regs->orig_ax;
+	struct task_struct *task;
+	u32 event;
+
+	/* Also -1, a call cancelled by ptrace or seccomp, and x32, which Debian kernels refuse. */
+	if (nr >= SAKER_MAX_SYSCALLS)
+		return 0;
+	if (!(saker_wanted[nr / 64] >> (nr % 64) & 1))
+		return 0;
+	task = bpf_get_current_task_btf();
+	if (task->tgid == saker_own_tgid)
+		return 0;
+	event = task->thread_info.status & TS_COMPAT ? saker_event_of_32[nr]
+						     : saker_event_of_64[nr];
+	if (!event)
+		return 0;
+	bpf_tail_call(ctx, &fillers, event - 1);
+	{
+		struct subject to = {};
+
+		if (find_ring(&to, task->tgid, task->pid, SAKER_CLASS_SECURITY))
+			count_drop(to.counters, SAKER_DROP_TAILCALL, SAKER_CLASS_SECURITY);
+	}
+	return 0;
+}
+
+#define PROGRAM_CODE(ID, name, cls)
+#define PROGRAM_PLAIN(ID, name, cls)                                                               \
+	PLAIN_FILLER(ID, name, cls)                                                                \
+	SEC("tp_btf/sys_exit")                                                                     \
+	int saker_ev_##name(u64 *ctx)                                                              \
+	{                                                                                          \
+		struct call c = {                                                                  \
+			.regs = (void *)ctx[0],                                                    \
+			.task = bpf_get_current_task_btf(),                                        \
+			.ret = ctx[1],                                                             \
+		};                                                                                 \
+		struct subject to = {};                                                            \
+                                                                                                   \
+		c.compat = c.task->thread_info.status & TS_COMPAT;                                 \
+		if (!args_wanted(&c, SAKER_EV_##ID))                                               \
+			return 0;                                                                  \
+		if (!find_ring(&to, c.task->tgid, c.task->pid, SAKER_CLASS_##cls))                 \
+			return 0;                                                                  \
+		if (fill_##name(&c, &to, WINDOW_SMALL) || !NR_STRINGS(ID))                         \
+			return 0;                                                                  \
+		if (!fill_##name(&c, &to, WINDOW_MEDIUM))                                          \
+			fill_##name(&c, &to, WINDOW_LARGE);                                        \
+		return 0;                                                                          \
+	}
+#define PROGRAM(ID, name, cls, flags, kind, nr64, nr32) PROGRAM_##kind(ID, name, cls)
+SAKER_EVENTS(PROGRAM)
+
+/* Length of a NUL-terminated comm of 16 bytes. */
+static __always_inline u32 comm_len(const char *comm)
+{
+	for (u32 i = 0; i < 15; i++)
+		if (!comm[i])
+			return i;
+	return 15;
+}
+
+#include "lifecycle.h"

@@ -1,0 +1,347 @@
+//! Loading and attaching.
+
+use std::io;
+use std::os::fd::AsFd;
+use std::sync::Arc;
+
+use aya::maps::{ArrayOfMaps, MapData, MapError, ProgramArray};
+use aya::programs::{BtfTracePoint, ProgramError};
+use aya::{Btf, Ebpf, EbpfLoader, VerifierLogLevel};
+use saker_abi::event::EVENTS;
+use saker_abi::raw::{SAKER_MAX_CPUS, SAKER_MAX_PARTITIONS};
+use saker_abi::ring::{Counters, RingFd};
+
+use crate::EventSet;
+use crate::tables::SyscallTables;
+
+static OBJECT: &[u8] = aya::include_bytes_aligned!(concat!(env!("OUT_DIR"), "/saker.bpf.o"));
+
+/// `BPF_MAP_TYPE_RINGBUF` of include/uapi/linux/bpf.h.
+const MAP_TYPE_RINGBUF: u32 = 27;
+
+/// Scheduler tracepoints: program, tracepoint. Always loaded.
+const LIFECYCLE: [(&str, &str); 3] = [
+    ("saker_fork", "sched_process_fork"),
+    ("saker_exec", "sched_process_exec"),
+    ("saker_exit", "sched_process_exit"),
+];
+
+/// What to load.
+#[derive(Debug, Clone)]
+pub struct LoadOptions {
+    /// Number of partitions: a power of two, at most `SAKER_MAX_PARTITIONS`.
+    pub partitions: u32,
+    /// Data bytes of one ring: a power of two and a multiple of the page size.
+    pub ring_bytes: usize,
+    /// Possible CPUs; each gets a ring per partition.
+    pub cpus: Vec<u32>,
+    /// Events that must leave the kernel.
+    pub events: EventSet,
+    /// The agent's thread group, whose own events are not recorded. 0 records everything.
+    pub own_tgid: u32,
+}
+
+/// Why the driver could not be loaded; the text ends with what to do.
+#[derive(Debug, thiserror::Error)]
+pub enum LoadError {
+    /// An option outside its range.
+    #[error("{0}")]
+    Options(String),
+    /// No usable BTF.
+    #[error(
+        "the kernel's type information is not readable at /sys/kernel/btf/vmlinux ({0}); the eBPF \
+         driver needs a kernel built with CONFIG_DEBUG_INFO_BTF=y and sysfs mounted on /sys"
+    )]
+    Btf(String),
+    /// Missing privilege.
+    #[error(
+        "the kernel does not permit loading eBPF programs ({0}); run as root, or with CAP_BPF, \
+         CAP_PERFMON and CAP_SYS_RESOURCE, and see /sys/kernel/security/lockdown"
+    )]
+    Permission(String),
+    /// The object or a map was refused.
+    #[error("the eBPF object could not be loaded: {0}; run `saker doctor` to see what is missing")]
+    Object(String),
+    /// A ring could not be created.
+    #[error(
+        "ring for CPU {cpu}, partition {partition} of {bytes} bytes: {source}; lower \
+         ring_buffer_total_mib or use a kernel of 5.8 or newer"
+    )]
+    Ring {
+        /// CPU of the ring.
+        cpu: u32,
+        /// Partition of the ring.
+        partition: u32,
+        /// Data bytes asked for.
+        bytes: usize,
+        /// What the kernel said.
+        source: MapError,
+    },
+    /// A program was refused.
+    #[error("program {name}: {reason}; run `saker doctor` to see what the kernel lacks")]
+    Program {
+        /// Program in the object.
+        name: String,
+        /// What the kernel said.
+        reason: String,
+    },
+    /// The counters could not be mapped.
+    #[error("mapping the ring counters: {0}")]
+    Counters(io::Error),
+}
+
+/// The loaded and attached driver.
+pub struct EbpfDriver {
+    /// Owns programs, links and maps; dropping it detaches.
+    ebpf: Ebpf,
+    /// The kernel empties a program array when its last descriptor is closed.
+    _fillers: ProgramArray<MapData>,
+    rings: Vec<RingFd>,
+    counters: Arc<Counters>,
+    programs: usize,
+}
+
+impl std::fmt::Debug for EbpfDriver {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("EbpfDriver")
+            .field("programs", &self.programs)
+            .finish_non_exhaustive()
+    }
+}
+
+impl EbpfDriver {
+    /// Loads what `options.events` needs and attaches it. When this returns, records arrive.
+    ///
+    /// # Errors
+    /// When the kernel refuses; nothing stays attached then.
+    pub fn load(options: &LoadOptions) -> Result<Self, LoadError> {
+        check(options)?;
+        let cpus = options.cpus.iter().max().map_or(1, |last| last + 1);
+        let ring_count = cpus * options.partitions;
+        let btf = Btf::from_sys_fs().map_err(|error| LoadError::Btf(chain(&error)))?;
+        let mut ebpf = load_object(options, ring_count, cpus, &btf)?;
+        let rings = create_rings(&mut ebpf, options)?;
+        let counters = map_counters(&ebpf, ring_count, options.partitions)?;
+
+        let (fillers, filler_count) = load_fillers(&mut ebpf, &options.events, &btf)?;
+        for (program, tracepoint) in LIFECYCLE {
+            load_program(&mut ebpf, program, tracepoint, &btf)?;
+        }
+        load_program(&mut ebpf, "saker_sys_exit", "sys_exit", &btf)?;
+        let programs = filler_count + LIFECYCLE.len() + 1;
+        // Lifecycle first: no event of a process is seen before its birth could have been.
+        for (program, _) in LIFECYCLE {
+            attach(&mut ebpf, program)?;
+        }
+        attach(&mut ebpf, "saker_sys_exit")?;
+        Ok(Self {
+            ebpf,
+            _fillers: fillers,
+            rings,
+            counters: Arc::new(counters),
+            programs,
+        })
+    }
+
+    /// The rings, once; empty afterwards.
+    pub fn take_rings(&mut self) -> Vec<RingFd> {
+        std::mem::take(&mut self.rings)
+    }
+
+    /// Counters of all rings, shared with the kernel.
+    pub fn counters(&self) -> Arc<Counters> {
+        Arc::clone(&self.counters)
+    }
+
+    /// Number of programs loaded.
+    pub fn program_count(&self) -> usize {
+        self.programs
+    }
+
+    /// Stops producing: detaches every program. Rings and counters stay readable.
+    pub fn detach(self) {
+        drop(self.ebpf);
+    }
+}
+
+fn check(options: &LoadOptions) -> Result<(), LoadError> {
+    let fail = |text: String| Err(LoadError::Options(text));
+    if !options.partitions.is_power_of_two() || options.partitions > SAKER_MAX_PARTITIONS {
+        return fail(format!(
+            "{} partitions: give a power of two up to {SAKER_MAX_PARTITIONS}",
+            options.partitions
+        ));
+    }
+    if !options.ring_bytes.is_power_of_two() || options.ring_bytes < rustix::param::page_size() {
+        return fail(format!(
+            "a ring of {} bytes: give a power of two of at least one page",
+            options.ring_bytes
+        ));
+    }
+    if options.cpus.is_empty() || options.cpus.iter().any(|&cpu| cpu >= SAKER_MAX_CPUS) {
+        return fail(format!(
+            "CPU numbers must be below {SAKER_MAX_CPUS}, and there must be one"
+        ));
+    }
+    Ok(())
+}
+
+fn load_object(
+    options: &LoadOptions,
+    ring_count: u32,
+    cpus: u32,
+    btf: &Btf,
+) -> Result<Ebpf, LoadError> {
+    let tables = SyscallTables::new(&options.events);
+    // The last quarter is kept for lifecycle and security (DESIGN.md 5).
+    let shed_bytes = (options.ring_bytes / 4 * 3) as u32;
+    let wakeup_bytes = (options.ring_bytes / 4) as u32;
+    let own_tgid = options.own_tgid as i32;
+    EbpfLoader::new()
+        .btf(Some(btf))
+        // Written by the kernel only when a program fails and is tried again.
+        .verifier_log_level(VerifierLogLevel::VERBOSE)
+        .map_max_entries("rings", ring_count)
+        .map_max_entries("ring_counters", ring_count)
+        .map_max_entries("scratch_areas", cpus)
+        .override_global("saker_partitions", &options.partitions, true)
+        .override_global("saker_own_tgid", &own_tgid, true)
+        .override_global("saker_shed_bytes", &shed_bytes, true)
+        .override_global("saker_wakeup_bytes", &wakeup_bytes, true)
+        .override_global("saker_wanted", &tables.wanted, true)
+        .override_global("saker_event_of_64", &tables.event_of_64, true)
+        .override_global("saker_event_of_32", &tables.event_of_32, true)
+        .load(OBJECT)
+        .map_err(|error| {
+            let text = chain(&error);
+            if text.contains("Operation not permitted") || text.contains("Permission denied") {
+                LoadError::Permission(text)
+            } else {
+                LoadError::Object(text)
+            }
+        })
+}
+
+/// One ring per CPU and partition, put into the array that the programs look them up in.
+fn create_rings(ebpf: &mut Ebpf, options: &LoadOptions) -> Result<Vec<RingFd>, LoadError> {
+    let outer = ebpf
+        .map_mut("rings")
+        .ok_or_else(|| LoadError::Object("no map `rings`".into()))?;
+    let mut outer = ArrayOfMaps::<_, MapData>::try_from(outer)
+        .map_err(|error| LoadError::Object(chain(&error)))?;
+    let mut rings = Vec::with_capacity(options.cpus.len() * options.partitions as usize);
+    for &cpu in &options.cpus {
+        for partition in 0..options.partitions {
+            let bytes = options.ring_bytes;
+            let fail = |source| LoadError::Ring {
+                cpu,
+                partition,
+                bytes,
+                source,
+            };
+            let definition = aya_obj::Map::new_from_params(MAP_TYPE_RINGBUF, 0, 0, bytes as u32, 0);
+            let ring = MapData::create(definition, "saker_ring", None).map_err(fail)?;
+            outer
+                .set(cpu * options.partitions + partition, &ring, 0)
+                .map_err(fail)?;
+            let fd = ring.fd().as_fd().try_clone_to_owned().map_err(|error| {
+                LoadError::Object(format!("duplicating a ring's descriptor: {error}"))
+            })?;
+            rings.push(RingFd {
+                cpu,
+                partition,
+                fd,
+                data_bytes: bytes,
+            });
+        }
+    }
+    Ok(rings)
+}
+
+fn map_counters(ebpf: &Ebpf, entries: u32, partitions: u32) -> Result<Counters, LoadError> {
+    let Some(aya::maps::Map::Array(data)) = ebpf.map("ring_counters") else {
+        return Err(LoadError::Object("no map `ring_counters`".into()));
+    };
+    Counters::map(data.fd().as_fd(), entries as usize, partitions).map_err(LoadError::Counters)
+}
+
+/// Loads the fillers of the wanted events into the array the dispatcher jumps through.
+fn load_fillers(
+    ebpf: &mut Ebpf,
+    events: &EventSet,
+    btf: &Btf,
+) -> Result<(ProgramArray<MapData>, usize), LoadError> {
+    let fillers = ebpf
+        .take_map("fillers")
+        .ok_or_else(|| LoadError::Object("no map `fillers`".into()))?;
+    let mut fillers =
+        ProgramArray::try_from(fillers).map_err(|error| LoadError::Object(chain(&error)))?;
+    let mut count = 0;
+    for event in EVENTS.iter().filter(|event| events.contains(event.id)) {
+        if event.nr64.is_none() {
+            continue; // comes from a scheduler tracepoint
+        }
+        let name = format!("saker_ev_{}", event.name);
+        load_program(ebpf, &name, "sys_exit", btf)?;
+        let fail = |error: &dyn std::error::Error| LoadError::Program {
+            name: name.clone(),
+            reason: chain(error),
+        };
+        let program = program(ebpf, &name)?;
+        let fd = program.fd().map_err(|error| fail(&error))?;
+        fillers
+            .set(u32::from(event.id), fd, 0)
+            .map_err(|error| fail(&error))?;
+        count += 1;
+    }
+    Ok((fillers, count))
+}
+
+fn program<'a>(ebpf: &'a mut Ebpf, name: &str) -> Result<&'a mut BtfTracePoint, LoadError> {
+    let missing = || LoadError::Object(format!("no program `{name}` in the object"));
+    let program = ebpf.program_mut(name).ok_or_else(missing)?;
+    program
+        .try_into()
+        .map_err(|error: ProgramError| LoadError::Object(chain(&error)))
+}
+
+fn load_program(ebpf: &mut Ebpf, name: &str, tracepoint: &str, btf: &Btf) -> Result<(), LoadError> {
+    program(ebpf, name)?
+        .load(tracepoint, btf)
+        .map_err(|error| LoadError::Program {
+            name: name.into(),
+            reason: chain(&error),
+        })
+}
+
+fn attach(ebpf: &mut Ebpf, name: &str) -> Result<(), LoadError> {
+    program(ebpf, name)?
+        .attach()
+        .map(drop)
+        .map_err(|error| LoadError::Program {
+            name: name.into(),
+            reason: chain(&error),
+        })
+}
+
+/// Lines of the verifier's log that are worth showing: the end says what it refused.
+const VERIFIER_LOG_LINES: usize = 12;
+
+/// An error with all its sources; of a verifier's log, which may have megabytes, only the end.
+fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    if let Some((_, start)) = text
+        .rmatch_indices('\n')
+        .nth(VERIFIER_LOG_LINES)
+        .map(|m| (m.1, m.0))
+    {
+        text.replace_range(..start, "end of the verifier's log:");
+    }
+    let mut source = error.source();
+    while let Some(cause) = source {
+        text.push_str(": ");
+        text.push_str(&cause.to_string());
+        source = cause.source();
+    }
+    text
+}

@@ -1,0 +1,62 @@
+//! The look-up tables of the sys_exit program: which calls are wanted and which event each one is.
+
+use saker_abi::event::EVENTS;
+use saker_abi::raw::SAKER_MAX_SYSCALLS;
+
+use crate::EventSet;
+
+const CALLS: usize = SAKER_MAX_SYSCALLS as usize;
+
+/// Contents of `saker_wanted`, `saker_event_of_64` and `saker_event_of_32`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct SyscallTables {
+    pub(crate) wanted: [u64; CALLS / 64],
+    pub(crate) event_of_64: [u8; CALLS],
+    pub(crate) event_of_32: [u8; CALLS],
+}
+
+impl SyscallTables {
+    pub(crate) fn new(events: &EventSet) -> Self {
+        let mut tables = Self {
+            wanted: [0; CALLS / 64],
+            event_of_64: [0; CALLS],
+            event_of_32: [0; CALLS],
+        };
+        for event in EVENTS.iter().filter(|event| events.contains(event.id)) {
+            let mark = event.id as u8 + 1;
+            if let Some(nr) = event.nr64 {
+                tables.wanted[usize::from(nr) / 64] |= 1 << (nr % 64);
+                tables.event_of_64[usize::from(nr)] = mark;
+            }
+            if let Some(nr) = event.nr32 {
+                tables.wanted[usize::from(nr) / 64] |= 1 << (nr % 64);
+                tables.event_of_32[usize::from(nr)] = mark;
+            }
+        }
+        tables
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use saker_abi::raw::*;
+
+    #[test]
+    fn both_call_tables_are_marked() {
+        let mut events = EventSet::new();
+        events.insert(SAKER_EV_OPENAT as u16);
+        let tables = SyscallTables::new(&events);
+        assert_eq!(u32::from(tables.event_of_64[257]), SAKER_EV_OPENAT + 1);
+        assert_eq!(u32::from(tables.event_of_32[295]), SAKER_EV_OPENAT + 1);
+        assert_eq!(tables.wanted[4], 1 << (257 - 256) | 1 << (295 - 256));
+        assert_eq!(
+            tables
+                .event_of_64
+                .iter()
+                .filter(|&&event| event != 0)
+                .count(),
+            1
+        );
+    }
+}

@@ -1,0 +1,177 @@
+//! Loads the real object into the running kernel and looks at records of known actions.
+//!
+//! Needs root and BTF. Run by `make test`; fails with the reason where it cannot run.
+
+use std::collections::HashSet;
+use std::fs;
+
+use saker_abi::event::EVENTS;
+use saker_abi::raw::*;
+use saker_abi::record::Record;
+use saker_abi::ring::{Head, RingReader};
+use saker_driver_ebpf::{EbpfDriver, EventSet, LoadOptions};
+
+fn online_cpus() -> Vec<u32> {
+    (0..std::thread::available_parallelism()
+        .expect("a number of CPUs")
+        .get() as u32)
+        .collect()
+}
+
+fn load(events: EventSet, partitions: u32) -> (EbpfDriver, Vec<RingReader>) {
+    let options = LoadOptions {
+        partitions,
+        ring_bytes: 1 << 20,
+        cpus: online_cpus(),
+        events,
+        own_tgid: 0,
+    };
+    let mut driver =
+        EbpfDriver::load(&options).expect("this test needs root and a kernel with BTF");
+    let rings = driver.take_rings();
+    let readers = rings
+        .into_iter()
+        .map(|ring| RingReader::map(ring).expect("map a ring"))
+        .collect();
+    (driver, readers)
+}
+
+/// Reads everything committed so far and gives each record to `see`.
+fn drain(readers: &mut [RingReader], mut see: impl FnMut(&Record<'_>)) {
+    for reader in readers {
+        reader.observe();
+        while let Head::Record(bytes) = reader.head() {
+            see(&Record::parse(bytes).expect("the driver writes valid records"));
+            reader.advance();
+        }
+        reader.release();
+    }
+}
+
+fn every_event() -> EventSet {
+    let mut events = EventSet::new();
+    EVENTS.iter().for_each(|event| events.insert(event.id));
+    events
+}
+
+/// The verifier of this kernel accepts every program of the table, for every partition count.
+#[test]
+fn every_filler_loads() {
+    for partitions in [1, 4] {
+        let (driver, readers) = load(every_event(), partitions);
+        assert_eq!(readers.len(), online_cpus().len() * partitions as usize);
+        let own_calls = EVENTS.iter().filter(|event| event.nr64.is_some()).count();
+        assert_eq!(driver.program_count(), own_calls + 4);
+        driver.detach();
+    }
+}
+
+/// An open by this very thread comes back with its name, descriptor, inode and type.
+#[test]
+fn an_open_is_recorded_with_kernel_facts() {
+    let dir = std::env::temp_dir().join(format!("saker-load-{}", std::process::id()));
+    fs::create_dir_all(&dir).expect("a directory for the test");
+    let long = dir.join("x".repeat(200));
+    let (driver, mut readers) = load(every_event(), 1);
+    let file = fs::File::create(&long).expect("create");
+    let meta = file.metadata().expect("stat");
+    let missing = fs::File::open("/no/such/file").expect_err("is not there");
+    let mut seen = Vec::new();
+    drain(&mut readers, |record| {
+        if record.hdr().tgid == std::process::id() && record.event() == SAKER_EV_OPENAT {
+            let name = record.var(SAKER_P_OPENAT_name);
+            assert!(!name.truncated && !name.fault);
+            seen.push((
+                name.bytes.to_vec(),
+                record.i64(SAKER_P_OPENAT_fd),
+                record.u64(SAKER_P_OPENAT_ino),
+                record.u64(SAKER_P_OPENAT_facts) as u32,
+            ));
+        }
+    });
+    driver.detach();
+    fs::remove_dir_all(&dir).expect("remove the test's directory");
+    use std::os::{fd::AsRawFd, unix::ffi::OsStrExt, unix::fs::MetadataExt};
+    let created = seen
+        .iter()
+        .find(|open| open.0 == long.as_os_str().as_bytes());
+    let created = created.expect("the open of the long name");
+    assert_eq!(created.1, i64::from(file.as_raw_fd()));
+    assert_eq!(created.2, meta.ino());
+    assert_eq!(created.3 & 0o170000, 0o100000, "a regular file");
+    assert_ne!(created.3 & SAKER_FILE_CREATED, 0);
+    let failed = seen
+        .iter()
+        .find(|open| open.0 == b"/no/such/file")
+        .expect("the failed open");
+    assert_eq!(
+        failed.1,
+        -i64::from(missing.raw_os_error().expect("an errno"))
+    );
+}
+
+/// A child's fork, exec and exit arrive in order with everything state needs.
+#[test]
+fn a_child_is_recorded_from_birth_to_death() {
+    let (driver, mut readers) = load(EventSet::state(), 4);
+    let status = std::process::Command::new("/bin/sh")
+        .args(["-c", "exit 7", "an argument"])
+        .env_clear()
+        .env("SAKER_TEST", "yes")
+        .current_dir("/usr/share")
+        .status()
+        .expect("run a shell");
+    assert_eq!(status.code(), Some(7));
+    let mut parent_side = HashSet::new();
+    let mut life = Vec::new();
+    drain(&mut readers, |record| match record.event() {
+        SAKER_EV_CLONE | SAKER_EV_CLONE3 | SAKER_EV_FORK | SAKER_EV_VFORK => {
+            let child = record.u64(SAKER_P_CLONE_child_pid) as u32;
+            if record.u64(SAKER_P_CLONE_parent_pid) as u32 != std::process::id() {
+                return;
+            }
+            if record.hdr().tgid == std::process::id() {
+                parent_side.insert(child);
+            } else {
+                life.push((record.hdr().ts_ns, child, "birth"));
+            }
+        }
+        SAKER_EV_EXECVE if record.i64(SAKER_P_EXECVE_res) == 0 => {
+            if record.u64(SAKER_P_EXECVE_ptid) as u32 == std::process::id()
+                || parent_side.contains(&record.hdr().tgid)
+            {
+                assert_eq!(record.var(SAKER_P_EXECVE_exe).bytes, b"/bin/sh");
+                assert_eq!(
+                    record.var(SAKER_P_EXECVE_args).bytes,
+                    b"-c\0exit 7\0an argument\0"
+                );
+                assert_eq!(record.var(SAKER_P_EXECVE_comm).bytes, b"sh");
+                assert_eq!(record.var(SAKER_P_EXECVE_cwd).bytes, b"/usr/share");
+                assert_eq!(record.var(SAKER_P_EXECVE_filename).bytes, b"/bin/sh");
+                assert_eq!(record.var(SAKER_P_EXECVE_env).bytes, b"SAKER_TEST=yes\0");
+                let exe = fs::canonicalize("/bin/sh").expect("a shell");
+                let path = record.var(SAKER_P_EXECVE_trusted_exepath).bytes;
+                assert_eq!(path, exe.to_str().expect("UTF-8").as_bytes());
+                use std::os::unix::fs::MetadataExt;
+                let meta = fs::metadata(&exe).expect("stat");
+                assert_eq!(record.u64(SAKER_P_EXECVE_exe_ino), meta.ino());
+                let ctime = meta.ctime() as u64 * 1_000_000_000 + meta.ctime_nsec() as u64;
+                assert_eq!(record.u64(SAKER_P_EXECVE_exe_ino_ctime), ctime);
+                let tgid = record.hdr().tgid;
+                assert_eq!(record.u64(SAKER_P_EXECVE_pid) as u32, tgid);
+                assert_eq!(record.u64(SAKER_P_EXECVE_vpid) as u32, tgid);
+                life.push((record.hdr().ts_ns, tgid, "exec"));
+            }
+        }
+        SAKER_EV_PROCEXIT if record.u64(SAKER_P_PROCEXIT_ret) == 7 => {
+            assert_eq!(record.u64(SAKER_P_PROCEXIT_group_dead), 1);
+            life.push((record.hdr().ts_ns, record.hdr().tgid, "death"));
+        }
+        _ => {}
+    });
+    driver.detach();
+    life.retain(|(_, tgid, _)| parent_side.contains(tgid));
+    life.sort_unstable();
+    let steps: Vec<_> = life.iter().map(|step| step.2).collect();
+    assert_eq!(steps, ["birth", "exec", "death"]);
+}
