@@ -36,6 +36,6 @@ mod summary;
 pub use alert::{Alert, Priority, RuleLabel};
 pub use format::{FormatOptions, Formatter, JsonOptions};
 pub use output::{FLUSH_TIMEOUT_MS, Output};
-pub use queue::{AlertReceiver, AlertSender, queue};
+pub use queue::{AlertReceiver, AlertSender, QueueMonitor, queue};
 pub use sink::{Sink, Stdout};
 pub use summary::Summary;

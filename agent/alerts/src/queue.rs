@@ -4,7 +4,7 @@ use std::array;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
-use crossbeam_channel::{Receiver, Sender, TryRecvError, TrySendError};
+use crossbeam_channel::{Receiver, Sender, TrySendError};
 
 use crate::alert::{Alert, Priority};
 
@@ -12,7 +12,14 @@ use crate::alert::{Alert, Priority};
 pub fn queue(capacity: usize) -> (AlertSender, AlertReceiver) {
     let (sender, receiver) = crossbeam_channel::bounded(capacity.max(1));
     let dropped = Arc::new(array::from_fn(|_| AtomicU64::new(0)));
-    (AlertSender { sender, dropped }, AlertReceiver { receiver })
+    let monitor = QueueMonitor {
+        receiver: receiver.clone(),
+        dropped: Arc::clone(&dropped),
+    };
+    (
+        AlertSender { sender, dropped },
+        AlertReceiver { receiver, monitor },
+    )
 }
 
 /// The workers' end; clones share the queue.
@@ -23,8 +30,8 @@ pub struct AlertSender {
 }
 
 impl AlertSender {
-    /// Queues an alert without waiting. When the queue is full, or nobody reads it any more, the
-    /// alert is dropped, counted, and `false` returned.
+    /// Queues an alert without waiting. When the queue is full, the alert is dropped,
+    /// counted, and `false` returned.
     pub fn send(&self, alert: Alert) -> bool {
         match self.sender.try_send(alert) {
             Ok(()) => true,
@@ -34,35 +41,21 @@ impl AlertSender {
             }
         }
     }
-
-    /// Alerts dropped so far, by priority.
-    pub fn dropped(&self, priority: Priority) -> u64 {
-        self.dropped[priority as usize].load(Relaxed)
-    }
-
-    /// Alerts waiting.
-    pub fn len(&self) -> usize {
-        self.sender.len()
-    }
-
-    /// Whether none is waiting.
-    pub fn is_empty(&self) -> bool {
-        self.sender.is_empty()
-    }
-
-    /// Most alerts the queue holds.
-    pub fn capacity(&self) -> usize {
-        self.sender.capacity().unwrap_or(usize::MAX)
-    }
 }
 
 /// The output's end.
 #[derive(Debug)]
 pub struct AlertReceiver {
     receiver: Receiver<Alert>,
+    monitor: QueueMonitor,
 }
 
 impl AlertReceiver {
+    /// A view of the queue for metrics. It keeps the queue in memory, but does not delay its end.
+    pub fn monitor(&self) -> QueueMonitor {
+        self.monitor.clone()
+    }
+
     /// The next alert; waits for it. `None` when all senders are gone and the queue is empty.
     pub fn recv(&self) -> Option<Alert> {
         self.receiver.recv().ok()
@@ -70,9 +63,30 @@ impl AlertReceiver {
 
     /// The next alert if one is waiting.
     pub fn try_recv(&self) -> Option<Alert> {
-        match self.receiver.try_recv() {
-            Ok(alert) => Some(alert),
-            Err(TryRecvError::Empty | TryRecvError::Disconnected) => None,
-        }
+        self.receiver.try_recv().ok()
+    }
+}
+
+/// The queue as metrics see it.
+#[derive(Debug, Clone)]
+pub struct QueueMonitor {
+    receiver: Receiver<Alert>,
+    dropped: Arc<[AtomicU64; Priority::ALL.len()]>,
+}
+
+impl QueueMonitor {
+    /// Alerts dropped so far, by priority.
+    pub fn dropped(&self, priority: Priority) -> u64 {
+        self.dropped[priority as usize].load(Relaxed)
+    }
+
+    /// Alerts waiting.
+    pub fn waiting(&self) -> usize {
+        self.receiver.len()
+    }
+
+    /// Most alerts the queue holds.
+    pub fn capacity(&self) -> usize {
+        self.receiver.capacity().unwrap_or(usize::MAX)
     }
 }

@@ -1,0 +1,92 @@
+//! The command line (docs/configuration.md).
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// Saker, a runtime-security agent for Linux.
+#[derive(Debug, Parser)]
+#[command(name = "saker", version, propagate_version = true, max_term_width = 100)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Watch this host and print alerts until stopped
+    Run(RunArgs),
+    /// Report every error and warning of rules files
+    Check(CheckArgs),
+    /// List what rules may name
+    List(ListArgs),
+    /// Tell what this host offers and which driver would be taken
+    Doctor(DoctorArgs),
+}
+
+/// Arguments of `saker run`.
+#[derive(Debug, Args)]
+pub struct RunArgs {
+    /// Configuration file [default: /etc/saker/saker.yaml if it exists]
+    #[arg(short = 'c', long = "config", value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// Rules file or directory instead of the configured ones; may be repeated
+    #[arg(short = 'r', long = "rules", value_name = "PATH")]
+    pub rules: Vec<PathBuf>,
+    /// Set one key of the configuration; may be repeated
+    #[arg(short = 'o', long = "option", value_name = "KEY=VALUE")]
+    pub options: Vec<String>,
+    /// Print alerts as JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Arguments of `saker check`.
+#[derive(Debug, Args)]
+pub struct CheckArgs {
+    /// Rules files and directories, loaded together in this order
+    #[arg(required = true, value_name = "PATH")]
+    pub paths: Vec<PathBuf>,
+    /// Output format
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    pub format: Format,
+}
+
+/// Arguments of `saker list`.
+#[derive(Debug, Args)]
+pub struct ListArgs {
+    /// What to list
+    #[arg(value_enum)]
+    pub what: Listing,
+    /// Output format
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    pub format: Format,
+}
+
+/// Arguments of `saker doctor`.
+#[derive(Debug, Args)]
+pub struct DoctorArgs {
+    /// Output format
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    pub format: Format,
+}
+
+/// Output formats of listings.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// For people.
+    Text,
+    /// For programs.
+    Json,
+}
+
+/// What `saker list` can list.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Listing {
+    /// Fields of conditions and outputs.
+    Fields,
+    /// Events, with their parameters.
+    Events,
+}

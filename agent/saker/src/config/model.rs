@@ -1,0 +1,364 @@
+//! The keys, their defaults and ranges. docs/configuration.md is compared with this by a test.
+
+use std::path::PathBuf;
+
+use saker_alerts::Priority;
+
+use super::problem::Problem;
+use super::section::{Section, integer_in, text};
+use super::tree::{Kind, Node};
+
+/// Largest [`Config::alert_queue_capacity`].
+const MAX_ALERT_QUEUE: i64 = 1 << 20;
+/// Largest [`Config::ring_buffer_total_mib`].
+const MAX_RING_TOTAL_MIB: i64 = 16 * 1024;
+/// Numbers of workers that are possible: powers of two up to the driver's limit.
+const WORKERS: [i64; 4] = [1, 2, 4, 8];
+
+/// Which driver to take.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DriverChoice {
+    /// The best one the host offers.
+    Auto,
+    /// eBPF or an error.
+    Ebpf,
+    /// None: rules are loaded, nothing is captured.
+    None,
+}
+
+/// How many rules one event may raise.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RuleMatching {
+    /// The first that matches.
+    First,
+    /// All that match.
+    All,
+}
+
+/// Verbosity of the log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LogLevel {
+    /// What makes the agent stop or lose something.
+    Error,
+    /// What needs attention.
+    Warn,
+    /// What happens once.
+    Info,
+    /// What helps to understand.
+    Debug,
+    /// Everything.
+    Trace,
+}
+
+/// What a [`Toggle`] selects.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ToggleBy {
+    /// Rules whose name fits a pattern with `*`.
+    Rule(String),
+    /// Rules with a tag.
+    Tag(String),
+}
+
+/// One entry of `rules`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Toggle {
+    /// On or off.
+    pub enable: bool,
+    /// What.
+    pub by: ToggleBy,
+}
+
+/// One element of `extra_fields`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ExtraField {
+    /// A field with its typed value.
+    Field(String),
+    /// A rendered output format under a name.
+    Format {
+        /// Name in `output_fields`.
+        name: String,
+        /// The format.
+        format: String,
+    },
+}
+
+/// One entry of `append_output`.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct AppendOutput {
+    /// Source the rule must have.
+    pub source: Option<String>,
+    /// Name the rule must have.
+    pub rule: Option<String>,
+    /// Tags the rule must all have.
+    pub tags: Vec<String>,
+    /// Text appended to the output.
+    pub extra_output: Option<String>,
+    /// Fields added to `output_fields`.
+    pub extra_fields: Vec<ExtraField>,
+    /// Append the container fields.
+    pub suggested_output: bool,
+}
+
+/// The configuration of an agent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Config {
+    /// Rules files and directories in order.
+    pub rules_files: Vec<PathBuf>,
+    /// Switches applied after loading.
+    pub rules: Vec<Toggle>,
+    /// First or all.
+    pub rule_matching: RuleMatching,
+    /// Least severe priority that is loaded.
+    pub priority: Priority,
+    /// Additions to outputs.
+    pub append_output: Vec<AppendOutput>,
+    /// JSON instead of text.
+    pub json_output: bool,
+    /// Property `output`.
+    pub json_include_output_property: bool,
+    /// Property `message`.
+    pub json_include_message_property: bool,
+    /// Property `output_fields`.
+    pub json_include_output_fields_property: bool,
+    /// Property `tags`.
+    pub json_include_tags_property: bool,
+    /// UTC date and time in text lines.
+    pub time_format_iso_8601: bool,
+    /// Alerts waiting for the output at most.
+    pub alert_queue_capacity: i64,
+    /// Host name; `None` is the kernel's.
+    pub hostname: Option<String>,
+    /// Driver.
+    pub driver: DriverChoice,
+    /// Memory of all rings in MiB; `None` goes by the number of CPUs.
+    pub ring_buffer_total_mib: Option<i64>,
+    /// Workers; `None` goes by the number of CPUs.
+    pub workers: Option<i64>,
+    /// Bind workers to CPUs.
+    pub pin_workers: bool,
+    /// Nice value of workers.
+    pub worker_nice: i64,
+    /// Longest sleep of an idle worker.
+    pub max_poll_interval_ms: i64,
+    /// Serve HTTP.
+    pub http_enabled: bool,
+    /// Address and port.
+    pub http_listen_address: String,
+    /// Verbosity of the log.
+    pub log_level: LogLevel,
+    /// File locked while the agent runs.
+    pub lock_file: PathBuf,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            rules_files: vec![PathBuf::from("/etc/saker/rules.d")],
+            rules: Vec::new(),
+            rule_matching: RuleMatching::First,
+            priority: Priority::Debug,
+            append_output: Vec::new(),
+            json_output: false,
+            json_include_output_property: true,
+            json_include_message_property: false,
+            json_include_output_fields_property: true,
+            json_include_tags_property: true,
+            time_format_iso_8601: false,
+            alert_queue_capacity: 8192,
+            hostname: None,
+            driver: DriverChoice::Auto,
+            ring_buffer_total_mib: None,
+            workers: None,
+            pin_workers: true,
+            worker_nice: 0,
+            max_poll_interval_ms: 4,
+            http_enabled: true,
+            http_listen_address: "127.0.0.1:8765".to_owned(),
+            log_level: LogLevel::Info,
+            lock_file: PathBuf::from("/run/saker/saker.lock"),
+        }
+    }
+}
+
+impl Config {
+    /// Reads a tree over the defaults. Returns the configuration, what is wrong with the tree, and
+    /// the paths of all keys there are.
+    pub(super) fn read(root: &Node) -> (Self, Vec<Problem>, Vec<String>) {
+        let mut config = Self::default();
+        let (mut problems, mut keys) = (Vec::new(), Vec::new());
+        let mut section = Section::open(root, String::new(), &mut problems, &mut keys);
+        config.read_rules(&mut section);
+        config.read_alerts(&mut section);
+        config.read_capture(&mut section);
+        config.read_agent(&mut section);
+        section.finish();
+        (config, problems, keys)
+    }
+
+    fn read_rules(&mut self, section: &mut Section<'_>) {
+        section.list("rules_files", &mut self.rules_files, |node, path, problems| {
+            element_text(node, path, problems).map(PathBuf::from)
+        });
+        section.list("rules", &mut self.rules, toggle);
+        section.read("rule_matching", "first or all", &mut self.rule_matching, |node| {
+            match text(node)? {
+                "first" => Some(RuleMatching::First),
+                "all" => Some(RuleMatching::All),
+                _ => None,
+            }
+        });
+        let priorities = "emergency, alert, critical, error, warning, notice, informational or debug";
+        section.read("priority", priorities, &mut self.priority, |node| priority(text(node)?));
+        section.list("append_output", &mut self.append_output, append_output);
+    }
+
+    fn read_alerts(&mut self, section: &mut Section<'_>) {
+        section.boolean("json_output", &mut self.json_output);
+        section.boolean("json_include_output_property", &mut self.json_include_output_property);
+        section.boolean("json_include_message_property", &mut self.json_include_message_property);
+        section.boolean(
+            "json_include_output_fields_property",
+            &mut self.json_include_output_fields_property,
+        );
+        section.boolean("json_include_tags_property", &mut self.json_include_tags_property);
+        section.boolean("time_format_iso_8601", &mut self.time_format_iso_8601);
+        section.integer(
+            "alert_queue_capacity",
+            1..=MAX_ALERT_QUEUE,
+            &mut self.alert_queue_capacity,
+        );
+        section.read("hostname", "text", &mut self.hostname, |node| {
+            Some(Some(text(node)?.to_owned()))
+        });
+    }
+
+    fn read_capture(&mut self, section: &mut Section<'_>) {
+        section.read("driver", "auto, ebpf or none", &mut self.driver, |node| match text(node)? {
+            "auto" => Some(DriverChoice::Auto),
+            "ebpf" => Some(DriverChoice::Ebpf),
+            "none" => Some(DriverChoice::None),
+            _ => None,
+        });
+        section.read(
+            "ring_buffer_total_mib",
+            "auto or an integer from 1 to 16384",
+            &mut self.ring_buffer_total_mib,
+            |node| auto_or(node, |node| integer_in(node, &(1..=MAX_RING_TOTAL_MIB))),
+        );
+        section.read("workers", "auto, 1, 2, 4 or 8", &mut self.workers, |node| {
+            auto_or(node, |node| integer_in(node, &(1..=8)).filter(|n| WORKERS.contains(n)))
+        });
+        section.boolean("pin_workers", &mut self.pin_workers);
+        section.integer("worker_nice", -20..=19, &mut self.worker_nice);
+        section.integer("max_poll_interval_ms", 1..=1000, &mut self.max_poll_interval_ms);
+    }
+
+    fn read_agent(&mut self, section: &mut Section<'_>) {
+        section.section("http", |section| {
+            section.boolean("enabled", &mut self.http_enabled);
+            section.text("listen_address", &mut self.http_listen_address);
+        });
+        let levels = "error, warn, info, debug or trace";
+        section.read("log_level", levels, &mut self.log_level, |node| match text(node)? {
+            "error" => Some(LogLevel::Error),
+            "warn" => Some(LogLevel::Warn),
+            "info" => Some(LogLevel::Info),
+            "debug" => Some(LogLevel::Debug),
+            "trace" => Some(LogLevel::Trace),
+            _ => None,
+        });
+        section.read("lock_file", "text", &mut self.lock_file, |node| {
+            Some(PathBuf::from(text(node)?))
+        });
+    }
+}
+
+/// A priority by name, case-insensitively and with the short spellings rules files allow.
+fn priority(name: &str) -> Option<Priority> {
+    let name = name.to_ascii_lowercase();
+    let short = if name == "info" { "informational" } else { name.as_str() };
+    Priority::ALL.into_iter().find(|priority| priority.name().eq_ignore_ascii_case(short))
+}
+
+fn auto_or<T>(node: &Node, convert: impl FnOnce(&Node) -> Option<T>) -> Option<Option<T>> {
+    if text(node) == Some("auto") { Some(None) } else { convert(node).map(Some) }
+}
+
+fn element_text(node: &Node, path: &str, problems: &mut Vec<Problem>) -> Option<String> {
+    let found = text(node).map(str::to_owned);
+    if found.is_none() {
+        let message = format!("{path} must be text, not {}", node.kind.name());
+        problems.push(Problem::new(node.place.clone(), message));
+    }
+    found
+}
+
+fn toggle(node: &Node, path: &str, problems: &mut Vec<Problem>) -> Option<Toggle> {
+    let mut found = Vec::new();
+    let before = problems.len();
+    let mut keys = Vec::new();
+    let mut section = Section::open(node, format!("{path}."), problems, &mut keys);
+    for (key, enable) in [("enable", true), ("disable", false)] {
+        if !section.has(key) {
+            continue;
+        }
+        let (mut rule, mut tag) = (String::new(), String::new());
+        section.section(key, |section| {
+            section.text("rule", &mut rule);
+            section.text("tag", &mut tag);
+        });
+        let by = [(rule, ToggleBy::Rule as fn(String) -> ToggleBy), (tag, ToggleBy::Tag)];
+        found.extend(
+            by.into_iter()
+                .filter(|(text, _)| !text.is_empty())
+                .map(|(text, by)| Toggle { enable, by: by(text) }),
+        );
+    }
+    section.finish();
+    if problems.len() == before && found.len() != 1 {
+        let message = format!("{path} must say one thing to enable or disable");
+        problems.push(
+            Problem::new(node.place.clone(), message)
+                .with_hint("for example: - disable: {rule: \"Write below *\"}"),
+        );
+    }
+    found.pop().filter(|_| problems.len() == before)
+}
+
+fn append_output(node: &Node, path: &str, problems: &mut Vec<Problem>) -> Option<AppendOutput> {
+    let mut entry = AppendOutput::default();
+    let mut keys = Vec::new();
+    let mut section = Section::open(node, format!("{path}."), problems, &mut keys);
+    section.section("match", |section| {
+        let some_text = |node: &Node| Some(Some(text(node)?.to_owned()));
+        section.read("source", "text", &mut entry.source, some_text);
+        section.read("rule", "text", &mut entry.rule, some_text);
+        section.list("tags", &mut entry.tags, element_text);
+    });
+    section.read("extra_output", "text", &mut entry.extra_output, |node| {
+        Some(Some(text(node)?.to_owned()))
+    });
+    section.list("extra_fields", &mut entry.extra_fields, extra_field);
+    section.boolean("suggested_output", &mut entry.suggested_output);
+    section.finish();
+    Some(entry)
+}
+
+fn extra_field(node: &Node, path: &str, problems: &mut Vec<Problem>) -> Option<ExtraField> {
+    let found = match &node.kind {
+        Kind::Text(field) => Some(ExtraField::Field(field.clone())),
+        Kind::Map(entries) => match entries.as_slice() {
+            [entry] => text(&entry.value).map(|format| ExtraField::Format {
+                name: entry.key.clone(),
+                format: format.to_owned(),
+            }),
+            _ => None,
+        },
+        _ => None,
+    };
+    if found.is_none() {
+        let message = format!("{path} must be a field name or one `name: \"format\"`");
+        problems.push(Problem::new(node.place.clone(), message));
+    }
+    found
+}

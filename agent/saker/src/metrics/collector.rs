@@ -1,0 +1,420 @@
+//! Reading every counter for one scrape.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use anyhow::Context;
+use prometheus::core::{Collector, Desc};
+use prometheus::proto::MetricFamily;
+use prometheus::{Encoder, Registry, TextEncoder};
+use saker_abi::event::{Class, DROP_CAUSES, EVENTS};
+use saker_abi::ring::Counters;
+use saker_alerts::{Priority, QueueMonitor, RuleLabel};
+use saker_capture::{Clock, LATENCY_BOUNDS_NS, StatsSnapshot, SystemClock, WorkerStats};
+use saker_state::SharedState;
+
+use super::definitions::{self as def, Definition};
+use super::families::Families;
+use super::histogram::{Histogram, HistogramSnapshot};
+use super::worker::WorkerMetrics;
+use crate::host;
+
+/// State counters that go down as well as up.
+const STATE_GAUGES: [&str; 4] = ["processes", "threads", "fds", "parked_groups"];
+
+/// The driver that was taken.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DriverInfo {
+    /// `ebpf` or `none`.
+    pub driver: &'static str,
+    /// Why this one.
+    pub reason: String,
+    /// Version of the contract with it.
+    pub version: String,
+}
+
+/// Rules by what became of them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct RuleCounts {
+    /// Evaluated.
+    pub active: usize,
+    /// Switched off.
+    pub disabled: usize,
+    /// Left out because a field is missing.
+    pub skipped: usize,
+}
+
+/// Everything a scrape reads.
+#[derive(Debug)]
+pub struct Sources {
+    /// Driver.
+    pub driver: DriverInfo,
+    /// Rules.
+    pub rules: RuleCounts,
+    /// Rules as they appear in alerts, by number.
+    pub labels: Vec<Arc<RuleLabel>>,
+    /// The driver's counters; none without a driver.
+    pub rings: Option<Arc<Counters>>,
+    /// Size of one ring.
+    pub ring_bytes: usize,
+    /// CPUs with rings.
+    pub cpus: Vec<u32>,
+    /// What workers publish about reading rings.
+    pub capture: Vec<Arc<WorkerStats>>,
+    /// What workers publish about evaluating.
+    pub workers: Vec<Arc<WorkerMetrics>>,
+    /// The alert queue.
+    pub queue: QueueMonitor,
+    /// The state.
+    pub state: Arc<SharedState>,
+    /// Start of the agent, seconds since the epoch.
+    pub start_time_s: f64,
+}
+
+/// A registry with everything in `sources`.
+///
+/// # Errors
+/// When a definition is not one Prometheus accepts.
+pub fn registry(sources: Arc<Sources>) -> anyhow::Result<Registry> {
+    let descriptors = def::ALL
+        .iter()
+        .map(|d| {
+            let labels = d.labels.iter().map(|&label| label.to_owned()).collect();
+            Desc::new(d.name.to_owned(), d.help.to_owned(), labels, HashMap::new())
+        })
+        .collect::<Result<_, _>>()
+        .context("a metric is not well defined")?;
+    let registry = Registry::new();
+    registry
+        .register(Box::new(Scrape { sources, descriptors }))
+        .context("the metrics cannot be registered")?;
+    Ok(registry)
+}
+
+/// The registry's metrics in the text format 0.0.4.
+///
+/// # Errors
+/// When a family is not consistent.
+pub fn encode(registry: &Registry) -> anyhow::Result<String> {
+    let mut text = Vec::new();
+    TextEncoder::new().encode(&registry.gather(), &mut text)?;
+    Ok(String::from_utf8(text)?)
+}
+
+struct Scrape {
+    sources: Arc<Sources>,
+    descriptors: Vec<Desc>,
+}
+
+impl Collector for Scrape {
+    fn desc(&self) -> Vec<&Desc> {
+        self.descriptors.iter().collect()
+    }
+
+    fn collect(&self) -> Vec<MetricFamily> {
+        let mut families = Families::default();
+        let snapshots: Vec<(String, StatsSnapshot)> = self
+            .sources
+            .capture
+            .iter()
+            .map(|stats| (stats.partition().to_string(), stats.snapshot()))
+            .collect();
+        self.agent(&mut families);
+        self.rings(&mut families);
+        self.ring_readers(&mut families, &snapshots);
+        self.capture(&mut families, &snapshots);
+        self.evaluation(&mut families);
+        self.alerts(&mut families);
+        self.state(&mut families);
+        families.finish()
+    }
+}
+
+impl Scrape {
+    fn agent(&self, families: &mut Families) {
+        let sources = &self.sources;
+        families.value(&def::BUILD_INFO, &[("version", env!("CARGO_PKG_VERSION"))], 1.0);
+        let DriverInfo { driver, reason, version } = &sources.driver;
+        let labels = [("driver", *driver), ("reason", reason), ("version", version)];
+        families.value(&def::DRIVER_INFO, &labels, 1.0);
+        let RuleCounts { active, disabled, skipped } = sources.rules;
+        for (state, count) in [("active", active), ("disabled", disabled), ("skipped", skipped)] {
+            families.value(&def::RULES, &[("state", state)], count as f64);
+        }
+        families.value(&def::START_TIME, &[], sources.start_time_s);
+        if let Some(usage) = host::own_usage() {
+            families.value(&def::RESIDENT, &[], usage.resident_bytes as f64);
+            families.value(&def::CPU, &[], usage.cpu_seconds);
+        }
+    }
+
+    /// What the driver counts, ring by ring.
+    fn rings(&self, families: &mut Families) {
+        families.value(&def::RING_SIZE, &[], self.sources.ring_bytes as f64);
+        let Some(counters) = &self.sources.rings else { return };
+        let rings: Vec<_> = self
+            .sources
+            .cpus
+            .iter()
+            .flat_map(|&cpu| (0..counters.partitions()).map(move |partition| (cpu, partition)))
+            .map(|(cpu, partition)| {
+                let snapshot = counters.snapshot(cpu, partition);
+                (cpu.to_string(), partition.to_string(), snapshot)
+            })
+            .collect();
+        type Read = fn(&saker_abi::ring::RingCounters) -> u64;
+        let each: [(&Definition, Read); 3] = [
+            (&def::PRODUCED, |ring| ring.produced),
+            (&def::RING_HIGH_WATER, |ring| ring.high_water_bytes),
+            (&def::RING_WAKEUPS, |ring| ring.wakeups),
+        ];
+        for (definition, read) in each {
+            for (cpu, partition, ring) in &rings {
+                let labels = [("cpu", cpu.as_str()), ("partition", partition)];
+                families.value(definition, &labels, read(ring) as f64);
+            }
+        }
+        let mut total = 0;
+        for (cpu, partition, ring) in &rings {
+            total += ring.dropped_total();
+            for (cause, by_class) in DROP_CAUSES.iter().zip(&ring.dropped) {
+                for (class, &count) in Class::ALL.iter().zip(by_class).filter(|(_, n)| **n > 0) {
+                    let labels = [
+                        ("cpu", cpu.as_str()),
+                        ("partition", partition),
+                        ("class", class.name()),
+                        ("cause", cause),
+                    ];
+                    families.value(&def::DROPPED, &labels, count as f64);
+                }
+            }
+        }
+        families.value(&def::DROPPED_ALL, &[], total as f64);
+    }
+
+    /// What the readers count, ring by ring.
+    fn ring_readers(&self, families: &mut Families, workers: &[(String, StatsSnapshot)]) {
+        let mut each = |definition, read: fn(&saker_capture::stats::RingStats) -> u64| {
+            for (partition, stats) in workers {
+                for ring in &stats.rings {
+                    let cpu = ring.cpu.to_string();
+                    let labels = [("cpu", cpu.as_str()), ("partition", partition)];
+                    families.value(definition, &labels, read(ring) as f64);
+                }
+            }
+        };
+        each(&def::LOST, |ring| ring.lost);
+        each(&def::RING_CORRUPT, |ring| ring.corrupt);
+    }
+
+    fn capture(&self, families: &mut Families, workers: &[(String, StatsSnapshot)]) {
+        for event in EVENTS.iter() {
+            let count: u64 =
+                workers.iter().map(|(_, stats)| stats.records[usize::from(event.id)]).sum();
+            families.value(&def::EVENTS, &[("type", event.name)], count as f64);
+        }
+        families.histogram(&def::KERNEL_TO_WORKER, &latency(workers));
+        type Read = fn(&StatsSnapshot) -> u64;
+        let each: [(&Definition, Read); 8] = [
+            (&def::LATE, |s| s.late),
+            (&def::UNDECODABLE, |s| s.undecodable),
+            (&def::BUSY_STALLS, |s| s.busy_stalls),
+            (&def::LEFT_BEHIND, |s| s.left_behind),
+            (&def::PANICS, |s| s.panics),
+            (&def::BATCHES, |s| s.batches),
+            (&def::SLEEPS, |s| s.sleeps),
+            (&def::WAKEUPS, |s| s.wakeups),
+        ];
+        for (definition, read) in each {
+            for (worker, stats) in workers {
+                families.value(definition, &[("worker", worker)], read(stats) as f64);
+            }
+        }
+        let now_ns = SystemClock.boottime_ns();
+        for (worker, stats) in workers {
+            let lag_ns = now_ns.saturating_sub(stats.watermark_ns);
+            families.value(&def::LAG, &[("worker", worker)], lag_ns as f64 / 1e9);
+        }
+    }
+
+    fn evaluation(&self, families: &mut Families) {
+        let workers = &self.sources.workers;
+        let sum = Histogram::sum(workers.iter().map(|worker| &worker.evaluation));
+        families.histogram(&def::EVALUATION, &sum);
+        for (index, worker) in workers.iter().enumerate() {
+            let index = index.to_string();
+            let evaluated = worker.evaluated() as f64;
+            families.value(&def::EVALUATED, &[("worker", &index)], evaluated);
+        }
+    }
+
+    fn alerts(&self, families: &mut Families) {
+        let sources = &self.sources;
+        for (rule, label) in sources.labels.iter().enumerate() {
+            let count: u64 = sources.workers.iter().map(|worker| worker.alerts(rule)).sum();
+            let labels = [("rule", label.name.as_str()), ("priority", label.priority.name())];
+            families.value(&def::ALERTS, &labels, count as f64);
+        }
+        for priority in Priority::ALL {
+            let dropped = sources.queue.dropped(priority) as f64;
+            families.value(&def::QUEUE_DROPPED, &[("priority", priority.name())], dropped);
+        }
+        families.value(&def::QUEUE_LENGTH, &[], sources.queue.waiting() as f64);
+        families.value(&def::QUEUE_CAPACITY, &[], sources.queue.capacity() as f64);
+    }
+
+    fn state(&self, families: &mut Families) {
+        let state = &self.sources.state;
+        let mut sums: Vec<(&'static str, u64)> = Vec::new();
+        for partition in 0..state.partitions() {
+            for (n, (name, value)) in state.counters(partition).each().enumerate() {
+                match sums.get_mut(n) {
+                    Some((_, sum)) => *sum += value,
+                    None => sums.push((name, value)),
+                }
+            }
+        }
+        let (gauges, counters): (Vec<_>, Vec<_>) =
+            sums.into_iter().partition(|(name, _)| STATE_GAUGES.contains(name));
+        for (kind, value) in gauges {
+            families.value(&def::STATE_ENTRIES, &[("kind", kind)], value as f64);
+        }
+        for (kind, value) in counters {
+            families.value(&def::STATE_EVENTS, &[("kind", kind)], value as f64);
+        }
+        let (done, timeout) = state.ancestor_waits();
+        families.value(&def::ANCESTOR_WAITS, &[("result", "done")], done as f64);
+        families.value(&def::ANCESTOR_WAITS, &[("result", "timeout")], timeout as f64);
+    }
+}
+
+fn latency(workers: &[(String, StatsSnapshot)]) -> HistogramSnapshot {
+    let bucket = |n: usize| workers.iter().map(|(_, stats)| stats.latency[n]).sum::<u64>();
+    let mut running = 0;
+    let cumulative = LATENCY_BOUNDS_NS
+        .iter()
+        .enumerate()
+        .map(|(n, &bound)| {
+            running += bucket(n);
+            (bound, running)
+        })
+        .collect();
+    let count = running + bucket(LATENCY_BOUNDS_NS.len());
+    let sum_ns = workers.iter().map(|(_, stats)| stats.latency_sum_ns).sum();
+    HistogramSnapshot { cumulative, count, sum_ns }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use saker_abi::raw::SAKER_DROP_SHED;
+    use saker_alerts::{Alert, queue};
+    use saker_state::{State, StateConfig};
+
+    fn sources() -> Arc<Sources> {
+        let rings = Counters::in_memory(2, 1);
+        rings.count_produced(1, 9);
+        rings.count_dropped(1, SAKER_DROP_SHED, Class::File, 4);
+        let worker = WorkerMetrics::new(1);
+        worker.publish_evaluated(8);
+        worker.evaluation.observe(150);
+        worker.count_alert(0);
+        worker.count_alert(0);
+        let label = Arc::new(RuleLabel {
+            name: "A \"rule\"".into(),
+            priority: Priority::Notice,
+            source: "syscall".into(),
+            tags: Vec::new(),
+        });
+        let (sender, receiver) = queue(1);
+        let alert =
+            Alert { rule: Arc::clone(&label), time_ns: 0, message: "m".into(), fields: vec![] };
+        assert!(sender.send(alert.clone()) && !sender.send(alert));
+        let state = State::new(StateConfig::default()).expect("one partition");
+        Arc::new(Sources {
+            driver: DriverInfo { driver: "ebpf", reason: "test".into(), version: "1".into() },
+            rules: RuleCounts { active: 1, disabled: 2, skipped: 3 },
+            labels: vec![label],
+            rings: Some(Arc::new(rings)),
+            ring_bytes: 4096,
+            cpus: vec![0, 1],
+            capture: vec![Arc::new(WorkerStats::new(0, [0, 1]))],
+            workers: vec![Arc::new(worker)],
+            queue: receiver.monitor(),
+            state: state.shared,
+            start_time_s: 5.0,
+        })
+    }
+
+    fn page() -> String {
+        encode(&registry(sources()).expect("well defined")).expect("consistent")
+    }
+
+    #[test]
+    fn every_definition_appears_with_its_type() {
+        let page = page();
+        for definition in def::ALL {
+            let kind = format!("{:?}", definition.kind).to_lowercase();
+            let line = format!("# TYPE {} {kind}\n", definition.name);
+            assert!(page.contains(&line), "missing: {line}");
+        }
+    }
+
+    #[test]
+    fn every_series_is_declared_with_exactly_its_labels() {
+        for family in registry(sources()).expect("well defined").gather() {
+            let definition = def::ALL.iter().find(|d| d.name == family.name());
+            let definition = definition.unwrap_or_else(|| panic!("{} undeclared", family.name()));
+            for metric in family.get_metric() {
+                let mut declared = definition.labels.to_vec();
+                let mut found: Vec<&str> =
+                    metric.get_label().iter().map(|label| label.name()).collect();
+                declared.sort_unstable();
+                found.sort_unstable();
+                assert_eq!(found, declared, "{}", definition.name);
+            }
+        }
+    }
+
+    #[test]
+    fn names_follow_the_conventions() {
+        for definition in def::ALL {
+            let Definition { name, kind, help, .. } = definition;
+            assert!(name.starts_with("saker_"), "{name}");
+            assert_eq!(name.ends_with("_total"), *kind == def::Type::Counter, "{name}");
+            assert!(help.ends_with('.'), "{name}");
+        }
+    }
+
+    #[test]
+    fn values_arrive() {
+        let page = page();
+        for line in [
+            r#"saker_produced_total{cpu="1",partition="0"} 9"#,
+            r#"saker_dropped_total{cause="shed",class="file",cpu="1",partition="0"} 4"#,
+            "saker_dropped_records_total 4",
+            r#"saker_alerts_total{priority="Notice",rule="A \"rule\""} 2"#,
+            r#"saker_alert_queue_dropped_total{priority="Notice"} 1"#,
+            "saker_alert_queue_length 1",
+            r#"saker_evaluated_total{worker="0"} 8"#,
+            r#"saker_evaluation_seconds_bucket{le="0.0000002"} 1"#,
+            "saker_evaluation_seconds_count 1",
+            r#"saker_rules{state="skipped"} 3"#,
+            r#"saker_driver_info{driver="ebpf",reason="test",version="1"} 1"#,
+        ] {
+            assert!(page.lines().any(|l| l == line), "missing: {line}\n{page}");
+        }
+    }
+
+    #[test]
+    fn the_page_documents_every_metric() {
+        let docs = include_str!("../../../../docs/metrics.md");
+        let documented: Vec<&str> = docs
+            .lines()
+            .filter_map(|line| line.strip_prefix("| `saker_")?.split('`').next())
+            .collect();
+        let declared: Vec<&str> =
+            def::ALL.iter().filter_map(|d| d.name.strip_prefix("saker_")).collect();
+        assert_eq!(documented, declared, "docs/metrics.md lists the metrics in this order");
+    }
+}

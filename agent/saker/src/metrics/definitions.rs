@@ -1,0 +1,94 @@
+//! All metrics: names, kinds and help. docs/metrics.md is compared with this by a test.
+
+/// Kind of a metric.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Type {
+    Counter,
+    Gauge,
+    Histogram,
+}
+
+/// One metric.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Definition {
+    pub(super) name: &'static str,
+    pub(super) kind: Type,
+    /// Label names, for the list of descriptors.
+    pub(super) labels: &'static [&'static str],
+    pub(super) help: &'static str,
+}
+
+macro_rules! definitions {
+    ($($constant:ident = $kind:ident $name:literal [$($label:literal),*] $help:literal;)+) => {
+        $(pub(super) const $constant: Definition = Definition {
+            name: $name,
+            kind: Type::$kind,
+            labels: &[$($label),*],
+            help: $help,
+        };)+
+        /// All of them, in order of declaration.
+        pub(super) const ALL: &[&Definition] = &[$(&$constant),+];
+    };
+}
+
+definitions! {
+    BUILD_INFO = Gauge "saker_build_info" ["version"] "Version of the agent; always 1.";
+    DRIVER_INFO = Gauge "saker_driver_info" ["driver", "reason", "version"]
+        "Driver that was taken and why; always 1.";
+    RULES = Gauge "saker_rules" ["state"]
+        "Rules by state: active, disabled, or skipped because a field is missing.";
+    START_TIME = Gauge "saker_start_time_seconds" [] "Start of the agent since the epoch.";
+    RESIDENT = Gauge "saker_resident_memory_bytes" []
+        "Resident memory of the agent, rings included.";
+    CPU = Counter "saker_cpu_seconds_total" [] "Processor time of the agent.";
+
+    EVENTS = Counter "saker_events_total" ["type"] "Events that workers took from the rings.";
+    PRODUCED = Counter "saker_produced_total" ["cpu", "partition"]
+        "Records the driver committed to each ring.";
+    DROPPED = Counter "saker_dropped_total" ["cpu", "partition", "class", "cause"]
+        "Records the driver could not put into a ring; only series that are not zero.";
+    DROPPED_ALL = Counter "saker_dropped_records_total" []
+        "Sum of saker_dropped_total.";
+    LOST = Counter "saker_lost_total" ["cpu", "partition"]
+        "Records missing by their sequence numbers; the same loss, seen by the reader.";
+    RING_HIGH_WATER = Gauge "saker_ring_high_water_bytes" ["cpu", "partition"]
+        "Most bytes that ever waited in the ring.";
+    RING_SIZE = Gauge "saker_ring_size_bytes" [] "Size of one ring.";
+    RING_WAKEUPS = Counter "saker_ring_wakeups_total" ["cpu", "partition"]
+        "Wake-ups the driver sent because a ring filled up.";
+    RING_CORRUPT = Counter "saker_ring_resyncs_total" ["cpu", "partition"]
+        "Times a damaged ring had to be read anew from its end.";
+
+    KERNEL_TO_WORKER = Histogram "saker_kernel_to_worker_seconds" []
+        "From an event's time stamp to the worker round that handled it.";
+    EVALUATION = Histogram "saker_evaluation_seconds" []
+        "Time to evaluate all rules on one event; every 64th event is measured.";
+    EVALUATED = Counter "saker_evaluated_total" ["worker"] "Events the rules were evaluated on.";
+    LATE = Counter "saker_late_total" ["worker"] "Events handled out of order.";
+    UNDECODABLE = Counter "saker_undecodable_total" ["worker"] "Records that could not be decoded.";
+    BUSY_STALLS = Counter "saker_busy_stalls_total" ["worker"]
+        "Reserved records that had to be waited for.";
+    LEFT_BEHIND = Counter "saker_left_behind_total" ["worker"]
+        "Times a ring was left behind because its producer did not go on.";
+    PANICS = Counter "saker_contained_panics_total" ["worker"]
+        "Records whose handling failed by a bug that was contained.";
+    BATCHES = Counter "saker_worker_batches_total" ["worker"] "Rounds that found events.";
+    SLEEPS = Counter "saker_worker_sleeps_total" ["worker"] "Times a worker slept.";
+    WAKEUPS = Counter "saker_worker_wakeups_total" ["worker"]
+        "Sleeps that ended early because a ring filled up.";
+    LAG = Gauge "saker_worker_lag_seconds" ["worker"]
+        "Age of the time up to which a worker has handled everything.";
+
+    ALERTS = Counter "saker_alerts_total" ["rule", "priority"] "Alerts raised, by rule.";
+    QUEUE_DROPPED = Counter "saker_alert_queue_dropped_total" ["priority"]
+        "Alerts dropped because the queue to the output was full.";
+    QUEUE_LENGTH = Gauge "saker_alert_queue_length" [] "Alerts waiting for the output.";
+    QUEUE_CAPACITY = Gauge "saker_alert_queue_capacity" [] "Most alerts the queue holds.";
+
+    STATE_ENTRIES = Gauge "saker_state_entries" ["kind"]
+        "What the state holds now: processes, threads, fds, parked_groups.";
+    STATE_EVENTS = Counter "saker_state_events_total" ["kind"]
+        "What happened to the state: overflows, placeholders, recoveries and the like.";
+    ANCESTOR_WAITS = Counter "saker_ancestor_waits_total" ["result"]
+        "Reads of another worker's processes that had to wait: done or timeout.";
+}

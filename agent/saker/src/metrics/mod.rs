@@ -1,0 +1,13 @@
+//! What the agent says about itself on `/metrics` (docs/metrics.md).
+//!
+//! Nothing is counted here: workers and driver keep their own counters, and a scrape reads them.
+
+mod collector;
+mod definitions;
+mod families;
+mod histogram;
+mod worker;
+
+pub use collector::{DriverInfo, RuleCounts, Sources, encode, registry};
+pub use histogram::Histogram;
+pub use worker::WorkerMetrics;
