@@ -6,5 +6,7 @@
     unreachable_pub
 )]
 #![allow(clippy::all)]
+// bindgen writes its layout tests without comments; they read sizes of types only.
+#![allow(clippy::undocumented_unsafe_blocks)]
 
 include!(concat!(env!("OUT_DIR"), "/bindings.rs"));

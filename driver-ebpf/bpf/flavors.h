@@ -13,7 +13,11 @@ struct timespec64 {
 	long tv_nsec;
 };
 
-/* 6.11 (3aa63a569c64): seconds and nanoseconds on their own. */
+/*
+ * 6.11 (3aa63a569c64): seconds and nanoseconds on their own. Since 6.13 (4e40eff0b573) the top bit of
+ * i_ctime_nsec says that somebody has looked at the time.
+ */
+#define I_CTIME_QUERIED (1U << 31)
 struct inode___v611 {
 	s64 i_mtime_sec, i_ctime_sec;
 	u32 i_mtime_nsec, i_ctime_nsec;
@@ -53,7 +57,7 @@ static __always_inline u64 inode_ctime_ns(struct inode *inode)
 
 	if (bpf_core_field_exists(v611->i_ctime_sec))
 		return BPF_CORE_READ(v611, i_ctime_sec) * 1000000000ULL +
-		       BPF_CORE_READ(v611, i_ctime_nsec);
+		       (BPF_CORE_READ(v611, i_ctime_nsec) & ~I_CTIME_QUERIED);
 	if (bpf_core_field_exists(v66->__i_ctime))
 		return timespec_ns(&v66->__i_ctime);
 	return timespec_ns(&v58->i_ctime);

@@ -110,6 +110,31 @@ fn an_open_is_recorded_with_kernel_facts() {
     );
 }
 
+/// The exec record of `/bin/sh -c "exit 7" "an argument"` against what stat(2) says.
+fn check_shell_exec(record: &Record<'_>) {
+    use std::os::unix::fs::MetadataExt;
+    let text = |slot| record.var(slot).bytes;
+    assert_eq!(record.i64(SAKER_P_EXECVE_res), 0);
+    assert_eq!(text(SAKER_P_EXECVE_exe), b"/bin/sh");
+    assert_eq!(text(SAKER_P_EXECVE_args), b"-c\0exit 7\0an argument\0");
+    assert_eq!(text(SAKER_P_EXECVE_comm), b"sh");
+    assert_eq!(text(SAKER_P_EXECVE_cwd), b"/usr/share");
+    assert_eq!(text(SAKER_P_EXECVE_filename), b"/bin/sh");
+    assert_eq!(text(SAKER_P_EXECVE_env), b"SAKER_TEST=yes\0");
+    let exe = fs::canonicalize("/bin/sh").expect("a shell");
+    assert_eq!(
+        text(SAKER_P_EXECVE_trusted_exepath),
+        exe.to_str().expect("UTF-8").as_bytes()
+    );
+    let meta = fs::metadata(&exe).expect("stat");
+    assert_eq!(record.u64(SAKER_P_EXECVE_exe_ino), meta.ino());
+    let ctime = meta.ctime() as u64 * 1_000_000_000 + meta.ctime_nsec() as u64;
+    assert_eq!(record.u64(SAKER_P_EXECVE_exe_ino_ctime), ctime);
+    let tgid = record.hdr().tgid;
+    assert_eq!(record.u64(SAKER_P_EXECVE_pid) as u32, tgid);
+    assert_eq!(record.u64(SAKER_P_EXECVE_vpid) as u32, tgid);
+}
+
 /// A child's fork, exec and exit arrive in order with everything state needs.
 #[test]
 fn a_child_is_recorded_from_birth_to_death() {
@@ -136,32 +161,9 @@ fn a_child_is_recorded_from_birth_to_death() {
                 life.push((record.hdr().ts_ns, child, "birth"));
             }
         }
-        SAKER_EV_EXECVE if record.i64(SAKER_P_EXECVE_res) == 0 => {
-            if record.u64(SAKER_P_EXECVE_ptid) as u32 == std::process::id()
-                || parent_side.contains(&record.hdr().tgid)
-            {
-                assert_eq!(record.var(SAKER_P_EXECVE_exe).bytes, b"/bin/sh");
-                assert_eq!(
-                    record.var(SAKER_P_EXECVE_args).bytes,
-                    b"-c\0exit 7\0an argument\0"
-                );
-                assert_eq!(record.var(SAKER_P_EXECVE_comm).bytes, b"sh");
-                assert_eq!(record.var(SAKER_P_EXECVE_cwd).bytes, b"/usr/share");
-                assert_eq!(record.var(SAKER_P_EXECVE_filename).bytes, b"/bin/sh");
-                assert_eq!(record.var(SAKER_P_EXECVE_env).bytes, b"SAKER_TEST=yes\0");
-                let exe = fs::canonicalize("/bin/sh").expect("a shell");
-                let path = record.var(SAKER_P_EXECVE_trusted_exepath).bytes;
-                assert_eq!(path, exe.to_str().expect("UTF-8").as_bytes());
-                use std::os::unix::fs::MetadataExt;
-                let meta = fs::metadata(&exe).expect("stat");
-                assert_eq!(record.u64(SAKER_P_EXECVE_exe_ino), meta.ino());
-                let ctime = meta.ctime() as u64 * 1_000_000_000 + meta.ctime_nsec() as u64;
-                assert_eq!(record.u64(SAKER_P_EXECVE_exe_ino_ctime), ctime);
-                let tgid = record.hdr().tgid;
-                assert_eq!(record.u64(SAKER_P_EXECVE_pid) as u32, tgid);
-                assert_eq!(record.u64(SAKER_P_EXECVE_vpid) as u32, tgid);
-                life.push((record.hdr().ts_ns, tgid, "exec"));
-            }
+        SAKER_EV_EXECVE if record.u64(SAKER_P_EXECVE_ptid) as u32 == std::process::id() => {
+            check_shell_exec(record);
+            life.push((record.hdr().ts_ns, record.hdr().tgid, "exec"));
         }
         SAKER_EV_PROCEXIT if record.u64(SAKER_P_PROCEXIT_ret) == 7 => {
             assert_eq!(record.u64(SAKER_P_PROCEXIT_group_dead), 1);
