@@ -10,7 +10,7 @@ use crate::value::{Value, ValueType};
 pub struct EventType(pub u16);
 
 /// How many values a field has and how an operator combines them.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Arity {
     /// One value or none.
     One,

@@ -1,0 +1,633 @@
+//! Type checking of conditions against a [`Schema`] (rules-spec B3, B4, B7, B8).
+//!
+//! All problems of a condition are collected, not just the first.
+
+use std::sync::Arc;
+
+use rustc_hash::FxHashSet;
+
+use crate::ast::{Check, Expr, Op, Operand, Rhs, Transformer, Word};
+use crate::diagnostics::{Code, nearest};
+use crate::literal::convert;
+use crate::parser::MAX_DEPTH;
+use crate::schema::{Arity, EventType, FieldError, IntFormat, Place, Resolved, Schema};
+use crate::typed::{Checked, Condition, Predicate, Side, Term};
+use crate::value::ValueType;
+
+/// Most nodes a condition may have once its macros are written out.
+pub const MAX_CONDITION_NODES: usize = 200_000;
+
+/// Fields that still work but should not be used (rules-spec A8).
+const DEPRECATED_FIELDS: [&str; 6] = [
+    "evt.dir",
+    "evt.latency",
+    "evt.latency.s",
+    "evt.latency.ns",
+    "evt.latency.human",
+    "evt.wait_latency",
+];
+
+/// What kind of error it is, for rules that ask to be skipped.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ProblemKind {
+    /// A field the schema does not know, by its name as written.
+    UnknownField(String),
+    /// An event type the schema does not know.
+    UnknownEventType,
+    /// Anything else.
+    Other,
+}
+
+/// An error in a condition or output.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Problem {
+    /// Byte offset in the text.
+    pub at: usize,
+    /// What is wrong.
+    pub message: String,
+    /// What may help.
+    pub hint: Option<String>,
+    /// Kind.
+    pub kind: ProblemKind,
+}
+
+impl Problem {
+    /// A problem of kind [`ProblemKind::Other`].
+    pub fn new(at: usize, message: impl Into<String>) -> Self {
+        Self {
+            at,
+            message: message.into(),
+            hint: None,
+            kind: ProblemKind::Other,
+        }
+    }
+}
+
+/// A warning about a condition or output.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Notice {
+    /// Byte offset in the text.
+    pub at: usize,
+    /// Which warning.
+    pub code: Code,
+    /// What is suspicious.
+    pub message: String,
+    /// The deprecated field.
+    pub deprecated_field: Option<String>,
+}
+
+/// A field as written and how to print it.
+#[derive(Debug, Clone)]
+pub struct NamedField {
+    /// Name with argument.
+    pub name: String,
+    /// The field.
+    pub term: Term,
+    /// Print form of integers.
+    pub int_format: IntFormat,
+}
+
+/// What a schema knows, prepared for checking many conditions.
+pub struct Vocabulary<'a> {
+    /// The schema.
+    pub schema: &'a dyn Schema,
+    event_names: FxHashSet<String>,
+}
+
+impl<'a> Vocabulary<'a> {
+    /// Collects the names of all event types.
+    pub fn new(schema: &'a dyn Schema) -> Self {
+        let names = (0..schema.event_count()).map(|n| schema.event_name(EventType(n)).to_owned());
+        Self {
+            schema,
+            event_names: names.collect(),
+        }
+    }
+}
+
+/// Looks up a macro's checked body; the error is the sentence to report.
+pub type MacroLookup<'a> = dyn Fn(&str) -> Result<Checked, Option<Problem>> + 'a;
+
+/// Checks conditions and operands, collecting problems and notices.
+pub struct Checker<'a> {
+    vocabulary: &'a Vocabulary<'a>,
+    /// Errors so far.
+    pub problems: Vec<Problem>,
+    /// Warnings so far.
+    pub notices: Vec<Notice>,
+    /// Fields named so far, for outputs.
+    pub fields: Vec<NamedField>,
+}
+
+impl<'a> Checker<'a> {
+    /// A checker without findings.
+    pub fn new(vocabulary: &'a Vocabulary<'a>) -> Self {
+        Self {
+            vocabulary,
+            problems: Vec::new(),
+            notices: Vec::new(),
+            fields: Vec::new(),
+        }
+    }
+
+    /// Checks a condition; `None` if it has problems.
+    pub fn condition(&mut self, expr: &Expr, macros: &MacroLookup<'_>) -> Option<Checked> {
+        match expr {
+            Expr::And(items) => self.group(items, macros, Condition::And),
+            Expr::Or(items) => self.group(items, macros, Condition::Or),
+            Expr::Not(inner) => {
+                let inner = self.condition(inner, macros)?;
+                let condition = Arc::new(Condition::Not(inner.condition));
+                let (nodes, depth) = (inner.nodes.saturating_add(1), inner.depth + 1);
+                Some(Checked {
+                    condition,
+                    nodes,
+                    depth,
+                })
+            }
+            Expr::Macro { name, at } => self.macro_body(name, *at, macros),
+            Expr::Check(check) => {
+                let predicate = Arc::new(self.check(check)?);
+                let condition = Arc::new(Condition::Check(predicate));
+                Some(Checked {
+                    condition,
+                    nodes: 1,
+                    depth: 1,
+                })
+            }
+        }
+    }
+
+    fn group(
+        &mut self,
+        items: &[Expr],
+        macros: &MacroLookup<'_>,
+        make: fn(Vec<Arc<Condition>>) -> Condition,
+    ) -> Option<Checked> {
+        let parts: Vec<_> = items
+            .iter()
+            .map(|item| self.condition(item, macros))
+            .collect();
+        let parts: Vec<Checked> = parts.into_iter().collect::<Option<_>>()?;
+        let nodes = parts
+            .iter()
+            .fold(1, |sum: usize, part| sum.saturating_add(part.nodes));
+        let depth = 1 + parts.iter().map(|part| part.depth).max().unwrap_or(0);
+        let conditions = parts.into_iter().map(|part| part.condition).collect();
+        Some(Checked {
+            condition: Arc::new(make(conditions)),
+            nodes,
+            depth,
+        })
+    }
+
+    fn macro_body(&mut self, name: &str, at: usize, macros: &MacroLookup<'_>) -> Option<Checked> {
+        let body = match macros(name) {
+            Ok(body) => body,
+            Err(problem) => {
+                self.problems
+                    .extend(problem.map(|problem| Problem { at, ..problem }));
+                return None;
+            }
+        };
+        let problem = if body.depth > MAX_DEPTH {
+            format!("exceeded max depth: macro '{name}' nests more than {MAX_DEPTH} levels")
+        } else if body.nodes > MAX_CONDITION_NODES {
+            format!("macro '{name}' expands to more than {MAX_CONDITION_NODES} checks")
+        } else {
+            return Some(body);
+        };
+        self.problems.push(Problem::new(at, problem));
+        None
+    }
+
+    /// Checks one comparison.
+    fn check(&mut self, check: &Check) -> Option<Predicate> {
+        let lhs = self.operand(&check.lhs, Use::Left);
+        let rhs_operand = match &check.rhs {
+            Rhs::Operand(operand) => Some(self.operand(operand, Use::Right)?),
+            _ => None,
+        };
+        let lhs = lhs?;
+        let (ty, op) = (lhs.ty(), check.op);
+        if let Some(message) = refuse_operator(ty, lhs.arity(), check) {
+            self.problems.push(Problem::new(check.op_at, message));
+            return None;
+        }
+        let rhs = match (&check.rhs, rhs_operand) {
+            (Rhs::Nothing, _) => Side::Nothing,
+            (Rhs::Operand(operand), Some(term)) => {
+                self.check_right(&lhs, op, &term, operand.at())?;
+                Side::Term(term)
+            }
+            (Rhs::Value(word), _) => self.literals(check, &lhs, std::slice::from_ref(word))?,
+            (Rhs::List(words), _) => self.literals(check, &lhs, words)?,
+            (Rhs::Operand(_), None) => return None,
+        };
+        Some(Predicate {
+            lhs,
+            op,
+            modifier: check.modifier,
+            rhs,
+        })
+    }
+
+    fn literals(&mut self, check: &Check, lhs: &Term, words: &[Word]) -> Option<Side> {
+        let problems_before = self.problems.len();
+        self.check_event_types(check, lhs, words);
+        self.look_for_mistakes(check, words);
+        let mut literals = Vec::with_capacity(words.len());
+        for word in words {
+            match convert(word, lhs.ty(), check.op) {
+                Ok(literal) => literals.push(literal),
+                Err(message) => self.problems.push(Problem::new(word.at, message)),
+            }
+            if check.op == Op::Regex
+                && let Err(message) = crate::operators::regex(&word.bytes)
+            {
+                self.problems.push(Problem::new(word.at, message));
+            }
+        }
+        if self.problems.len() > problems_before {
+            return None;
+        }
+        if check.op.is_list() {
+            // Order and repetition mean nothing in a set: sorted, equal sets are shared.
+            literals.sort_unstable();
+            literals.dedup();
+        }
+        Some(Side::Literals(literals.into()))
+    }
+
+    fn check_event_types(&mut self, check: &Check, lhs: &Term, words: &[Word]) {
+        let schema = self.vocabulary.schema;
+        let names_types = matches!(check.op, Op::Eq | Op::Ne | Op::In | Op::Intersects)
+            && lhs
+                .field()
+                .is_some_and(|field| schema.is_event_type_field(field));
+        if !names_types {
+            return;
+        }
+        for word in words {
+            let name = word.text();
+            if self.vocabulary.event_names.contains(name.as_ref()) {
+                continue;
+            }
+            let known = self.vocabulary.event_names.iter().map(String::as_str);
+            let hint = nearest(&name, known).map(|n| format!("did you mean {n}?"));
+            let message = format!("unknown event type {name}");
+            let kind = ProblemKind::UnknownEventType;
+            self.problems.push(Problem {
+                at: word.at,
+                message,
+                hint,
+                kind,
+            });
+        }
+    }
+
+    /// Valid conditions that are rarely meant.
+    fn look_for_mistakes(&mut self, check: &Check, words: &[Word]) {
+        let field = match &check.lhs {
+            Operand::Field { name, .. } => name.as_str(),
+            _ => "",
+        };
+        let compares = matches!(
+            check.op,
+            Op::Eq | Op::Ne | Op::In | Op::Intersects | Op::Pmatch
+        );
+        for word in words {
+            let text = word.text();
+            let unsafe_na = compares
+                && text == "<NA>"
+                && (field.starts_with("ka.") || field.starts_with("jevt."));
+            if unsafe_na {
+                let message = format!("comparing {field} with <NA> is unsafe: use exists");
+                self.warn(word.at, Code::UnsafeNaCheck, message);
+            }
+            if check.op == Op::Regex && !text.bytes().any(|b| b".+*?()|[]{}^$\\".contains(&b)) {
+                let message = format!("regex '{text}' has no special characters: use =");
+                self.warn(word.at, Code::CompileConditionWarning, message);
+            }
+            if !word.quoted && self.looks_like_field(&text) {
+                let message =
+                    format!("'{text}' is compared as text: use val({text}) for the field's value");
+                self.warn(word.at, Code::CompileConditionWarning, message);
+            }
+            let call = text
+                .split_once('(')
+                .and_then(|(name, _)| Transformer::from_name(name));
+            if word.quoted && call.is_some() && text.ends_with(')') {
+                let message =
+                    format!("'{text}' is compared as text: remove the quotes for a transformer");
+                self.warn(word.at, Code::CompileConditionWarning, message);
+            }
+        }
+    }
+
+    fn looks_like_field(&self, text: &str) -> bool {
+        text.contains('.')
+            && text
+                .bytes()
+                .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_'))
+            && self
+                .vocabulary
+                .schema
+                .fields()
+                .iter()
+                .any(|field| field.name == text)
+    }
+
+    fn warn(&mut self, at: usize, code: Code, message: String) {
+        self.notices.push(Notice {
+            at,
+            code,
+            message,
+            deprecated_field: None,
+        });
+    }
+
+    fn check_right(&mut self, lhs: &Term, op: Op, rhs: &Term, at: usize) -> Option<()> {
+        let right_list = rhs.arity() == Arity::List;
+        let message = if matches!(op, Op::Pmatch | Op::Regex | Op::Glob | Op::Iglob)
+            || matches!(op, Op::Bcontains | Op::Bstartswith)
+            || lhs.ty() == ValueType::Net
+        {
+            format!(
+                "operator {} does not take a field on the right-hand side here",
+                op.name()
+            )
+        } else if lhs.ty() != rhs.ty() {
+            let (left, right) = (type_name(lhs.ty()), type_name(rhs.ty()));
+            format!("the types of the two sides differ: {left} and {right}")
+        } else if right_list && !op.is_list() {
+            format!(
+                "operator {} does not take a list on the right-hand side",
+                op.name()
+            )
+        } else {
+            return Some(());
+        };
+        self.problems.push(Problem::new(at, message));
+        None
+    }
+
+    /// Resolves a field or transformer.
+    pub fn operand(&mut self, operand: &Operand, usage: Use) -> Option<Term> {
+        match operand {
+            Operand::Field { name, arg, at } => self.field(name, arg.as_deref(), *at, usage),
+            Operand::Literal(word) => {
+                if word.bytes.len() > crate::literal::MAX_LITERAL_BYTES {
+                    self.problems
+                        .push(Problem::new(word.at, "filter parameter too long"));
+                    return None;
+                }
+                Some(Term::Literal(word.bytes.clone().into()))
+            }
+            Operand::List { items, .. } => {
+                let items: Vec<_> = items
+                    .iter()
+                    .map(|item| self.operand(item, Use::Argument))
+                    .collect();
+                Some(Term::List(items.into_iter().collect::<Option<_>>()?))
+            }
+            Operand::Call {
+                function,
+                args,
+                option,
+                at,
+            } => {
+                let args: Vec<_> = args
+                    .iter()
+                    .map(|arg| self.operand(arg, Use::Argument))
+                    .collect();
+                let args: Vec<Term> = args.into_iter().collect::<Option<_>>()?;
+                match call(*function, args, option.as_deref()) {
+                    Ok(term) => Some(term),
+                    Err(message) => {
+                        let message = format!("{}: {message}", function.name());
+                        self.problems.push(Problem::new(*at, message));
+                        None
+                    }
+                }
+            }
+        }
+    }
+
+    fn field(&mut self, name: &str, arg: Option<&str>, at: usize, usage: Use) -> Option<Term> {
+        let written = match arg {
+            Some(arg) => format!("{name}[{arg}]"),
+            None => name.to_owned(),
+        };
+        let resolved = match self.vocabulary.schema.resolve(name, arg) {
+            Ok(resolved) => resolved,
+            Err(FieldError::Unknown) => {
+                let known = self
+                    .vocabulary
+                    .schema
+                    .fields()
+                    .iter()
+                    .map(|field| field.name);
+                let hint = nearest(name, known).map(|n| format!("did you mean {n}?"));
+                let message = format!("filter_check called with nonexistent field {written}");
+                let kind = ProblemKind::UnknownField(written);
+                self.problems.push(Problem {
+                    at,
+                    message,
+                    hint,
+                    kind,
+                });
+                return None;
+            }
+            Err(FieldError::Argument(why)) => {
+                self.problems
+                    .push(Problem::new(at, format!("field {written}: {why}")));
+                return None;
+            }
+        };
+        if let Some(message) = refuse_place(&written, &resolved, usage) {
+            self.problems.push(Problem::new(at, message));
+            return None;
+        }
+        if DEPRECATED_FIELDS.contains(&name) {
+            let message = format!("field {name} is deprecated");
+            let deprecated_field = Some(name.to_owned());
+            let code = Code::DeprecatedItem;
+            self.notices.push(Notice {
+                at,
+                code,
+                message,
+                deprecated_field,
+            });
+        }
+        let Resolved {
+            field,
+            ty,
+            arity,
+            cost,
+            int_format,
+            ..
+        } = resolved;
+        let term = Term::Field {
+            field,
+            ty,
+            arity,
+            cost,
+        };
+        self.fields.push(NamedField {
+            name: written,
+            term: term.clone(),
+            int_format,
+        });
+        Some(term)
+    }
+}
+
+/// Where an operand stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Use {
+    /// Left of an operator.
+    Left,
+    /// In `val()`.
+    Right,
+    /// Argument of a transformer.
+    Argument,
+    /// In an output.
+    Output,
+}
+
+fn refuse_place(name: &str, resolved: &Resolved, usage: Use) -> Option<String> {
+    match usage {
+        Use::Output if resolved.place == Place::ConditionOnly => {
+            Some(format!("field {name} cannot be used in outputs"))
+        }
+        Use::Left | Use::Right if resolved.place == Place::OutputOnly => {
+            Some(format!("field {name} can be used in outputs only"))
+        }
+        Use::Right if !resolved.as_operand => Some(format!(
+            "field {name} cannot be used on the right-hand side"
+        )),
+        Use::Argument if !resolved.as_operand => {
+            Some(format!("field {name} cannot be used in a transformer"))
+        }
+        Use::Right | Use::Argument if !matches!(resolved.arity, Arity::One | Arity::List) => {
+            Some(format!("field {name} has no single value to use here"))
+        }
+        _ => None,
+    }
+}
+
+/// Name of a type for messages.
+pub fn type_name(ty: ValueType) -> &'static str {
+    match ty {
+        ValueType::Int => "integer",
+        ValueType::Uint => "unsigned integer",
+        ValueType::Bool => "boolean",
+        ValueType::Str => "string",
+        ValueType::Bytes => "bytes",
+        ValueType::Ip => "IP address",
+        ValueType::Net => "IP network",
+        ValueType::Port => "port",
+        ValueType::RelTime => "time span",
+        ValueType::AbsTime => "time",
+        ValueType::Double => "floating-point number",
+    }
+}
+
+/// Why an operator does not fit its left-hand side, if it does not (rules-spec B3).
+fn refuse_operator(ty: ValueType, arity: Arity, check: &Check) -> Option<String> {
+    let op = check.op;
+    let set = matches!(op, Op::In | Op::Intersects | Op::Exists);
+    let equality = set || matches!(op, Op::Eq | Op::Ne);
+    let allowed = match ty {
+        _ if arity == Arity::List => set,
+        ValueType::Bool | ValueType::Ip | ValueType::Net => equality,
+        ValueType::Str => !matches!(op, Op::Bcontains | Op::Bstartswith),
+        ValueType::Bytes => {
+            equality
+                || matches!(op, Op::Contains | Op::Startswith | Op::Endswith)
+                || matches!(op, Op::Bcontains | Op::Bstartswith)
+        }
+        _ => equality || op.is_order(),
+    };
+    if op == Op::Exists && !matches!(check.lhs, Operand::Field { .. }) {
+        // `exists` asks for a field; of a transformer it asks whether it has a result.
+        return None;
+    }
+    let kind = if arity == Arity::List {
+        "list"
+    } else {
+        type_name(ty)
+    };
+    (!allowed).then(|| format!("operator {} cannot be used with a {kind} field", op.name()))
+}
+
+/// Types a transformer; the error is a sentence (rules-spec B7).
+fn call(function: Transformer, args: Vec<Term>, option: Option<&str>) -> Result<Term, String> {
+    use Transformer as T;
+    if option.is_some() && function != T::Getopt {
+        return Err("takes no argument between brackets".to_owned());
+    }
+    let one = |term: &Term| term.arity() == Arity::One;
+    let text = |term: &Term| term.ty() == ValueType::Str;
+    let (ty, arity) = match (function, args.as_slice()) {
+        (T::ToLower | T::ToUpper, [arg]) if text(arg) => (ValueType::Str, arg.arity()),
+        (T::B64, [arg]) if one(arg) && (text(arg) || arg.ty() == ValueType::Bytes) => {
+            (arg.ty(), Arity::One)
+        }
+        (T::Basename, [arg]) if one(arg) && text(arg) => (ValueType::Str, Arity::One),
+        (T::Len, [arg]) if !one(arg) || text(arg) || arg.ty() == ValueType::Bytes => {
+            (ValueType::Uint, Arity::One)
+        }
+        (T::Join, [separator, list])
+            if one(separator) && text(separator) && !one(list) && list_of_text(list) =>
+        {
+            (ValueType::Str, Arity::One)
+        }
+        (T::Concat, parts) if parts.len() >= 2 && parts.iter().all(|p| one(p) && text(p)) => {
+            (ValueType::Str, Arity::One)
+        }
+        (T::Getopt, [list, Term::Literal(_)]) if !one(list) && list_of_text(list) => (
+            ValueType::Str,
+            if option.is_some() {
+                Arity::One
+            } else {
+                Arity::List
+            },
+        ),
+        _ => return Err(format!("expected {}", expectation(function))),
+    };
+    let option = match option.map(str::as_bytes) {
+        None => None,
+        Some(&[letter]) => Some(letter),
+        Some(_) => return Err("the option between brackets must be one character".to_owned()),
+    };
+    Ok(Term::Call {
+        function,
+        args,
+        option,
+        ty,
+        arity,
+    })
+}
+
+fn list_of_text(term: &Term) -> bool {
+    match term {
+        Term::List(items) => items
+            .iter()
+            .all(|i| i.arity() == Arity::One && i.ty() == ValueType::Str),
+        other => other.ty() == ValueType::Str,
+    }
+}
+
+fn expectation(function: Transformer) -> &'static str {
+    match function {
+        Transformer::ToLower | Transformer::ToUpper => "one string or list of strings",
+        Transformer::B64 => "one string or bytes",
+        Transformer::Basename => "one string",
+        Transformer::Len => "one string, bytes or list",
+        Transformer::Join => "a separator and a list of strings",
+        Transformer::Concat => "two or more strings",
+        Transformer::Getopt => "a list of strings and an option string",
+    }
+}

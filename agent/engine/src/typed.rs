@@ -1,0 +1,145 @@
+//! The tree of a condition after type checking: fields resolved, literals converted, macros shared.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use ipnet::IpNet;
+
+use crate::ast::{Modifier, Op, Transformer};
+use crate::schema::{Arity, FieldRef};
+use crate::value::ValueType;
+
+/// A right-hand literal in the type of its field.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Literal {
+    /// For [`ValueType::Int`], [`ValueType::RelTime`] and [`ValueType::Double`].
+    Int(i64),
+    /// For [`ValueType::Uint`], [`ValueType::Port`] and [`ValueType::AbsTime`].
+    Uint(u64),
+    /// For [`ValueType::Bool`].
+    Bool(bool),
+    /// For [`ValueType::Str`] and [`ValueType::Bytes`].
+    Bytes(Box<[u8]>),
+    /// For [`ValueType::Ip`].
+    Ip(IpAddr),
+    /// For [`ValueType::Net`].
+    Net(IpNet),
+}
+
+/// Something that yields values: a field, a literal argument, or a transformer over them.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum Term {
+    /// A field.
+    Field {
+        /// Handle.
+        field: FieldRef,
+        /// Type of one value.
+        ty: ValueType,
+        /// Number of values.
+        arity: Arity,
+        /// Cost of extraction.
+        cost: u8,
+    },
+    /// A literal argument of a transformer.
+    Literal(Box<[u8]>),
+    /// A list written as an argument.
+    List(Vec<Term>),
+    /// A transformer.
+    Call {
+        /// Which.
+        function: Transformer,
+        /// Arguments, checked.
+        args: Vec<Term>,
+        /// The option letter of `getopt(...)[x]`.
+        option: Option<u8>,
+        /// Type of the result.
+        ty: ValueType,
+        /// [`Arity::One`] or [`Arity::List`].
+        arity: Arity,
+    },
+}
+
+impl Term {
+    /// Type of one value.
+    pub fn ty(&self) -> ValueType {
+        match self {
+            Term::Field { ty, .. } | Term::Call { ty, .. } => *ty,
+            Term::Literal(_) | Term::List(_) => ValueType::Str,
+        }
+    }
+
+    /// Number of values.
+    pub fn arity(&self) -> Arity {
+        match self {
+            Term::Field { arity, .. } | Term::Call { arity, .. } => *arity,
+            Term::Literal(_) => Arity::One,
+            Term::List(_) => Arity::List,
+        }
+    }
+
+    /// Relative cost of evaluation.
+    pub fn cost(&self) -> u32 {
+        match self {
+            Term::Field { cost, .. } => u32::from(*cost),
+            Term::Literal(_) => 0,
+            Term::List(items) => items.iter().map(Term::cost).sum(),
+            Term::Call { args, .. } => 5 + args.iter().map(Term::cost).sum::<u32>(),
+        }
+    }
+
+    /// The handle, if it is a plain field.
+    pub fn field(&self) -> Option<FieldRef> {
+        match self {
+            Term::Field { field, .. } => Some(*field),
+            _ => None,
+        }
+    }
+}
+
+/// Right-hand side of a predicate.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum Side {
+    /// `exists` has none.
+    Nothing,
+    /// One literal, or several with a list operator or a modifier.
+    Literals(Arc<[Literal]>),
+    /// `val(field)` or a transformer.
+    Term(Term),
+}
+
+/// One comparison.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Predicate {
+    /// Left-hand side.
+    pub lhs: Term,
+    /// Operator.
+    pub op: Op,
+    /// How many of the literals must satisfy it.
+    pub modifier: Option<Modifier>,
+    /// Right-hand side.
+    pub rhs: Side,
+}
+
+/// A condition. Bodies of macros are shared.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Condition {
+    /// All hold.
+    And(Vec<Arc<Condition>>),
+    /// One holds.
+    Or(Vec<Arc<Condition>>),
+    /// The other does not hold.
+    Not(Arc<Condition>),
+    /// A comparison.
+    Check(Arc<Predicate>),
+}
+
+/// A condition with its size, as if macros were written out.
+#[derive(Debug, Clone)]
+pub struct Checked {
+    /// The condition.
+    pub condition: Arc<Condition>,
+    /// Number of nodes, saturating.
+    pub nodes: usize,
+    /// Longest path from the root.
+    pub depth: usize,
+}
