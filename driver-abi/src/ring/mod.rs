@@ -26,6 +26,8 @@ pub mod counters;
 pub mod map;
 pub mod memory;
 pub mod reader;
+#[cfg(test)]
+mod tests;
 
 pub use counters::{Counters, RingCounters};
 pub use map::RingMap;
