@@ -1,1 +1,30 @@
 //! The fields rules can name, over an event and the state.
+//!
+//! [`FieldSchema`] is the vocabulary the rule loader asks; [`EventView`] answers for one event. A
+//! worker applies a record to its partition, resets its [`Scratch`], makes an [`EventView`] and
+//! hands it to the rules.
+//!
+//! ```text
+//! let applied = partition.apply(&record);
+//! scratch.reset();
+//! let view = partition.view(&record, applied);
+//! let event = EventView::new(record, view, &names, &host, &schema, num, &scratch);
+//! // evaluate the rules
+//! partition.settle(&record);
+//! ```
+#![forbid(unsafe_code)]
+
+mod event;
+mod field;
+mod keys;
+pub mod names;
+mod params;
+mod render;
+mod schema;
+mod scratch;
+mod universe;
+
+pub use event::{EventView, HostInfo};
+pub use keys::MAX_KEYS;
+pub use schema::{FieldSchema, MAX_INDEX};
+pub use scratch::{MAX_TEXTS, Scratch};

@@ -1,0 +1,375 @@
+//! `fd.*`: the descriptor an event is about (rules-spec D4).
+
+mod kind;
+mod name;
+mod socket;
+
+use saker_engine::schema::Arity;
+use saker_engine::value::Value;
+use saker_engine::value::ValueType::*;
+use saker_state::{Fd, FdKind, Role};
+
+use super::{EventView, Made};
+use crate::field::{Arg, Field, Visit, text};
+use crate::render::put;
+
+pub(super) use kind::write_type_chars;
+
+const NO_NAME_YET: &str =
+    "DNS name; absent: the agent resolves no names yet, so that comparisons are false.";
+
+pub(super) const FIELDS: &[Field] = &[
+    Field::new(
+        "fd.num",
+        Int,
+        num,
+        "Number of the descriptor, -1 when none was created.",
+    )
+    .cost(1),
+    Field::new(
+        "fd.name",
+        Str,
+        |e, _| text(e.fd_name()?),
+        "Path, or both ends of a connection.",
+    ),
+    Field::new(
+        "fd.nameraw",
+        Str,
+        |e, _| text(e.fd_name_raw()?),
+        "Path as the program passed it, not normalised.",
+    ),
+    Field::new(
+        "fd.directory",
+        Str,
+        |e, _| text(e.fd_directory()?),
+        "Directory of the file.",
+    ),
+    Field::new(
+        "fd.filename",
+        Str,
+        |e, _| text(e.fd_filename()?),
+        "Last component of the path.",
+    ),
+    Field::new(
+        "fd.typechar",
+        Str,
+        |e, _| text(e.fd_type_char()?),
+        "Kind of file, one character.",
+    )
+    .cost(1),
+    Field::new(
+        "fd.type",
+        Str,
+        |e, _| text(kind::type_name(e.fd()?.kind)),
+        "Kind of file: file, directory, ipv4, ipv6, unix, pipe, event, memfd, ...",
+    ),
+    Field::indexed(
+        "fd.types",
+        Str,
+        Arity::List,
+        (type_of, types),
+        "Kinds of all open descriptors of the process; with [N] that of descriptor N.",
+    )
+    .cost(60),
+    Field::new(
+        "fd.l4proto",
+        Str,
+        |e, _| text(kind::l4proto(e.fd()?)),
+        "tcp, udp, icmp or raw; <NA> for other files and while the role is not known.",
+    ),
+    Field::new(
+        "fd.sockfamily",
+        Str,
+        sockfamily,
+        "ip or unix; absent for other files.",
+    ),
+    Field::new(
+        "fd.sip",
+        Ip,
+        |e, _| ip(e.ends()?.server),
+        "Address of the server's end.",
+    ),
+    Field::new(
+        "fd.cip",
+        Ip,
+        |e, _| ip(e.ends()?.client),
+        "Address of the client's end.",
+    ),
+    Field::new(
+        "fd.sport",
+        Port,
+        |e, _| port(e.ends()?.server),
+        "Port of the server's end.",
+    ),
+    Field::new(
+        "fd.cport",
+        Port,
+        |e, _| port(e.ends()?.client),
+        "Port of the client's end.",
+    ),
+    Field::new(
+        "fd.lip",
+        Ip,
+        |e, _| ip(Some(e.sides()?.0)),
+        "Address of this machine's end.",
+    ),
+    Field::new(
+        "fd.rip",
+        Ip,
+        |e, _| ip(Some(e.sides()?.1)),
+        "Address of the other machine's end.",
+    ),
+    Field::new(
+        "fd.lport",
+        Port,
+        |e, _| port(Some(e.sides()?.0)),
+        "Port of this machine's end.",
+    ),
+    Field::new(
+        "fd.rport",
+        Port,
+        |e, _| port(Some(e.sides()?.1)),
+        "Port of the other's end.",
+    ),
+    Field::many("fd.ip", Ip, Arity::Ends, ips, "Either end's address.").condition_only(),
+    Field::many("fd.port", Port, Arity::Ends, ports, "Either end's port.").condition_only(),
+    Field::many(
+        "fd.net",
+        Net,
+        Arity::Ends,
+        nets,
+        "Either end's address, compared with networks.",
+    )
+    .condition_only(),
+    Field::new(
+        "fd.snet",
+        Net,
+        |e, _| ip(e.ends()?.server),
+        "Server's address, for networks.",
+    )
+    .no_operand()
+    .condition_only(),
+    Field::new(
+        "fd.cnet",
+        Net,
+        |e, _| ip(e.ends()?.client),
+        "Client's address, for networks.",
+    )
+    .no_operand()
+    .condition_only(),
+    Field::new(
+        "fd.lnet",
+        Net,
+        |e, _| ip(Some(e.sides()?.0)),
+        "Local address, for networks.",
+    )
+    .no_operand()
+    .condition_only(),
+    Field::new(
+        "fd.rnet",
+        Net,
+        |e, _| ip(Some(e.sides()?.1)),
+        "Remote address, for networks.",
+    )
+    .no_operand()
+    .condition_only(),
+    Field::new("fd.sip.name", Str, |_, _| None, NO_NAME_YET).no_operand(),
+    Field::new("fd.cip.name", Str, |_, _| None, NO_NAME_YET).no_operand(),
+    Field::new("fd.lip.name", Str, |_, _| None, NO_NAME_YET).no_operand(),
+    Field::new("fd.rip.name", Str, |_, _| None, NO_NAME_YET).no_operand(),
+    Field::new(
+        "fd.is_server",
+        Bool,
+        |e, _| is_server(e).map(Value::Bool),
+        "The socket listens, or the server's end is on this machine.",
+    ),
+    Field::new(
+        "fd.connected",
+        Bool,
+        |e, _| {
+            let socket = e.fd()?.socket.as_ref();
+            Some(Value::Bool(socket.is_some_and(|socket| socket.connected)))
+        },
+        "The socket is connected.",
+    ),
+    Field::new(
+        "fd.name_changed",
+        Bool,
+        |e, _| e.fd().map(|_| Value::Bool(e.state.name_changed())),
+        "The event changed fd.name.",
+    ),
+    Field::new(
+        "fd.dev",
+        Uint,
+        |e, _| Some(Value::Uint(e.fd()?.dev.into())),
+        "Device of the file, as the kernel encodes it.",
+    ),
+    Field::new(
+        "fd.dev.major",
+        Uint,
+        |e, _| Some(Value::Uint(u64::from(e.fd()?.dev) >> 8 & 0xfff)),
+        "Major number of that device.",
+    ),
+    Field::new(
+        "fd.dev.minor",
+        Uint,
+        |e, _| {
+            let dev = u64::from(e.fd()?.dev);
+            Some(Value::Uint(dev & 0xff | dev >> 12 & 0xf_ff00))
+        },
+        "Minor number of that device.",
+    ),
+    Field::new(
+        "fd.ino",
+        Uint,
+        |e, _| Some(Value::Uint(e.fd()?.ino)),
+        "Inode of the file.",
+    ),
+    Field::new(
+        "fd.uid",
+        Str,
+        |e, _| text(e.fd_uid()?),
+        "Thread id and descriptor number, joined.",
+    )
+    .cost(10),
+    Field::new(
+        "fd.containername",
+        Str,
+        |e, _| text(e.in_container_text(1, e.fd_name()?)?),
+        "Container id, a colon, fd.name.",
+    )
+    .cost(10),
+    Field::new(
+        "fd.containerdirectory",
+        Str,
+        |e, _| text(e.in_container_text(2, e.fd_directory()?)?),
+        "Container id, a colon, fd.directory.",
+    )
+    .cost(10),
+    Field::new(
+        "proc.stdin.type",
+        Str,
+        |e, _| std_type(e, 0),
+        "Kind of file of descriptor 0.",
+    ),
+    Field::new(
+        "proc.stdout.type",
+        Str,
+        |e, _| std_type(e, 1),
+        "Kind of file of descriptor 1.",
+    ),
+    Field::new(
+        "proc.stderr.type",
+        Str,
+        |e, _| std_type(e, 2),
+        "Kind of file of descriptor 2.",
+    ),
+    Field::new(
+        "proc.stdin.name",
+        Str,
+        |e, _| std_name(e, 0),
+        "Name of descriptor 0.",
+    ),
+    Field::new(
+        "proc.stdout.name",
+        Str,
+        |e, _| std_name(e, 1),
+        "Name of descriptor 1.",
+    ),
+    Field::new(
+        "proc.stderr.name",
+        Str,
+        |e, _| std_name(e, 2),
+        "Name of descriptor 2.",
+    ),
+];
+
+impl<'a> EventView<'a> {
+    /// Whether `fd.*` can be asked for at all, and the number.
+    fn fd_num(&self) -> Option<i32> {
+        self.process()?;
+        let info = self.info();
+        let about_fd = info.creates_fd() || info.uses_fd() || info.destroys_fd();
+        if about_fd { self.state.fd_num() } else { None }
+    }
+
+    /// The entry of the event's descriptor.
+    pub(super) fn fd(&self) -> Option<&'a Fd> {
+        self.fd_num()?;
+        self.state.fd()
+    }
+
+    fn fd_uid(&self) -> Option<&'a [u8]> {
+        let number = self.fd_num()?;
+        self.made(Made::FdText, 0, |out| {
+            put!(out, "{}{number}", self.record.hdr().tid);
+            true
+        })
+    }
+
+    fn in_container_text(&self, which: usize, tail: &[u8]) -> Option<&'a [u8]> {
+        let process = self.process()?;
+        self.made(Made::FdText, which, |out| {
+            out.extend_from_slice(process.container.as_bytes());
+            out.push(b':');
+            out.extend_from_slice(tail);
+            true
+        })
+    }
+}
+
+use socket::{End, ips, is_server, nets, ports};
+
+fn num<'e>(e: &'e EventView<'_>, _: Arg) -> Option<Value<'e>> {
+    Some(Value::Int(e.fd_num()?.max(-1).into()))
+}
+
+fn ip<'e>(end: Option<End>) -> Option<Value<'e>> {
+    end.map(|end| Value::Ip(end.0))
+}
+
+fn port<'e>(end: Option<End>) -> Option<Value<'e>> {
+    end.map(|end| Value::Uint(end.1.into()))
+}
+
+fn sockfamily<'e>(e: &'e EventView<'_>, _: Arg) -> Option<Value<'e>> {
+    match e.fd()?.kind {
+        FdKind::Ipv4 | FdKind::Ipv6 => text(b"ip"),
+        FdKind::Unix => text(b"unix"),
+        _ => None,
+    }
+}
+
+fn type_of<'e>(e: &'e EventView<'_>, arg: Arg) -> Option<Value<'e>> {
+    e.fd_num()?;
+    let number = i32::try_from(arg.as_index()?).ok()?;
+    text(kind::type_name(e.state.fd_at(number)?.kind))
+}
+
+fn types(e: &EventView<'_>, visit: Visit<'_>) -> bool {
+    let Some(process) = e.fd_num().and(e.process()) else {
+        return false;
+    };
+    let mut seen = 0_u64;
+    for (_, fd) in process.fds.iter() {
+        let bit = 1 << fd.kind as u64;
+        if seen & bit == 0 && visit(Value::Bytes(kind::type_name(fd.kind))).is_break() {
+            break;
+        }
+        seen |= bit;
+    }
+    true
+}
+
+fn std_type<'e>(e: &'e EventView<'_>, number: i32) -> Option<Value<'e>> {
+    text(kind::type_name(e.state.fd_at(number)?.kind))
+}
+
+fn std_name<'e>(e: &'e EventView<'_>, number: i32) -> Option<Value<'e>> {
+    text(&e.state.fd_at(number)?.name)
+}
+
+/// Whether client and server are told apart.
+fn has_role(role: Role) -> bool {
+    role != Role::Unknown
+}

@@ -1,0 +1,106 @@
+//! `fs.path.*`: paths an event has worked on, successful events only (rules-spec D6).
+
+use saker_abi::raw::*;
+use saker_engine::value::Value;
+use saker_engine::value::ValueType::Str;
+
+use super::EventView;
+use crate::field::{Field, text};
+
+pub(super) const FIELDS: &[Field] = &[
+    Field::new(
+        "fs.path.name",
+        Str,
+        |e, _| e.fs_path(Which::Name),
+        "Path the event has worked on, absolute and normalised.",
+    )
+    .cost(12),
+    Field::new(
+        "fs.path.nameraw",
+        Str,
+        |e, _| e.fs_raw(Which::Name),
+        "The same as passed.",
+    )
+    .cost(3),
+    Field::new(
+        "fs.path.source",
+        Str,
+        |e, _| e.fs_path(Which::Source),
+        "New path of a rename or link, or the device mounted.",
+    )
+    .cost(12),
+    Field::new(
+        "fs.path.sourceraw",
+        Str,
+        |e, _| e.fs_raw(Which::Source),
+        "The same as passed.",
+    )
+    .cost(3),
+    Field::new(
+        "fs.path.target",
+        Str,
+        |e, _| e.fs_path(Which::Target),
+        "Old path of a rename or link, target of a symbolic link, or the mount point.",
+    )
+    .cost(12),
+    Field::new(
+        "fs.path.targetraw",
+        Str,
+        |e, _| e.fs_raw(Which::Target),
+        "The same as passed.",
+    )
+    .cost(3),
+];
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Which {
+    Name,
+    Source,
+    Target,
+}
+
+/// Parameter with the path of this sort.
+fn parameter(event: u32, which: Which) -> Option<&'static str> {
+    let (name, source, target) = match event {
+        SAKER_EV_OPEN | SAKER_EV_OPENAT | SAKER_EV_OPENAT2 | SAKER_EV_CREAT => ("name", "", ""),
+        SAKER_EV_UNLINKAT | SAKER_EV_UMOUNT2 => ("name", "", ""),
+        SAKER_EV_UNLINK | SAKER_EV_RMDIR | SAKER_EV_MKDIR | SAKER_EV_MKDIRAT => ("path", "", ""),
+        SAKER_EV_CHOWN | SAKER_EV_LCHOWN => ("path", "", ""),
+        SAKER_EV_CHMOD | SAKER_EV_FCHMODAT | SAKER_EV_FCHMODAT2 => ("filename", "", ""),
+        SAKER_EV_FCHMOD | SAKER_EV_FCHOWN => ("fd", "", ""),
+        SAKER_EV_FCHOWNAT => ("pathname", "", ""),
+        SAKER_EV_RENAME | SAKER_EV_RENAMEAT | SAKER_EV_RENAMEAT2 => ("", "newpath", "oldpath"),
+        SAKER_EV_LINK | SAKER_EV_LINKAT => ("", "newpath", "oldpath"),
+        SAKER_EV_SYMLINK | SAKER_EV_SYMLINKAT => ("", "linkpath", "target"),
+        SAKER_EV_MOUNT => ("", "dev", "dir"),
+        _ => return None,
+    };
+    let parameter = match which {
+        Which::Name => name,
+        Which::Source => source,
+        Which::Target => target,
+    };
+    (!parameter.is_empty()).then_some(parameter)
+}
+
+impl<'a> EventView<'a> {
+    fn fs_parameter(&self, which: Which) -> Option<&'static str> {
+        self.process()?;
+        self.return_value().filter(|&value| value >= 0)?;
+        parameter(self.record.event(), which)
+    }
+
+    fn fs_path(&self, which: Which) -> Option<Value<'a>> {
+        match self.fs_parameter(which)? {
+            "fd" => text(&self.fd()?.name),
+            name => text(self.path(self.position_of(name)?)?),
+        }
+    }
+
+    fn fs_raw(&self, which: Which) -> Option<Value<'a>> {
+        match self.fs_parameter(which)? {
+            "fd" => text(&self.fd()?.name),
+            name => text(self.given_path(self.position_of(name)?)?),
+        }
+    }
+}

@@ -1,0 +1,171 @@
+//! An event as the rules see it: a record, the state around it, and who looks.
+
+mod args;
+mod container;
+mod evt;
+mod fd;
+mod fs;
+mod ids;
+mod proc;
+mod relatives;
+mod user;
+
+use std::net::IpAddr;
+use std::ops::ControlFlow;
+
+use saker_abi::record::Record;
+use saker_engine::schema::{Event, EventType, FieldRef};
+use saker_engine::value::Value;
+use saker_state::{Names, Process, View};
+
+use crate::field::{Arg, Extract, Field};
+use crate::schema::FieldSchema;
+use crate::scratch::Scratch;
+
+/// What is the same for all events of this host.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct HostInfo {
+    /// `evt.hostname`.
+    pub hostname: String,
+    /// Addresses of the interfaces, to tell local from remote ends (`fd.lip`).
+    pub addresses: Vec<IpAddr>,
+    /// What to add to `CLOCK_BOOTTIME` for nanoseconds since the epoch.
+    pub boot_to_epoch_ns: u64,
+}
+
+/// One event. Made after its record was applied to the state, dropped before it is settled.
+#[derive(Debug, Clone, Copy)]
+pub struct EventView<'a> {
+    record: Record<'a>,
+    state: View<'a>,
+    names: &'a Names,
+    host: &'a HostInfo,
+    schema: &'a FieldSchema,
+    num: u64,
+    scratch: &'a Scratch,
+}
+
+/// Texts of an event that are put together, by what they are. The number tells those of one
+/// sort apart.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u32)]
+enum Made {
+    /// `evt.arg.X`, by position.
+    Argument,
+    /// `evt.args`.
+    Arguments,
+    /// A path parameter, absolute and normalised, by position.
+    Path,
+    /// Raw text of a parameter (`evt.rawarg.X`), by position.
+    RawText,
+    /// `fd.name` when there is no entry.
+    FdName,
+    /// `fd.uid`, `fd.containername`, `fd.containerdirectory`.
+    FdText,
+    /// Capability sets.
+    Caps,
+    /// `proc.exeline`.
+    ExeLine,
+    /// `proc.env` without key.
+    Env,
+    /// Arguments and the like of ancestors, by level.
+    Relative,
+}
+
+impl<'a> EventView<'a> {
+    /// The `num`-th event (from 1) of its worker. `names` are the host's users at this time;
+    /// `scratch` must have been [reset](Scratch::reset) since the last event.
+    pub fn new(
+        record: Record<'a>,
+        state: View<'a>,
+        names: &'a Names,
+        host: &'a HostInfo,
+        schema: &'a FieldSchema,
+        num: u64,
+        scratch: &'a Scratch,
+    ) -> Self {
+        Self {
+            record,
+            state,
+            names,
+            host,
+            schema,
+            num,
+            scratch,
+        }
+    }
+
+    /// The record behind it.
+    pub fn record(&self) -> &Record<'a> {
+        &self.record
+    }
+
+    /// The state around it.
+    pub fn state(&self) -> &View<'a> {
+        &self.state
+    }
+
+    /// When it happened, nanoseconds since the epoch.
+    pub fn epoch_ns(&self) -> u64 {
+        self.to_epoch(self.record.hdr().ts_ns)
+    }
+
+    fn to_epoch(&self, boot_ns: u64) -> u64 {
+        boot_ns.saturating_add(self.host.boot_to_epoch_ns)
+    }
+
+    fn process(&self) -> Option<&'a Process> {
+        self.state.process()
+    }
+
+    fn made(
+        &self,
+        what: Made,
+        number: usize,
+        fill: impl FnOnce(&mut Vec<u8>) -> bool,
+    ) -> Option<&'a [u8]> {
+        self.scratch
+            .text(u64::from(what as u32) << 32 | number as u64, fill)
+    }
+}
+
+impl Event for EventView<'_> {
+    fn event_type(&self) -> EventType {
+        EventType(self.record.hdr().event)
+    }
+
+    fn get(&self, field: FieldRef) -> Option<Value<'_>> {
+        match self.schema.field(field.id)?.extract {
+            Extract::One(get) | Extract::Both(get, _) => get(self, Arg(field.arg)),
+            Extract::Each(_) => None,
+        }
+    }
+
+    fn each(&self, field: FieldRef, visit: &mut dyn FnMut(Value<'_>) -> ControlFlow<()>) -> bool {
+        match self.schema.field(field.id).map(|field| field.extract) {
+            Some(Extract::Each(each) | Extract::Both(_, each)) => each(self, visit),
+            Some(Extract::One(_)) | None => match self.get(field) {
+                Some(value) => {
+                    // One value: there is nothing left to break off.
+                    let _ = visit(value);
+                    true
+                }
+                None => false,
+            },
+        }
+    }
+}
+
+/// All fields. The position is the field's number.
+pub(crate) fn families() -> impl Iterator<Item = &'static Field> {
+    [
+        evt::FIELDS,
+        proc::FIELDS,
+        relatives::FIELDS,
+        ids::FIELDS,
+        user::FIELDS,
+    ]
+    .into_iter()
+    .chain([fd::FIELDS, fs::FIELDS, container::FIELDS])
+    .flatten()
+}

@@ -1,0 +1,167 @@
+//! How a field is declared: its description for people and its extractor, side by side.
+
+use std::ops::ControlFlow;
+
+use saker_engine::schema::{ArgKind, Arity, FieldInfo, IntFormat, Place};
+use saker_engine::value::{Value, ValueType};
+
+use crate::event::EventView;
+
+/// Receives the values of a field until it breaks.
+pub(crate) type Visit<'v> = &'v mut dyn FnMut(Value<'_>) -> ControlFlow<()>;
+
+/// One value, `None` when absent. The second argument is the field's, as [`Arg`] packs it.
+pub(crate) type GetOne = for<'e> fn(&'e EventView<'_>, Arg) -> Option<Value<'e>>;
+
+/// All values; false when absent.
+pub(crate) type GetEach = fn(&EventView<'_>, Visit<'_>) -> bool;
+
+/// The argument of a field, packed into [`saker_engine::schema::FieldRef::arg`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Arg(pub(crate) u32);
+
+impl Arg {
+    /// No argument.
+    pub(crate) const NONE: Self = Self(0);
+    const INDEX: u32 = 1 << 31;
+
+    pub(crate) fn index(index: u32) -> Self {
+        Self(index | Self::INDEX)
+    }
+
+    /// A key, interned or the name of a parameter or event.
+    pub(crate) fn key(number: u32) -> Self {
+        Self(number + 1)
+    }
+
+    pub(crate) fn as_index(self) -> Option<usize> {
+        (self.0 & Self::INDEX != 0).then_some((self.0 & !Self::INDEX) as usize)
+    }
+
+    pub(crate) fn as_key(self) -> Option<u32> {
+        if self.0 & Self::INDEX != 0 {
+            None
+        } else {
+            self.0.checked_sub(1)
+        }
+    }
+}
+
+/// What the argument of a field names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum KeyKind {
+    /// Numbers only, or none.
+    Index,
+    /// Any text.
+    Text,
+    /// A parameter by name or position.
+    Param,
+    /// An event's name.
+    Event,
+}
+
+/// Where the values come from.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Extract {
+    One(GetOne),
+    /// Several values without argument.
+    Each(GetEach),
+    /// Several values without argument, one with it.
+    Both(GetOne, GetEach),
+}
+
+/// One field.
+#[derive(Debug, Clone)]
+pub(crate) struct Field {
+    pub(crate) info: FieldInfo,
+    pub(crate) key: KeyKind,
+    pub(crate) extract: Extract,
+}
+
+impl Field {
+    /// A field of one value without argument, cheap to get.
+    pub(crate) const fn new(
+        name: &'static str,
+        ty: ValueType,
+        get: GetOne,
+        description: &'static str,
+    ) -> Self {
+        Self::with(name, ty, Arity::One, Extract::One(get), description)
+    }
+
+    /// A field of several values.
+    pub(crate) const fn many(
+        name: &'static str,
+        ty: ValueType,
+        arity: Arity,
+        each: GetEach,
+        description: &'static str,
+    ) -> Self {
+        Self::with(name, ty, arity, Extract::Each(each), description).no_operand()
+    }
+
+    /// A field of several values, or one of them by index.
+    pub(crate) const fn indexed(
+        name: &'static str,
+        ty: ValueType,
+        arity: Arity,
+        (get, each): (GetOne, GetEach),
+        description: &'static str,
+    ) -> Self {
+        Self::with(name, ty, arity, Extract::Both(get, each), description)
+            .arg(ArgKind::OptionalIndex, KeyKind::Index)
+            .no_operand()
+    }
+
+    const fn with(
+        name: &'static str,
+        ty: ValueType,
+        arity: Arity,
+        extract: Extract,
+        description: &'static str,
+    ) -> Self {
+        let info = FieldInfo {
+            name,
+            ty,
+            arity,
+            arg: ArgKind::None,
+            place: Place::Anywhere,
+            int_format: IntFormat::Decimal,
+            as_operand: true,
+            cost: 2,
+            description,
+        };
+        Self {
+            info,
+            key: KeyKind::Index,
+            extract,
+        }
+    }
+
+    pub(crate) const fn cost(mut self, cost: u8) -> Self {
+        self.info.cost = cost;
+        self
+    }
+
+    pub(crate) const fn arg(mut self, arg: ArgKind, key: KeyKind) -> Self {
+        self.info.arg = arg;
+        self.key = key;
+        self
+    }
+
+    pub(crate) const fn condition_only(mut self) -> Self {
+        self.info.place = Place::ConditionOnly;
+        self
+    }
+
+    /// May not stand in `val()` or a transformer (rules-spec B7).
+    pub(crate) const fn no_operand(mut self) -> Self {
+        self.info.as_operand = false;
+        self
+    }
+}
+
+/// A text value.
+pub(crate) fn text(bytes: &[u8]) -> Option<Value<'_>> {
+    Some(Value::Bytes(bytes))
+}

@@ -1,0 +1,218 @@
+//! Raw values as text (rules-spec E4): numbers, addresses, times, bytes.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+use saker_abi::raw::saker_tuple;
+
+const AF_UNIX: u16 = 1;
+const AF_INET: u16 = 2;
+const AF_INET6: u16 = 10;
+
+/// What stands for an empty parameter.
+pub(crate) const NOT_AVAILABLE: &[u8] = b"<NA>";
+/// What stands for an empty parameter of bytes, addresses or a socket's ends.
+pub(crate) const NULL: &[u8] = b"NULL";
+
+/// Appends formatted text. Writing to memory cannot fail.
+macro_rules! put {
+    ($out:expr, $($arg:tt)*) => {
+        _ = std::io::Write::write_fmt(&mut *$out, format_args!($($arg)*))
+    };
+}
+pub(crate) use put;
+
+/// Octal with a leading zero.
+pub(crate) fn octal(out: &mut Vec<u8>, value: u64) {
+    if value == 0 {
+        out.push(b'0');
+    } else {
+        put!(out, "0{value:o}");
+    }
+}
+
+/// Printable ASCII stays, every other byte (the NUL between arguments, too) becomes a dot.
+pub(crate) fn printable(out: &mut Vec<u8>, bytes: &[u8]) {
+    let dotted = bytes
+        .iter()
+        .map(|&b| if matches!(b, b' '..=b'~') { b } else { b'.' });
+    out.extend(dotted);
+}
+
+/// Nanoseconds since the epoch as `YYYY-MM-DD HH:MM:SS.nnnnnnnnn +0000`. The agent prints UTC
+/// wherever Falco prints local time inside `evt.args`.
+pub(crate) fn time(out: &mut Vec<u8>, epoch_ns: u64) {
+    let (seconds, ns) = (epoch_ns / 1_000_000_000, epoch_ns % 1_000_000_000);
+    let (days, second) = (seconds / 86_400, seconds % 86_400);
+    let (year, month, day) = civil(days as i64);
+    let (h, m, s) = (second / 3600, second / 60 % 60, second % 60);
+    put!(
+        out,
+        "{year:04}-{month:02}-{day:02} {h:02}:{m:02}:{s:02}.{ns:09} +0000"
+    );
+}
+
+/// Year, month and day of a day number since 1970-01-01, Gregorian calendar. Counts from March so
+/// that the leap day is the last of its year.
+fn civil(days: i64) -> (i64, i64, i64) {
+    const DAYS_PER_400_YEARS: i64 = 146_097;
+    let from_0000_03_01 = days + 719_468;
+    let era = from_0000_03_01.div_euclid(DAYS_PER_400_YEARS);
+    let day_of_era = from_0000_03_01.rem_euclid(DAYS_PER_400_YEARS);
+    let leap_days = day_of_era / 1460 - day_of_era / 36_524 + day_of_era / 146_096;
+    let year_of_era = (day_of_era - leap_days) / 365;
+    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    let month_from_march = (5 * day_of_year + 2) / 153;
+    let day = day_of_year - (153 * month_from_march + 2) / 5 + 1;
+    let month = if month_from_march < 10 {
+        month_from_march + 3
+    } else {
+        month_from_march - 9
+    };
+    (year_of_era + era * 400 + i64::from(month <= 2), month, day)
+}
+
+/// One end of an inet socket. IPv4-mapped addresses are IPv4 (rules-spec F7).
+pub(crate) fn end(tuple: &saker_tuple, remote: bool) -> Option<(IpAddr, u16)> {
+    let (bytes, port) = if remote {
+        (&tuple.remote_addr, tuple.remote_port)
+    } else {
+        (&tuple.local_addr, tuple.local_port)
+    };
+    let ip = match tuple.family {
+        AF_INET => IpAddr::V4(Ipv4Addr::new(bytes[0], bytes[1], bytes[2], bytes[3])),
+        AF_INET6 => IpAddr::V6(Ipv6Addr::from(*bytes)).to_canonical(),
+        _ => return None,
+    };
+    Some((ip, port))
+}
+
+/// Both ends, the source first: `ip:port->ip:port`, or kernel identities and path of a unix
+/// socket. `from_remote`: the peer is the source (accept). False for other families.
+pub(crate) fn tuple(out: &mut Vec<u8>, tuple: &saker_tuple, from_remote: bool) -> bool {
+    if let (Some(from), Some(to)) = (end(tuple, from_remote), end(tuple, !from_remote)) {
+        put!(out, "{}:{}->{}:{}", from.0, from.1, to.0, to.1);
+        return true;
+    }
+    if tuple.family != AF_UNIX {
+        return false;
+    }
+    let (from, to) = (tuple.sock_id, tuple.peer_id);
+    let (from, to) = if from_remote { (to, from) } else { (from, to) };
+    put!(out, "{from:x}->{to:x}");
+    let path = unix_path(&tuple.path);
+    if !path.is_empty() {
+        out.push(b' ');
+        out.extend_from_slice(path);
+    }
+    true
+}
+
+/// A `struct sockaddr` as the caller gave it; false when it is none of the families with names.
+pub(crate) fn address(out: &mut Vec<u8>, bytes: &[u8]) -> bool {
+    let Some((family, rest)) = bytes.split_first_chunk::<2>() else {
+        return false;
+    };
+    let port = || {
+        rest.first_chunk::<2>()
+            .map(|port| u16::from_be_bytes(*port))
+    };
+    match u16::from_le_bytes(*family) {
+        AF_INET => {
+            let Some((ip, port)) = rest.get(2..6).zip(port()) else {
+                return false;
+            };
+            put!(out, "{}.{}.{}.{}:{port}", ip[0], ip[1], ip[2], ip[3]);
+        }
+        AF_INET6 => {
+            let ip = rest.get(6..).and_then(|rest| rest.first_chunk::<16>());
+            let Some((ip, port)) = ip.zip(port()) else {
+                return false;
+            };
+            put!(
+                out,
+                "{}:{port}",
+                IpAddr::V6(Ipv6Addr::from(*ip)).to_canonical()
+            );
+        }
+        AF_UNIX => out.extend_from_slice(unix_path(rest)),
+        _ => return false,
+    }
+    true
+}
+
+/// Up to the NUL; an abstract name without its leading NUL.
+fn unix_path(path: &[u8]) -> &[u8] {
+    let path = path.strip_prefix(b"\0").unwrap_or(path);
+    path.split(|&b| b == 0).next().unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn shown(write: impl FnOnce(&mut Vec<u8>)) -> String {
+        let mut out = Vec::new();
+        write(&mut out);
+        String::from_utf8(out).expect("ASCII")
+    }
+
+    #[test]
+    fn numbers_and_bytes() {
+        assert_eq!(shown(|out| octal(out, 0o644)), "0644");
+        assert_eq!(shown(|out| octal(out, 0)), "0");
+        assert_eq!(shown(|out| printable(out, b"a\0b c\xff")), "a.b c.");
+    }
+
+    #[test]
+    fn times() {
+        let at = |ns| shown(|out| time(out, ns));
+        assert_eq!(at(0), "1970-01-01 00:00:00.000000000 +0000");
+        assert_eq!(
+            at(951_782_400_000_000_001),
+            "2000-02-29 00:00:00.000000001 +0000"
+        );
+        assert_eq!(
+            at(1_795_291_768_895_281_856),
+            "2026-11-21 20:09:28.895281856 +0000"
+        );
+        assert_eq!(at(u64::MAX).len(), at(0).len());
+    }
+
+    #[test]
+    fn addresses() {
+        let at = |bytes: &[u8]| shown(|out| _ = address(out, bytes));
+        assert_eq!(at(&[2, 0, 1, 187, 10, 0, 0, 1, 0, 0]), "10.0.0.1:443");
+        let mut v6 = vec![10, 0, 0, 80, 0, 0, 0, 0];
+        v6.extend_from_slice(&Ipv6Addr::LOCALHOST.octets());
+        assert_eq!(at(&v6), "::1:80");
+        assert_eq!(at(b"\x01\0/run/x\0rest"), "/run/x");
+        assert_eq!(at(b"\x01\0\0abstract"), "abstract");
+        for bytes in [
+            &b""[..],
+            b"\x02",
+            b"\x02\0\0\0",
+            b"\x0a\0\0\0",
+            b"\x10\0\0\0",
+        ] {
+            assert!(!address(&mut Vec::new(), bytes));
+        }
+    }
+
+    #[test]
+    fn socket_ends() {
+        let mut pair = saker_tuple::default_zero();
+        (pair.family, pair.local_port, pair.remote_port) = (AF_INET6, 5000, 443);
+        pair.local_addr = Ipv4Addr::new(10, 0, 0, 1).to_ipv6_mapped().octets();
+        pair.remote_addr = Ipv4Addr::new(8, 8, 8, 8).to_ipv6_mapped().octets();
+        let text = |remote| shown(|out| assert!(tuple(out, &pair, remote)));
+        assert_eq!(text(false), "10.0.0.1:5000->8.8.8.8:443");
+        assert_eq!(text(true), "8.8.8.8:443->10.0.0.1:5000");
+        let mut unix = saker_tuple::default_zero();
+        (unix.family, unix.sock_id, unix.peer_id) = (AF_UNIX, 0xffff_8880, 0xab);
+        unix.path[..6].copy_from_slice(b"/run/x");
+        assert_eq!(
+            shown(|out| assert!(tuple(out, &unix, false))),
+            "ffff8880->ab /run/x"
+        );
+    }
+}

@@ -1,0 +1,236 @@
+//! The vocabulary of the kernel event source: fields, event types, arguments.
+
+use rustc_hash::FxHashMap;
+use saker_abi::event::{EVENT_COUNT, EVENTS, SYSCALLS};
+use saker_engine::schema::{
+    ArgKind, Arity, EventType, FieldError, FieldInfo, FieldRef, Resolved, Schema,
+};
+
+use crate::event;
+use crate::field::{Arg, Extract, Field, KeyKind};
+use crate::keys::{Keys, MAX_KEYS};
+use crate::params::Params;
+use crate::universe;
+
+/// Largest index that may stand between brackets.
+pub const MAX_INDEX: u32 = 65_535;
+
+/// Fields and events of the kernel source. One serves all rule generations and all workers.
+///
+/// Event types are numbered so that the number of one that drivers record is its `SAKER_EV_*`;
+/// after these come the events rules may name although nothing records them, then all other
+/// system calls.
+#[derive(Debug)]
+pub struct FieldSchema {
+    fields: Vec<&'static Field>,
+    infos: Vec<FieldInfo>,
+    by_name: FxHashMap<&'static str, u16>,
+    events: Vec<&'static str>,
+    event_by_name: FxHashMap<&'static str, u16>,
+    params: Params,
+    keys: Keys,
+    evt_type: u16,
+    syscall_type: u16,
+    evt_num: u16,
+}
+
+impl Default for FieldSchema {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl FieldSchema {
+    /// The complete vocabulary.
+    ///
+    /// # Panics
+    /// Never, unless the crate's own tables contradict each other.
+    pub fn new() -> Self {
+        let fields: Vec<&'static Field> = event::families().collect();
+        let by_name: FxHashMap<_, _> = fields
+            .iter()
+            .enumerate()
+            .map(|(id, field)| (field.info.name, id as u16))
+            .collect();
+        let (events, event_by_name) = event_names();
+        let id = |name| *by_name.get(name).expect("in the table of fields");
+        Self {
+            infos: fields.iter().map(|field| field.info.clone()).collect(),
+            evt_type: id("evt.type"),
+            syscall_type: id("syscall.type"),
+            evt_num: id("evt.num"),
+            fields,
+            by_name,
+            events,
+            event_by_name,
+            params: Params::new(),
+            keys: Keys::new(),
+        }
+    }
+
+    /// Whether a driver records events of this type.
+    pub fn captured(&self, event: EventType) -> bool {
+        usize::from(event.0) < EVENT_COUNT
+    }
+
+    /// The event type called `name`.
+    pub fn event_type(&self, name: &str) -> Option<EventType> {
+        self.event_by_name.get(name).copied().map(EventType)
+    }
+
+    pub(crate) fn field(&self, id: u16) -> Option<&'static Field> {
+        self.fields.get(usize::from(id)).copied()
+    }
+
+    pub(crate) fn params(&self) -> &Params {
+        &self.params
+    }
+
+    pub(crate) fn key(&self, arg: Arg) -> Option<&[u8]> {
+        self.keys.get(arg.as_key()?)
+    }
+
+    /// `evt.arg.flags` is `evt.arg` with `flags`: only fields that take a key do that.
+    fn split_dotted<'n>(&self, name: &'n str) -> Option<(u16, &'n str)> {
+        name.match_indices('.').rev().find_map(|(dot, _)| {
+            let id = *self.by_name.get(&name[..dot])?;
+            let takes_key = matches!(
+                self.infos[usize::from(id)].arg,
+                ArgKind::Key | ArgKind::OptionalKey
+            );
+            let key = &name[dot + 1..];
+            (takes_key && !key.is_empty()).then_some((id, key))
+        })
+    }
+
+    fn resolve_with(&self, id: u16, key: Option<&str>) -> Result<Resolved, FieldError> {
+        let field = self.fields[usize::from(id)];
+        let info = &field.info;
+        let arg = match (info.arg, key) {
+            (ArgKind::None, Some(_)) => {
+                return Err(FieldError::Argument(format!(
+                    "{} takes no argument",
+                    info.name
+                )));
+            }
+            (ArgKind::Index | ArgKind::Key, None) => {
+                return Err(FieldError::Argument(format!(
+                    "{} needs an argument",
+                    info.name
+                )));
+            }
+            (_, None) => Arg::NONE,
+            (_, Some(key)) => self.argument(field, key)?,
+        };
+        let one = key.is_some() || matches!(field.extract, Extract::One(_));
+        let mut resolved = Resolved {
+            field: FieldRef { id, arg: arg.0 },
+            ty: info.ty,
+            arity: if one { Arity::One } else { info.arity },
+            int_format: info.int_format,
+            place: info.place,
+            as_operand: info.as_operand,
+            cost: info.cost,
+        };
+        if info.name == "evt.rawarg" {
+            (resolved.ty, resolved.int_format) = self.raw_type(arg, key.unwrap_or_default())?;
+        }
+        Ok(resolved)
+    }
+
+    fn argument(&self, field: &Field, key: &str) -> Result<Arg, FieldError> {
+        let name = field.info.name;
+        match field.key {
+            KeyKind::Index => index(key).map(Arg::index).ok_or_else(|| {
+                FieldError::Argument(format!(
+                    "{name}[{key}]: a number up to {MAX_INDEX} expected"
+                ))
+            }),
+            KeyKind::Text => self.keys.intern(key).map(Arg::key).ok_or_else(|| {
+                FieldError::Argument(format!("{name}[{key}]: more than {MAX_KEYS} keys in rules"))
+            }),
+            KeyKind::Event => self.event_by_name.get(key).map_or_else(
+                || {
+                    Err(FieldError::Argument(format!(
+                        "{name}.{key}: no event has this name"
+                    )))
+                },
+                |&event| Ok(Arg::key(u32::from(event))),
+            ),
+            KeyKind::Param => match (index(key), self.params.find(key)) {
+                (Some(at), _) => Ok(Arg::index(at)),
+                (None, Some((number, _))) => Ok(Arg::key(number)),
+                (None, None) => Err(FieldError::Argument(format!(
+                    "{name}.{key}: no event has a parameter of this name"
+                ))),
+            },
+        }
+    }
+
+    fn raw_type(&self, arg: Arg, key: &str) -> Result<crate::params::RawType, FieldError> {
+        arg.as_key()
+            .and_then(|number| self.params.raw_type(number))
+            .ok_or_else(|| {
+                let text = format!("evt.rawarg[{key}]: a position has no type, name the parameter");
+                FieldError::Argument(text)
+            })
+    }
+}
+
+impl Schema for FieldSchema {
+    fn resolve(&self, name: &str, arg: Option<&str>) -> Result<Resolved, FieldError> {
+        if let Some(&id) = self.by_name.get(name) {
+            return self.resolve_with(id, arg);
+        }
+        match (arg, self.split_dotted(name)) {
+            (None, Some((id, key))) => self.resolve_with(id, Some(key)),
+            _ => Err(FieldError::Unknown),
+        }
+    }
+
+    fn fields(&self) -> &[FieldInfo] {
+        &self.infos
+    }
+
+    fn event_count(&self) -> u16 {
+        self.events.len() as u16
+    }
+
+    fn event_name(&self, event: EventType) -> &str {
+        self.events
+            .get(usize::from(event.0))
+            .copied()
+            .unwrap_or("unknown")
+    }
+
+    fn is_event_type_field(&self, field: FieldRef) -> bool {
+        field.id == self.evt_type || field.id == self.syscall_type
+    }
+
+    fn is_event_number_field(&self, field: FieldRef) -> bool {
+        field.id == self.evt_num
+    }
+}
+
+fn event_names() -> (Vec<&'static str>, FxHashMap<&'static str, u16>) {
+    let mut names = Vec::new();
+    let mut by_name = FxHashMap::default();
+    let mut add = |name: &'static str| {
+        by_name.entry(name).or_insert_with(|| {
+            names.push(name);
+            names.len() as u16 - 1
+        });
+    };
+    EVENTS.iter().for_each(|event| add(event.name));
+    universe::for_each(|name, _| add(name));
+    SYSCALLS.iter().for_each(|&(name, _)| add(name));
+    (names, by_name)
+}
+
+fn index(key: &str) -> Option<u32> {
+    let digits = !key.is_empty() && key.bytes().all(|b| b.is_ascii_digit());
+    digits
+        .then(|| key.parse().ok())
+        .flatten()
+        .filter(|&index| index <= MAX_INDEX)
+}

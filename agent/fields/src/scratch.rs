@@ -1,0 +1,193 @@
+//! What a worker keeps between events so that extracting fields allocates nothing once warm.
+//!
+//! Values borrow from the event. Those that must be put together (absolute paths, `evt.args`,
+//! capability names) are written once into a buffer of the scratch area and borrowed from there;
+//! ancestors' programs, which other workers may replace at any time, are held here meanwhile.
+
+use std::cell::{Cell, OnceCell, RefCell};
+use std::sync::Arc;
+
+use saker_state::{Cell as Group, Image, MAX_ANCESTORS};
+
+/// Rendered texts of one event. The most a rule set asks for is a few dozen; beyond, fields are
+/// absent and [`Scratch::overflows`] counts.
+pub const MAX_TEXTS: usize = 256;
+
+/// A relative as of the event: its cell and the program it ran then.
+#[derive(Debug, Clone)]
+pub(crate) struct Relative {
+    pub(crate) group: Arc<Group>,
+    pub(crate) image: Arc<Image>,
+}
+
+/// Which of the relatives that are not in the line of parents.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Leader {
+    Session,
+    ProcessGroup,
+}
+
+/// Buffers of one worker. [`Scratch::reset`] before each event.
+#[derive(Debug)]
+pub struct Scratch {
+    texts: Vec<OnceCell<Text>>,
+    used: Cell<usize>,
+    pool: RefCell<Vec<Vec<u8>>>,
+    overflows: Cell<u64>,
+    /// Parent, grandparent, ...
+    line: Vec<OnceCell<Option<Relative>>>,
+    line_used: Cell<usize>,
+    leaders: [OnceCell<Option<Relative>>; 2],
+}
+
+#[derive(Debug)]
+struct Text {
+    key: u64,
+    bytes: Vec<u8>,
+    absent: bool,
+}
+
+impl Default for Scratch {
+    fn default() -> Self {
+        Self {
+            texts: (0..MAX_TEXTS).map(|_| OnceCell::new()).collect(),
+            used: Cell::new(0),
+            pool: RefCell::default(),
+            overflows: Cell::new(0),
+            line: (0..MAX_ANCESTORS).map(|_| OnceCell::new()).collect(),
+            line_used: Cell::new(0),
+            leaders: Default::default(),
+        }
+    }
+}
+
+impl Scratch {
+    /// Empty buffers.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Forgets the last event.
+    pub fn reset(&mut self) {
+        let pool = self.pool.get_mut();
+        for cell in &mut self.texts[..self.used.get()] {
+            if let Some(mut text) = cell.take() {
+                text.bytes.clear();
+                pool.push(text.bytes);
+            }
+        }
+        self.used.set(0);
+        self.line[..self.line_used.get()]
+            .iter_mut()
+            .for_each(|cell| _ = cell.take());
+        self.line_used.set(0);
+        self.leaders.iter_mut().for_each(|cell| _ = cell.take());
+    }
+
+    /// Texts that found no room since the start.
+    pub fn overflows(&self) -> u64 {
+        self.overflows.get()
+    }
+
+    /// The text of `key`, rendered by `fill` on first use; `fill` returning false means absent.
+    /// `fill` may ask for other texts.
+    pub(crate) fn text(&self, key: u64, fill: impl FnOnce(&mut Vec<u8>) -> bool) -> Option<&[u8]> {
+        let known = self.texts[..self.used.get()]
+            .iter()
+            .filter_map(OnceCell::get)
+            .find(|text| text.key == key);
+        let text = match known {
+            Some(text) => text,
+            None => {
+                let mut bytes = self.pool.borrow_mut().pop().unwrap_or_default();
+                let absent = !fill(&mut bytes);
+                let at = self.used.get();
+                let Some(cell) = self.texts.get(at) else {
+                    self.overflows.set(self.overflows.get() + 1);
+                    return None;
+                };
+                self.used.set(at + 1);
+                cell.get_or_init(|| Text { key, bytes, absent })
+            }
+        };
+        (!text.absent).then_some(text.bytes.as_slice())
+    }
+
+    /// The `level`-th ancestor (0 = parent). `up` finds the parent of the one before (`None`: of
+    /// the event's own process).
+    pub(crate) fn ancestor(
+        &self,
+        level: usize,
+        up: impl Fn(Option<&Relative>) -> Option<Relative>,
+    ) -> Option<&Relative> {
+        let mut below = None;
+        for (at, cell) in self.line.iter().enumerate().take(level + 1) {
+            let found = cell.get_or_init(|| {
+                self.line_used.set(at + 1);
+                up(below)
+            });
+            below = Some(found.as_ref()?);
+        }
+        if level < self.line.len() { below } else { None }
+    }
+
+    pub(crate) fn leader(
+        &self,
+        which: Leader,
+        find: impl FnOnce() -> Option<Relative>,
+    ) -> Option<&Relative> {
+        self.leaders[which as usize].get_or_init(find).as_ref()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn texts_are_rendered_once_and_buffers_come_back() {
+        let mut scratch = Scratch::new();
+        let fills = Cell::new(0);
+        let fill = |out: &mut Vec<u8>| {
+            fills.set(fills.get() + 1);
+            out.extend_from_slice(b"text");
+            true
+        };
+        assert_eq!(scratch.text(1, fill), Some(&b"text"[..]));
+        let at = scratch.text(1, fill).map(<[u8]>::as_ptr);
+        assert_eq!(fills.get(), 1);
+        assert_eq!(scratch.text(2, |_| false), None);
+        assert_eq!(scratch.text(2, fill), None, "absent is remembered, too");
+        scratch.reset();
+        assert_eq!(scratch.text(7, |_| true), Some(&b""[..]));
+        let second = scratch.text(1, fill).map(<[u8]>::as_ptr);
+        assert_eq!((fills.get(), second), (2, at), "the same memory again");
+    }
+
+    #[test]
+    fn a_text_may_need_another() {
+        let scratch = Scratch::new();
+        let outer = scratch.text(1, |out| {
+            out.extend_from_slice(
+                scratch
+                    .text(2, |out| {
+                        out.push(b'x');
+                        true
+                    })
+                    .unwrap_or(b"?"),
+            );
+            true
+        });
+        assert_eq!(outer, Some(&b"x"[..]));
+    }
+
+    #[test]
+    fn more_texts_than_room_are_absent_and_counted() {
+        let scratch = Scratch::new();
+        for key in 0..MAX_TEXTS as u64 {
+            assert!(scratch.text(key, |_| true).is_some());
+        }
+        assert_eq!(scratch.text(u64::MAX, |_| true), None);
+        assert_eq!(scratch.overflows(), 1);
+    }
+}
