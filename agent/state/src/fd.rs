@@ -96,6 +96,9 @@ pub struct Fd {
     pub dev: u32,
     /// Inode; 0 unknown.
     pub ino: u64,
+    /// What the kernel says the file is: `S_IFMT` bits and `SAKER_FILE_*`; 0 unknown. `kind` keeps
+    /// to the rule language, where a directory opened without `O_DIRECTORY` is a file.
+    pub file_facts: u32,
     /// Close-on-exec.
     pub cloexec: bool,
     /// Present for sockets.
@@ -106,12 +109,53 @@ impl Fd {
     /// Client and server ends of an IP connection, in that order; absent ends are unknown.
     #[allow(clippy::type_complexity)]
     pub fn ends(&self) -> (Option<(IpAddr, u16)>, Option<(IpAddr, u16)>) {
-        let Some(socket) = &self.socket else { return (None, None) };
+        let Some(socket) = &self.socket else {
+            return (None, None);
+        };
         match socket.role {
             Role::Client => (socket.local, socket.remote),
             Role::Server => (socket.remote, socket.local),
             Role::Listener => (None, socket.local),
             Role::Unknown => (None, None),
+        }
+    }
+}
+
+impl Fd {
+    /// Forgets everything but the memory of the names.
+    pub(crate) fn clear(&mut self) {
+        let (mut name, mut name_raw) = (
+            std::mem::take(&mut self.name),
+            std::mem::take(&mut self.name_raw),
+        );
+        name.clear();
+        name_raw.clear();
+        *self = Self {
+            name,
+            name_raw,
+            ..Self::default()
+        };
+    }
+
+    /// Becomes a copy of `other` but for its socket, in the memory there is.
+    pub(crate) fn copy_from(&mut self, other: &Self) {
+        self.clear();
+        self.name.extend_from_slice(&other.name);
+        self.name_raw.extend_from_slice(&other.name_raw);
+        self.kind = other.kind;
+        self.open_flags = other.open_flags;
+        self.dev = other.dev;
+        self.ino = other.ino;
+        self.file_facts = other.file_facts;
+        self.cloexec = other.cloexec;
+    }
+
+    /// What rules compare `fd.nameraw` with.
+    pub fn raw_name(&self) -> &[u8] {
+        if self.name_raw.is_empty() {
+            &self.name
+        } else {
+            &self.name_raw
         }
     }
 }

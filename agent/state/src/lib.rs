@@ -1,1 +1,63 @@
 //! Process, file descriptor and user state, owned per partition.
+//!
+//! A worker owns one [`Partition`] and for each record does, in this order:
+//! [`Partition::apply`] (state first, rules-spec D0), evaluation of the rules over
+//! [`Partition::view`], [`Partition::settle`] (what must outlive the evaluation: closed
+//! descriptors, ended processes). Between batches it calls [`Partition::poll_inbox`] and
+//! [`Partition::round_done`].
+#![forbid(unsafe_code)]
+
+mod apply;
+mod container;
+mod counters;
+mod directory;
+mod fd;
+mod fdtable;
+mod handover;
+mod image;
+mod lineage;
+mod park;
+mod partition;
+pub mod path;
+mod process;
+mod progress;
+mod recovery;
+pub mod scan;
+mod shared;
+mod users;
+mod view;
+
+pub use container::{HOST, container_id};
+pub use counters::Counters;
+pub use directory::Directory;
+pub use fd::{Fd, FdKind, Role, Socket};
+pub use fdtable::FdTable;
+pub use image::Image;
+pub use lineage::{Ancestors, Cell, Reader};
+pub use partition::Partition;
+pub use process::{Comm, Cred, Doubt, NO_ID, Origin, Process, Thread, UNKNOWN_NAME};
+pub use progress::{Progress, Waited};
+pub use recovery::Recovery;
+pub use shared::{SetupError, SharedState, State, StateConfig};
+pub use users::{Names, User, Users};
+pub use view::{Applied, Outcome, View};
+
+/// Every bound of the state, for the reference of limits.
+pub mod limits {
+    pub use crate::container::MAX_CGROUPS;
+    pub use crate::directory::MAX_PROCESSES;
+    pub use crate::fdtable::MAX_FDS;
+    pub use crate::handover::INBOX_LEN;
+    pub use crate::lineage::{MAX_ANCESTORS, MAX_VERSIONS};
+    pub use crate::park::{
+        MAX_BYTES as MAX_PARKED_BYTES, MAX_GROUPS as MAX_PARKED_GROUPS,
+        MAX_RECORDS as MAX_PARKED_RECORDS,
+    };
+    pub use crate::partition::{MAX_ARRIVED, MAX_RETIRING};
+    pub use crate::path::MAX_JOINED_LEN;
+    pub use crate::process::MAX_THREADS;
+    pub use crate::progress::ANCESTOR_WAIT_US;
+    pub use crate::recovery::RECOVERY_QUEUE_LEN;
+    pub use crate::shared::PARK_TIMEOUT_MS;
+    pub use crate::users::{MAX_ENTRIES, MAX_FILE_BYTES};
+}

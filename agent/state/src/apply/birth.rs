@@ -1,0 +1,255 @@
+//! Processes that appear: births, children sent by other workers, and those nobody had heard of.
+
+use std::sync::Arc;
+
+use saker_abi::raw::*;
+use saker_abi::record::Record;
+
+use super::Known;
+use super::process::Born;
+use crate::partition::{MAX_ARRIVED, Partition};
+use crate::process::{Doubt, Origin, Process};
+use crate::recovery::Request;
+use crate::scan::Scanned;
+use crate::view::Applied;
+
+/// CLONE_PARENT in the numbers of fork records (rules-spec I): the caller is not the parent.
+const CL_PARENT: u32 = 1 << 8;
+
+/// The record of a new process about itself.
+fn is_birth(rec: &Record<'_>) -> bool {
+    matches!(
+        rec.event(),
+        SAKER_EV_CLONE | SAKER_EV_CLONE3 | SAKER_EV_FORK | SAKER_EV_VFORK
+    ) && rec.i64(SAKER_P_CLONE_res) == 0
+        && rec.u64(SAKER_P_CLONE_flags) as u32 & SAKER_CL_THREAD == 0
+}
+
+/// Whether `process` is the one born at `ts_ns` with start time `start_ns`.
+fn same(process: &Process, start_ns: u64, ts_ns: u64) -> bool {
+    if start_ns == 0 {
+        return process.clone_ts_ns == ts_ns;
+    }
+    process.cell.start_ns() == start_ns
+}
+
+impl Partition {
+    /// Sees to it that the record's process is known.
+    pub(crate) fn ensure(&mut self, rec: &Record<'_>) -> Known {
+        let hdr = rec.hdr();
+        if hdr.tgid == 0 {
+            return Known::Nobody;
+        }
+        if is_birth(rec) {
+            return self.birth(rec);
+        }
+        if let Some(process) = self.processes.get_mut(&hdr.tgid) {
+            if process.start_tag == hdr.start_tag || hdr.start_tag == 0 {
+                return Known::Yes;
+            }
+            if process.start_tag == 0 {
+                process.start_tag = hdr.start_tag;
+                return Known::Yes;
+            }
+            // Its end and the birth of its successor were lost.
+            self.ctx.counters.pid_reused += 1;
+            self.replace(hdr.tgid, hdr.ts_ns);
+        }
+        if let Some(child) = self.arrived.remove(&hdr.tgid) {
+            self.insert(child);
+        } else if rec.event() == SAKER_EV_PROCEXIT {
+            return Known::Nobody;
+        } else {
+            self.make_up(hdr.tgid);
+        }
+        if self.processes.contains_key(&hdr.tgid) {
+            Known::Yes
+        } else {
+            Known::Nobody
+        }
+    }
+
+    /// A process nothing is known about; the answer to the question comes later.
+    fn make_up(&mut self, tgid: u32) {
+        let process = Process::placeholder(tgid, self.ctx.index, &self.ctx.blank);
+        self.ctx.counters.placeholders += 1;
+        self.insert(Box::new(process));
+        self.ask(tgid);
+    }
+
+    fn ask(&mut self, tgid: u32) {
+        self.ctx.counters.recovery_requests += 1;
+        if !self.ctx.shared.request(Request {
+            tgid,
+            partition: self.ctx.index,
+        }) {
+            self.ctx.counters.recovery_overflow += 1;
+        }
+    }
+
+    /// The process under this number is no more, whenever it ended.
+    fn replace(&mut self, tgid: u32, ts_ns: u64) {
+        if let Some(process) = self.forget(tgid) {
+            process.cell.mark_exit(ts_ns.saturating_sub(1), 0);
+            self.retire_later(ts_ns, Arc::clone(&process.cell));
+        }
+    }
+
+    fn birth(&mut self, rec: &Record<'_>) -> Known {
+        let hdr = rec.hdr();
+        let born = Born::from(rec);
+        if let Some(process) = self.processes.get(&hdr.tgid) {
+            if same(process, born.start_ns, born.ts_ns) {
+                return Known::Yes;
+            }
+            // A scan may have found it before its birth record came up: begin again from there.
+            if process.origin == Origin::Kernel {
+                self.ctx.counters.pid_reused += 1;
+            }
+            self.replace(hdr.tgid, hdr.ts_ns);
+        }
+        if let Some(child) = self.arrived.remove(&hdr.tgid) {
+            if same(&child, born.start_ns, born.ts_ns) {
+                self.insert(child);
+                return Known::Yes;
+            }
+            self.ctx.counters.handover_stale += 1;
+        }
+        let sibling = rec.u64(SAKER_P_CLONE_flags) as u32 & CL_PARENT != 0;
+        let foreign = sibling || self.ctx.shared.owner_of(born.parent_pid) != self.ctx.index;
+        if foreign && self.ctx.shared.partitions() > 1 {
+            if self.parked.open(hdr.tgid, hdr.ts_ns) {
+                return Known::Parked;
+            }
+            self.ctx.counters.park_overflow += 1;
+        }
+        self.born_orphan(rec);
+        Known::Yes
+    }
+
+    /// A birth without its fork record: as much as can be inherited from what is known now.
+    pub(crate) fn born_orphan(&mut self, rec: &Record<'_>) {
+        let born = Born::from(rec);
+        self.ctx.counters.births_without_fork += 1;
+        let index = self.ctx.index;
+        if let Some(parent) = self.processes.get(&born.parent_pid) {
+            let child = born.child(parent, Arc::clone(&parent.cell), index);
+            self.insert(Box::new(child));
+            return;
+        }
+        let mut child = Process::placeholder(rec.hdr().tgid, index, &self.ctx.blank);
+        let mut doubt = Doubt::FDS.with(Doubt::INHERITED);
+        let parent = self.ctx.shared.directory.get(born.parent_pid);
+        child.image = match &parent {
+            // The program of a foreign parent can be read, the rest only its worker knows.
+            Some(cell) => born.image(&cell.image_at(born.ts_ns)),
+            None => {
+                doubt = doubt.with(Doubt::IMAGE);
+                born.image(&child.image)
+            }
+        };
+        let image = Arc::clone(&child.image);
+        child.cell = crate::lineage::Cell::new(child.tgid, index, born.start_ns, image, parent);
+        child.doubt = doubt;
+        born.describe(&mut child);
+        self.insert(Box::new(child));
+        self.ctx.counters.placeholders += 1;
+        self.ask(born.tgid);
+    }
+
+    /// Gives a child of one of our processes to its owner.
+    pub(crate) fn deliver(&mut self, child: Box<Process>) {
+        let owner = child.cell.owner();
+        if owner != self.ctx.index {
+            self.ctx.counters.handovers_sent += 1;
+            if !self
+                .ctx
+                .shared
+                .send(owner, crate::handover::Message::Born(child))
+            {
+                self.ctx.counters.handover_overflow += 1;
+            }
+            return;
+        }
+        if let Some(known) = self.processes.get(&child.tgid) {
+            if same(known, child.cell.start_ns(), child.clone_ts_ns) {
+                return;
+            }
+            if known.origin == Origin::Kernel {
+                self.ctx.counters.pid_reused += 1;
+            }
+            self.replace(child.tgid, child.clone_ts_ns);
+        }
+        self.insert(child);
+    }
+
+    /// A child sent by another worker.
+    pub(crate) fn receive(
+        &mut self,
+        child: Box<Process>,
+        evaluate: &mut impl FnMut(&Partition, &Record<'_>, &Applied),
+    ) {
+        let tgid = child.tgid;
+        if self.parked.contains(tgid) {
+            return self.release(tgid, Some(child), evaluate);
+        }
+        if let Some(known) = self.processes.get(&tgid)
+            && same(known, child.cell.start_ns(), child.clone_ts_ns)
+        {
+            // We could not wait for it any longer; a look-up is under way.
+            self.ctx.counters.handover_stale += 1;
+            return;
+        }
+        if self.arrived.len() >= MAX_ARRIVED {
+            self.ctx.counters.handover_overflow += 1;
+            return;
+        }
+        if self.arrived.insert(tgid, child).is_some() {
+            self.ctx.counters.handover_stale += 1;
+        }
+    }
+
+    /// Children whose birth record should have come by now but did not: it was lost, they exist.
+    pub(crate) fn adopt_arrived(&mut self, watermark_ns: u64) {
+        if self.arrived.is_empty() {
+            return;
+        }
+        let due = |child: &Process| child.clone_ts_ns <= watermark_ns;
+        let due: Vec<u32> = self
+            .arrived
+            .iter()
+            .filter(|(_, child)| due(child))
+            .map(|(&tgid, _)| tgid)
+            .collect();
+        for tgid in due {
+            if let Some(child) = self.arrived.remove(&tgid) {
+                self.replace(tgid, child.clone_ts_ns);
+                self.insert(child);
+            }
+        }
+    }
+
+    /// The answer to a look-up: used where records have not told better in the meantime.
+    pub(crate) fn recovered(&mut self, tgid: u32, found: Option<Box<Scanned>>) {
+        let (Some(found), Some(process)) = (found, self.processes.get_mut(&tgid)) else {
+            self.ctx.counters.recovery_unused += 1;
+            return;
+        };
+        if !process.doubt.any() {
+            self.ctx.counters.recovery_unused += 1;
+            return;
+        }
+        let fds = process.fds.len() as u64;
+        let threads = process.threads.len() as u64;
+        found.fill(process);
+        let counters = &mut self.ctx.counters;
+        counters.recovered += 1;
+        counters.fds += process.fds.len() as u64 - fds;
+        counters.threads += process.threads.len() as u64 - threads;
+        if process.cell.first_parent().is_none() && process.ppid > 0 {
+            process
+                .cell
+                .set_parent(self.ctx.shared.directory.get(process.ppid as u32));
+        }
+    }
+}

@@ -1,0 +1,111 @@
+//! What each event changes, by family.
+
+mod birth;
+mod cred;
+mod file;
+mod process;
+mod socket;
+
+pub(crate) use self::file::O_CLOEXEC;
+pub(crate) use self::process::{cmdline, joined, terminated};
+pub(crate) use self::socket::{canonical, write_inet};
+
+use std::sync::Arc;
+
+use saker_abi::raw::*;
+use saker_abi::record::Record;
+
+use crate::counters::Counters;
+use crate::path;
+use crate::process::{Blank, Process};
+use crate::shared::SharedState;
+use crate::view::Applied;
+
+/// What applying needs besides the process, and memory it reuses.
+#[derive(Debug)]
+pub(crate) struct Ctx {
+    pub(crate) index: u32,
+    pub(crate) shared: Arc<SharedState>,
+    pub(crate) counters: Counters,
+    pub(crate) blank: Blank,
+    /// A name under construction.
+    name: Vec<u8>,
+}
+
+impl Ctx {
+    pub(crate) fn new(index: u32, shared: Arc<SharedState>) -> Self {
+        Self {
+            index,
+            shared,
+            counters: Counters::default(),
+            blank: Blank::default(),
+            name: Vec::with_capacity(path::MAX_JOINED_LEN),
+        }
+    }
+}
+
+/// Whether there is a process to apply a record to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Known {
+    /// Yes, now.
+    Yes,
+    /// Its records wait for its parent's snapshot.
+    Parked,
+    /// No, and none is made up.
+    Nobody,
+}
+
+/// Applies `rec` to its process. Returns the child of a fork, to be delivered to its owner.
+pub(crate) fn dispatch(
+    ctx: &mut Ctx,
+    process: &mut Process,
+    rec: &Record<'_>,
+    applied: &mut Applied,
+) -> Option<Box<Process>> {
+    match rec.event() {
+        SAKER_EV_EXECVE | SAKER_EV_EXECVEAT => process::exec(ctx, process, rec),
+        SAKER_EV_CLONE | SAKER_EV_CLONE3 | SAKER_EV_FORK | SAKER_EV_VFORK => {
+            return process::fork(ctx, process, rec);
+        }
+        SAKER_EV_OPEN | SAKER_EV_OPENAT | SAKER_EV_OPENAT2 | SAKER_EV_CREAT => {
+            file::open(ctx, process, rec, applied);
+        }
+        SAKER_EV_DUP | SAKER_EV_DUP2 | SAKER_EV_DUP3 => file::dup(ctx, process, rec),
+        SAKER_EV_FCNTL => file::fcntl(ctx, process, rec),
+        SAKER_EV_MEMFD_CREATE => file::memfd(ctx, process, rec, applied),
+        SAKER_EV_BPF => file::bpf(ctx, process, rec, applied),
+        SAKER_EV_SOCKET => socket::socket(ctx, process, rec),
+        SAKER_EV_CONNECT => socket::connect(ctx, process, rec, applied),
+        SAKER_EV_ACCEPT | SAKER_EV_ACCEPT4 => socket::accept(ctx, process, rec, applied),
+        SAKER_EV_BIND => socket::bind(ctx, process, rec, applied),
+        SAKER_EV_LISTEN => socket::listen(ctx, process, rec, applied),
+        SAKER_EV_CHDIR | SAKER_EV_FCHDIR | SAKER_EV_CHROOT => file::directory(ctx, process, rec),
+        SAKER_EV_SETSID => process::setsid(process, rec),
+        SAKER_EV_SETUID..=SAKER_EV_SETRESGID
+        | SAKER_EV_CAPSET
+        | SAKER_EV_SETNS
+        | SAKER_EV_UNSHARE => cred::apply(process, rec),
+        _ => {}
+    }
+    None
+}
+
+/// Directory that paths of an event are relative to: the working directory for `AT_FDCWD`, else
+/// the name of the descriptor.
+pub(crate) fn base_dir(process: &Process, dirfd: i32) -> &[u8] {
+    /// openat(2).
+    const AT_FDCWD: i32 = -100;
+    if dirfd == AT_FDCWD {
+        return if process.cwd.is_empty() {
+            path::UNKNOWN_DIR
+        } else {
+            &process.cwd
+        };
+    }
+    let name = process.fds.get(dirfd).map_or(&[][..], |fd| &fd.name);
+    if name.is_empty() {
+        path::UNKNOWN_DIR
+    } else {
+        name
+    }
+}

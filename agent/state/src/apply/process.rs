@@ -1,0 +1,346 @@
+//! Fork, exec, exit and sessions.
+
+use std::sync::Arc;
+
+use rustc_hash::FxHashMap;
+use saker_abi::raw::*;
+use saker_abi::record::{Record, Var};
+
+use super::Ctx;
+use crate::image::Image;
+use crate::lineage::Cell;
+use crate::partition::Partition;
+use crate::process::{Comm, Doubt, MAX_THREADS, Origin, Process, Thread};
+
+/// What a fork record says about the child. The four fork events have the same parameters.
+pub(super) struct Born<'a> {
+    pub(super) tgid: u32,
+    pub(super) tid: u32,
+    pub(super) ts_ns: u64,
+    pub(super) start_ns: u64,
+    pub(super) parent_pid: u32,
+    pub(super) thread: bool,
+    comm: &'a [u8],
+    uid: u32,
+    gid: u32,
+    vtid: i32,
+    vpid: i32,
+    pgid: i32,
+    sid: i32,
+    fdlimit: u64,
+    pidns_start_ns: u64,
+}
+
+impl<'a> Born<'a> {
+    pub(super) fn from(rec: &Record<'a>) -> Self {
+        let id = |slot| rec.i64(slot) as i32;
+        Self {
+            tgid: rec.u64(SAKER_P_CLONE_child_pid) as u32,
+            tid: rec.u64(SAKER_P_CLONE_child_tid) as u32,
+            ts_ns: rec.hdr().ts_ns,
+            start_ns: rec.u64(SAKER_P_CLONE_child_start_ns),
+            parent_pid: rec.u64(SAKER_P_CLONE_parent_pid) as u32,
+            thread: rec.u64(SAKER_P_CLONE_flags) as u32 & SAKER_CL_THREAD != 0,
+            comm: rec.var(SAKER_P_CLONE_comm).bytes,
+            uid: rec.u64(SAKER_P_CLONE_uid) as u32,
+            gid: rec.u64(SAKER_P_CLONE_gid) as u32,
+            vtid: id(SAKER_P_CLONE_vtid),
+            vpid: id(SAKER_P_CLONE_vpid),
+            pgid: id(SAKER_P_CLONE_pgid),
+            sid: id(SAKER_P_CLONE_sid),
+            fdlimit: rec.u64(SAKER_P_CLONE_fdlimit),
+            pidns_start_ns: rec.u64(SAKER_P_CLONE_pidns_start_ns),
+        }
+    }
+
+    /// Overwrites what the record knows better than inheritance does.
+    pub(super) fn describe(&self, child: &mut Process) {
+        child.ppid = self.parent_pid as i32;
+        (child.vpid, child.pgid, child.sid) = (self.vpid, self.pgid, self.sid);
+        (child.cred.uid, child.cred.gid) = (self.uid, self.gid);
+        (child.fdlimit, child.pidns_start_ns) = (self.fdlimit, self.pidns_start_ns);
+        child.clone_ts_ns = self.ts_ns;
+        child.cell.set_ids(child.sid, child.pgid);
+    }
+
+    /// The parent's image, or one with the forking thread's name if that differs.
+    pub(super) fn image(&self, parent: &Arc<Image>) -> Arc<Image> {
+        if self.comm.is_empty() || *self.comm == *parent.comm {
+            return Arc::clone(parent);
+        }
+        let comm: Box<[u8]> = Comm::new(self.comm).bytes().into();
+        let cmdline = cmdline(&comm, &parent.args, parent.arg_ends.len());
+        Arc::new(Image {
+            since_ns: self.ts_ns,
+            comm,
+            cmdline,
+            ..Image::clone(parent)
+        })
+    }
+
+    /// The child of `parent` as of the fork, owned by partition `owner`.
+    pub(super) fn child(&self, parent: &Process, parent_cell: Arc<Cell>, owner: u32) -> Process {
+        let image = self.image(&parent.image);
+        let links = (Arc::clone(&image), Some(parent_cell));
+        let cell = Cell::new(self.tgid, owner, self.start_ns, links.0, links.1);
+        let mut child = Process {
+            cell,
+            image,
+            tgid: self.tgid,
+            ppid: -1,
+            vpid: -1,
+            pgid: -1,
+            vpgid: parent.vpgid,
+            sid: -1,
+            cred: parent.cred,
+            tty: parent.tty,
+            cwd: Arc::clone(&parent.cwd),
+            root: Arc::clone(&parent.root),
+            fdlimit: 0,
+            pidns_start_ns: 0,
+            clone_ts_ns: 0,
+            cgroup_id: parent.cgroup_id,
+            container: Arc::clone(&parent.container),
+            fds: parent.fds.clone(),
+            threads: FxHashMap::default(),
+            leader_exited: false,
+            start_tag: 0,
+            origin: Origin::Kernel,
+            doubt: parent.doubt,
+        };
+        self.describe(&mut child);
+        child
+    }
+}
+
+/// A fork as the caller sees it, or the birth of a process that is known by now. Returns the new
+/// process, if this record makes one.
+pub(super) fn fork(ctx: &mut Ctx, process: &mut Process, rec: &Record<'_>) -> Option<Box<Process>> {
+    let born = Born::from(rec);
+    let res = rec.i64(SAKER_P_CLONE_res);
+    if res < 0 {
+        return None;
+    }
+    if born.thread {
+        add_thread(ctx, process, &born);
+        return None;
+    }
+    if res == 0 {
+        own_birth(ctx, process, rec.hdr().cgroup_id);
+        return None;
+    }
+    let owner = ctx.shared.owner_of(born.tgid);
+    // With CLONE_PARENT the child is the caller's sibling.
+    let parent_cell = if born.parent_pid == process.tgid || born.parent_pid == 0 {
+        Arc::clone(&process.cell)
+    } else {
+        let known = ctx.shared.directory.get(born.parent_pid);
+        known.unwrap_or_else(|| Arc::clone(&process.cell))
+    };
+    Some(Box::new(born.child(process, parent_cell, owner)))
+}
+
+fn add_thread(ctx: &mut Ctx, process: &mut Process, born: &Born<'_>) {
+    if born.tid == process.tgid || born.tid == 0 {
+        return;
+    }
+    if process.threads.len() >= MAX_THREADS && !process.threads.contains_key(&born.tid) {
+        ctx.counters.thread_overflow += 1;
+        return;
+    }
+    let comm = Comm::new(if born.comm.is_empty() {
+        &process.image.comm
+    } else {
+        born.comm
+    });
+    let thread = Thread {
+        comm,
+        vtid: born.vtid,
+        clone_ts_ns: born.ts_ns,
+    };
+    process.threads.insert(born.tid, thread);
+}
+
+/// A child that begins in another cgroup (clone3 with CLONE_INTO_CGROUP) belongs to its container.
+fn own_birth(ctx: &Ctx, process: &mut Process, cgroup_id: u64) {
+    if cgroup_id != process.cgroup_id {
+        process.cgroup_id = cgroup_id;
+        if let Some(container) = ctx.shared.containers.get(cgroup_id) {
+            process.container = container;
+        }
+    }
+}
+
+/// A new program (rules-spec F3). A failed exec changes nothing.
+pub(super) fn exec(ctx: &mut Ctx, process: &mut Process, rec: &Record<'_>) {
+    if rec.i64(SAKER_P_EXECVE_res) != 0 {
+        return;
+    }
+    let image = Arc::new(new_image(rec));
+    let oldest_reader_ns = ctx.shared.progress.min_done();
+    if process.doubt.has(Doubt::IMAGE) {
+        // What stood there was no program: readers of older times get this one, too.
+        process.cell.replace_images(Arc::clone(&image));
+    } else {
+        process
+            .cell
+            .push_image(Arc::clone(&image), oldest_reader_ns);
+    }
+    process.image = image;
+    process.doubt = process.doubt.without(Doubt::IMAGE);
+    // The kernel has ended the other threads; whichever called exec is the leader now.
+    process.threads.clear();
+    process.leader_exited = false;
+    process.fds.close_on_exec();
+    exec_identity(process, rec);
+    exec_cred(process, rec);
+    let cwd = rec.var(SAKER_P_EXECVE_cwd);
+    if !cwd.bytes.is_empty() && !cwd.fault && !cwd.truncated {
+        process.cwd = with_slash(&process.cwd, cwd.bytes);
+    }
+    let cgroup_id = rec.hdr().cgroup_id;
+    let cgroups = rec.var(SAKER_P_EXECVE_cgroups).bytes;
+    if let Some(container) = ctx.shared.containers.resolve(cgroup_id, cgroups) {
+        process.container = container;
+    }
+    process.cgroup_id = cgroup_id;
+    if process.cell.first_parent().is_none() && process.ppid > 0 {
+        process
+            .cell
+            .set_parent(ctx.shared.directory.get(process.ppid as u32));
+    }
+}
+
+fn exec_identity(process: &mut Process, rec: &Record<'_>) {
+    let id = |slot| rec.i64(slot) as i32;
+    process.tty = rec.u64(SAKER_P_EXECVE_tty) as u32;
+    process.vpid = id(SAKER_P_EXECVE_vpid);
+    process.vpgid = id(SAKER_P_EXECVE_vpgid);
+    process.pgid = id(SAKER_P_EXECVE_pgid);
+    process.sid = id(SAKER_P_EXECVE_sid);
+    process.fdlimit = rec.u64(SAKER_P_EXECVE_fdlimit);
+    process.pidns_start_ns = rec.u64(SAKER_P_EXECVE_pidns_start_ns);
+    if process.ppid < 0 {
+        process.ppid = id(SAKER_P_EXECVE_ptid);
+    }
+    process.cell.set_ids(process.sid, process.pgid);
+}
+
+fn exec_cred(process: &mut Process, rec: &Record<'_>) {
+    let cred = &mut process.cred;
+    cred.uid = rec.u64(SAKER_P_EXECVE_uid) as u32;
+    cred.gid = rec.u64(SAKER_P_EXECVE_gid) as u32;
+    cred.loginuid = rec.u64(SAKER_P_EXECVE_loginuid) as u32;
+    cred.cap_inheritable = rec.u64(SAKER_P_EXECVE_cap_inheritable);
+    cred.cap_permitted = rec.u64(SAKER_P_EXECVE_cap_permitted);
+    cred.cap_effective = rec.u64(SAKER_P_EXECVE_cap_effective);
+}
+
+/// `old` if it is the same directory, so that most execs allocate none.
+fn with_slash(old: &Arc<[u8]>, dir: &[u8]) -> Arc<[u8]> {
+    let dir = dir.strip_suffix(b"/").unwrap_or(dir);
+    if old.strip_suffix(b"/") == Some(dir) {
+        return Arc::clone(old);
+    }
+    [dir, b"/"].concat().into()
+}
+
+fn new_image(rec: &Record<'_>) -> Image {
+    let var = |slot| rec.var(slot);
+    let parts = [
+        SAKER_P_EXECVE_exe,
+        SAKER_P_EXECVE_args,
+        SAKER_P_EXECVE_trusted_exepath,
+    ];
+    let damaged = |var: Var<'_>| var.truncated || var.fault;
+    let comm: Box<[u8]> = Comm::new(var(SAKER_P_EXECVE_comm).bytes).bytes().into();
+    let (args, arg_ends) = joined(var(SAKER_P_EXECVE_args).bytes);
+    Image {
+        since_ns: rec.hdr().ts_ns,
+        cmdline: cmdline(&comm, &args, arg_ends.len()),
+        comm,
+        exe: var(SAKER_P_EXECVE_exe).bytes.into(),
+        exepath: var(SAKER_P_EXECVE_trusted_exepath).bytes.into(),
+        args,
+        arg_ends,
+        env: terminated(var(SAKER_P_EXECVE_env).bytes),
+        exe_flags: rec.u64(SAKER_P_EXECVE_flags) as u32,
+        exe_ino: rec.u64(SAKER_P_EXECVE_exe_ino),
+        exe_dev: rec.u64(SAKER_P_EXECVE_exe_dev) as u32,
+        exe_ctime_ns: rec.u64(SAKER_P_EXECVE_exe_ino_ctime),
+        exe_mtime_ns: rec.u64(SAKER_P_EXECVE_exe_ino_mtime),
+        incomplete: parts.into_iter().any(|slot| damaged(var(slot))),
+    }
+}
+
+/// NUL-separated strings joined by spaces, and where each ends. A last NUL ends the last string.
+pub(crate) fn joined(strings: &[u8]) -> (Box<[u8]>, Box<[u32]>) {
+    if strings.is_empty() {
+        return (Box::default(), Box::default());
+    }
+    let strings = strings.strip_suffix(b"\0").unwrap_or(strings);
+    let mut text = Vec::with_capacity(strings.len());
+    let mut ends = Vec::new();
+    for (i, part) in strings.split(|&b| b == 0).enumerate() {
+        if i > 0 {
+            text.push(b' ');
+        }
+        text.extend_from_slice(part);
+        ends.push(text.len() as u32);
+    }
+    (text.into(), ends.into())
+}
+
+/// `comm` and the arguments (rules-spec D3, `proc.cmdline`).
+pub(crate) fn cmdline(comm: &[u8], args: &[u8], argc: usize) -> Box<[u8]> {
+    if argc == 0 {
+        comm.into()
+    } else {
+        [comm, b" ", args].concat().into()
+    }
+}
+
+/// The same strings, each followed by NUL.
+pub(crate) fn terminated(strings: &[u8]) -> Box<[u8]> {
+    match strings.last() {
+        None | Some(0) => strings.into(),
+        Some(_) => [strings, b"\0"].concat().into(),
+    }
+}
+
+/// Only the caller's session and process group are new; their number is the caller's.
+pub(super) fn setsid(process: &mut Process, rec: &Record<'_>) {
+    let sid = rec.i64(SAKER_P_SETSID_res);
+    if sid < 0 {
+        return;
+    }
+    process.sid = sid as i32;
+    process.pgid = process.tgid as i32;
+    process.vpgid = process.vpid;
+    process.tty = 0;
+    process.cell.set_ids(process.sid, process.pgid);
+}
+
+impl Partition {
+    /// The end of a thread, or of the group with its last thread.
+    pub(crate) fn settle_exit(&mut self, rec: &Record<'_>) {
+        let hdr = rec.hdr();
+        if rec.u64(SAKER_P_PROCEXIT_group_dead) == 0 {
+            let Some(process) = self.processes.get_mut(&hdr.tgid) else {
+                return;
+            };
+            if hdr.tid == hdr.tgid {
+                process.leader_exited = true;
+            } else if process.threads.remove(&hdr.tid).is_some() {
+                self.ctx.counters.threads = self.ctx.counters.threads.saturating_sub(1);
+            }
+            return;
+        }
+        let Some(process) = self.forget(hdr.tgid) else {
+            return;
+        };
+        let reaper = u32::try_from(rec.i64(SAKER_P_PROCEXIT_reaper_tid)).unwrap_or(0);
+        process.cell.mark_exit(hdr.ts_ns, reaper);
+        self.retire_later(hdr.ts_ns, Arc::clone(&process.cell));
+    }
+}

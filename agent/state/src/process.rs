@@ -1,0 +1,299 @@
+//! A process (thread group) as its owning worker keeps it.
+
+use std::sync::Arc;
+
+use rustc_hash::FxHashMap;
+
+use crate::container::HOST;
+use crate::fdtable::FdTable;
+use crate::image::Image;
+use crate::lineage::Cell;
+
+/// Threads stored per process besides the leader; further ones are known by their process alone.
+pub const MAX_THREADS: usize = 32_768;
+
+/// A user or group id that is not known or not set.
+pub const NO_ID: u32 = u32::MAX;
+
+/// `comm` and `exe` of a process nothing is known about; the text is part of the rule language.
+pub const UNKNOWN_NAME: &[u8] = b"<NA>";
+
+/// Credentials. Ids are those of the initial user namespace.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Cred {
+    /// Effective user id, [`NO_ID`] unknown.
+    pub uid: u32,
+    /// Effective group id, [`NO_ID`] unknown.
+    pub gid: u32,
+    /// Audit login user id, [`NO_ID`] unset.
+    pub loginuid: u32,
+    /// Inheritable capabilities.
+    pub cap_inheritable: u64,
+    /// Permitted capabilities.
+    pub cap_permitted: u64,
+    /// Effective capabilities.
+    pub cap_effective: u64,
+}
+
+impl Default for Cred {
+    fn default() -> Self {
+        Self {
+            uid: NO_ID,
+            gid: NO_ID,
+            loginuid: NO_ID,
+            cap_inheritable: 0,
+            cap_permitted: 0,
+            cap_effective: 0,
+        }
+    }
+}
+
+/// A thread's name: at most 15 bytes, in place.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Comm {
+    bytes: [u8; 15],
+    len: u8,
+}
+
+impl Comm {
+    /// The first 15 bytes of `bytes`.
+    pub fn new(bytes: &[u8]) -> Self {
+        let mut comm = Self::default();
+        let len = bytes.len().min(comm.bytes.len());
+        comm.bytes[..len].copy_from_slice(&bytes[..len]);
+        comm.len = len as u8;
+        comm
+    }
+
+    /// Its bytes.
+    pub fn bytes(&self) -> &[u8] {
+        &self.bytes[..usize::from(self.len)]
+    }
+}
+
+/// A thread other than the leader.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Thread {
+    /// Name as of its clone.
+    pub comm: Comm,
+    /// Id in the innermost pid namespace, -1 unknown.
+    pub vtid: i32,
+    /// Time of its clone, ns; 0 unknown.
+    pub clone_ts_ns: u64,
+}
+
+/// Where the knowledge of a process comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Origin {
+    /// Records of the driver since its birth or a complete snapshot.
+    Kernel,
+    /// /proc, at some time after the fact.
+    Proc,
+    /// Nothing yet but an event of a process nobody had heard of.
+    #[default]
+    Placeholder,
+}
+
+/// What is uncertain about a process. Alerts built on it say so (DESIGN.md 5).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Doubt(u8);
+
+impl Doubt {
+    /// Nothing.
+    pub const NONE: Self = Self(0);
+    /// Program, arguments and parent may be wrong or absent.
+    pub const IMAGE: Self = Self(1);
+    /// Descriptors may be missing or stale.
+    pub const FDS: Self = Self(2);
+    /// What a fork inherits (directory, credentials, session) is not known.
+    pub const INHERITED: Self = Self(4);
+    /// Records of its partition were lost since it was last whole.
+    pub const LOSS: Self = Self(8);
+
+    /// Whether there is any.
+    pub const fn any(self) -> bool {
+        self.0 != 0
+    }
+
+    /// Whether all of `other` is there.
+    pub const fn has(self, other: Self) -> bool {
+        self.0 & other.0 == other.0
+    }
+
+    /// Both.
+    pub const fn with(self, other: Self) -> Self {
+        Self(self.0 | other.0)
+    }
+
+    /// Without `other`.
+    pub const fn without(self, other: Self) -> Self {
+        Self(self.0 & !other.0)
+    }
+}
+
+/// A thread group, owned by one worker.
+#[derive(Debug)]
+pub struct Process {
+    /// What others see of it, and its place among its ancestors.
+    pub cell: Arc<Cell>,
+    /// Its program now (other workers read versions from the cell).
+    pub image: Arc<Image>,
+    /// Thread group id, initial pid namespace.
+    pub tgid: u32,
+    /// Parent as of the last fork or exec record; after the parent's end ask the cell. -1 unknown.
+    pub ppid: i32,
+    /// Id in the innermost pid namespace, -1 unknown.
+    pub vpid: i32,
+    /// Process group, initial pid namespace; -1 unknown. `setpgid` is not followed (rules-spec F4).
+    pub pgid: i32,
+    /// Process group in the innermost pid namespace, -1 unknown.
+    pub vpgid: i32,
+    /// Session, initial pid namespace except after `setsid` inside another one; -1 unknown.
+    pub sid: i32,
+    /// Credentials.
+    pub cred: Cred,
+    /// Controlling terminal's device number, 0 none.
+    pub tty: u32,
+    /// Working directory, always ending in `/`; empty when not known.
+    pub cwd: Arc<[u8]>,
+    /// Root directory after `chroot`, `/` otherwise.
+    pub root: Arc<[u8]>,
+    /// Soft limit of descriptors, 0 unknown.
+    pub fdlimit: u64,
+    /// When the pid namespace's init began, `CLOCK_BOOTTIME` ns; 0 unknown.
+    pub pidns_start_ns: u64,
+    /// When it was cloned, `CLOCK_BOOTTIME` ns; 0 unknown. Not changed by exec.
+    pub clone_ts_ns: u64,
+    /// cgroup of its last record, default hierarchy; 0 unknown.
+    pub cgroup_id: u64,
+    /// Container: 12 hexadecimal digits, a name, or `host`.
+    pub container: Arc<str>,
+    /// Descriptors.
+    pub fds: FdTable,
+    /// Threads besides the leader, by id.
+    pub threads: FxHashMap<u32, Thread>,
+    /// The leader called exit, but other threads live on.
+    pub leader_exited: bool,
+    /// Bits 20..35 of its start time, 0 unknown; tells a reused number apart.
+    pub start_tag: u16,
+    /// Source of this knowledge.
+    pub origin: Origin,
+    /// What is uncertain.
+    pub doubt: Doubt,
+}
+
+impl Process {
+    /// A process nothing is known about but its number (rules-spec F1). Owned by `owner`.
+    pub(crate) fn placeholder(tgid: u32, owner: u32, shared: &Blank) -> Self {
+        let cell = Cell::new(tgid, owner, 0, Arc::clone(&shared.image), None);
+        Self {
+            cell,
+            image: Arc::clone(&shared.image),
+            tgid,
+            ppid: -1,
+            vpid: -1,
+            pgid: -1,
+            vpgid: -1,
+            sid: -1,
+            cred: Cred::default(),
+            tty: 0,
+            cwd: Arc::clone(&shared.cwd),
+            root: Arc::clone(&shared.root),
+            fdlimit: 0,
+            pidns_start_ns: 0,
+            clone_ts_ns: 0,
+            cgroup_id: 0,
+            container: Arc::clone(&shared.host),
+            fds: FdTable::default(),
+            threads: FxHashMap::default(),
+            leader_exited: false,
+            start_tag: 0,
+            origin: Origin::Placeholder,
+            doubt: Doubt::IMAGE.with(Doubt::FDS).with(Doubt::INHERITED),
+        }
+    }
+
+    /// `comm` of thread `tid`, the leader's if the thread is not known.
+    pub fn comm(&self, tid: u32) -> &[u8] {
+        match self.threads.get(&tid) {
+            Some(thread) if tid != self.tgid => thread.comm.bytes(),
+            _ => &self.image.comm,
+        }
+    }
+
+    /// Id of thread `tid` in the innermost pid namespace, -1 unknown.
+    pub fn vtid(&self, tid: u32) -> i32 {
+        if tid == self.tgid {
+            return self.vpid;
+        }
+        self.threads.get(&tid).map_or(-1, |thread| thread.vtid)
+    }
+
+    /// Whether it runs in a container.
+    pub fn in_container(&self) -> bool {
+        &*self.container != HOST
+    }
+}
+
+/// What all placeholders of a worker share, so that making one copies nothing.
+#[derive(Debug, Clone)]
+pub(crate) struct Blank {
+    image: Arc<Image>,
+    cwd: Arc<[u8]>,
+    root: Arc<[u8]>,
+    host: Arc<str>,
+}
+
+impl Default for Blank {
+    fn default() -> Self {
+        let image = Image {
+            comm: UNKNOWN_NAME.into(),
+            exe: UNKNOWN_NAME.into(),
+            cmdline: UNKNOWN_NAME.into(),
+            incomplete: true,
+            ..Image::default()
+        };
+        Self {
+            image: Arc::new(image),
+            cwd: Arc::from(&b""[..]),
+            root: Arc::from(&b"/"[..]),
+            host: HOST.into(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_of_threads() {
+        let mut process = Process::placeholder(7, 0, &Blank::default());
+        let comm = Comm::new(b"a name longer than fifteen bytes");
+        assert_eq!(comm.bytes(), b"a name longer t");
+        process.threads.insert(
+            8,
+            Thread {
+                comm,
+                vtid: 3,
+                clone_ts_ns: 1,
+            },
+        );
+        assert_eq!(
+            (process.comm(7), process.comm(8)),
+            (UNKNOWN_NAME, comm.bytes())
+        );
+        assert_eq!(
+            (process.comm(9), process.vtid(8), process.vtid(9)),
+            (UNKNOWN_NAME, 3, -1)
+        );
+        assert!(!process.in_container());
+    }
+
+    #[test]
+    fn doubts_add_up() {
+        let doubt = Doubt::FDS.with(Doubt::LOSS);
+        assert!(doubt.any() && doubt.has(Doubt::FDS) && !doubt.has(Doubt::IMAGE));
+        assert_eq!(doubt.without(Doubt::FDS).without(Doubt::LOSS), Doubt::NONE);
+    }
+}

@@ -1,0 +1,237 @@
+//! Processes as /proc shows them: at start, and for single ones nobody has heard of.
+//!
+//! A process may vanish at any step; what is then missing is left out, never an error.
+
+mod fds;
+mod net;
+mod read;
+mod status;
+
+use std::os::fd::OwnedFd;
+use std::path::Path;
+use std::sync::Arc;
+
+use rustix::fs::{CWD, Dir, Mode, OFlags, openat};
+
+use crate::fd::Fd;
+use crate::image::Image;
+use crate::lineage::Cell;
+use crate::process::{Blank, Comm, Cred, Doubt, NO_ID, Origin, Process, Thread};
+
+use self::net::Nets;
+use self::read::Reader;
+
+/// A process found in /proc.
+#[derive(Debug, Clone, Default)]
+pub struct Scanned {
+    /// Thread group id, initial pid namespace.
+    pub tgid: u32,
+    /// Parent's thread group id, 0 none.
+    pub ppid: u32,
+    /// Start time, `CLOCK_BOOTTIME` ns, as coarse as a clock tick.
+    pub start_ns: u64,
+    /// Program.
+    pub image: Image,
+    /// Credentials.
+    pub cred: Cred,
+    /// Id in the innermost pid namespace.
+    pub vpid: i32,
+    /// Process group.
+    pub pgid: i32,
+    /// Process group in the innermost pid namespace.
+    pub vpgid: i32,
+    /// Session.
+    pub sid: i32,
+    /// Controlling terminal.
+    pub tty: u32,
+    /// Working directory, ending in `/`; empty unknown.
+    pub cwd: Vec<u8>,
+    /// Root directory.
+    pub root: Vec<u8>,
+    /// Soft limit of descriptors.
+    pub fdlimit: u64,
+    /// Container id, `None` for the host.
+    pub container: Option<String>,
+    /// Threads besides the leader: id, name, id in the innermost pid namespace.
+    pub threads: Vec<(u32, Comm, i32)>,
+    /// Descriptors.
+    pub fds: Vec<(i32, Fd)>,
+}
+
+impl Scanned {
+    /// The same as a process of partition `owner`.
+    pub(crate) fn into_process(self, owner: u32, blank: &Blank) -> Process {
+        let mut process = Process::placeholder(self.tgid, owner, blank);
+        process.cell = Cell::new(
+            self.tgid,
+            owner,
+            self.start_ns,
+            Arc::clone(&process.image),
+            None,
+        );
+        process.clone_ts_ns = self.start_ns;
+        self.fill(&mut process);
+        process
+    }
+
+    /// Tells `process` what it does not know yet. Records are newer than any look at /proc, so
+    /// what they have said stays.
+    pub(crate) fn fill(mut self, process: &mut Process) {
+        let doubt = process.doubt;
+        if doubt.has(Doubt::IMAGE) {
+            process.image = Arc::new(std::mem::take(&mut self.image));
+            process.cell.replace_images(Arc::clone(&process.image));
+        }
+        let fill = |known: &mut i32, found| *known = if *known < 0 { found } else { *known };
+        fill(&mut process.ppid, self.ppid as i32);
+        fill(&mut process.vpid, self.vpid);
+        fill(&mut process.pgid, self.pgid);
+        fill(&mut process.vpgid, self.vpgid);
+        fill(&mut process.sid, self.sid);
+        process.cell.set_ids(process.sid, process.pgid);
+        if doubt.has(Doubt::INHERITED) {
+            let Self {
+                cred,
+                cwd,
+                root,
+                tty,
+                fdlimit,
+                start_ns,
+                container,
+                ..
+            } = &mut self;
+            fill_inherited(
+                process,
+                cred,
+                cwd,
+                root,
+                *tty,
+                *fdlimit,
+                *start_ns,
+                container.take(),
+            );
+        }
+        for (tid, comm, vtid) in self.threads {
+            process.threads.entry(tid).or_insert(Thread {
+                comm,
+                vtid,
+                clone_ts_ns: 0,
+            });
+        }
+        if doubt.has(Doubt::FDS) {
+            for (number, found) in self.fds {
+                if process.fds.get(number).is_none() {
+                    // A full table stays as it is; the kernel's numbers come low first.
+                    process.fds.put(number, found);
+                }
+            }
+        }
+        process.doubt = Doubt::NONE;
+        process.origin = Origin::Proc;
+    }
+}
+
+/// What a fork inherits, where no record has said otherwise.
+fn fill_inherited(
+    process: &mut Process,
+    cred: &Cred,
+    cwd: &[u8],
+    root: &[u8],
+    tty: u32,
+    fdlimit: u64,
+    start_ns: u64,
+    container: Option<String>,
+) {
+    let known = &mut process.cred;
+    // An exec record has told all of them; of a placeholder, a setuid may have told one.
+    if known.loginuid == NO_ID && known.cap_permitted == 0 {
+        let uid = if known.uid == NO_ID {
+            cred.uid
+        } else {
+            known.uid
+        };
+        let gid = if known.gid == NO_ID {
+            cred.gid
+        } else {
+            known.gid
+        };
+        *known = Cred { uid, gid, ..*cred };
+    }
+    if process.cwd.is_empty() {
+        process.cwd = cwd.into();
+    }
+    if process.tty == 0 {
+        process.tty = tty;
+    }
+    if process.fdlimit == 0 {
+        process.fdlimit = fdlimit;
+    }
+    if process.clone_ts_ns == 0 {
+        process.clone_ts_ns = start_ns;
+    }
+    if *process.root == *b"/" && !root.is_empty() {
+        process.root = root.into();
+    }
+    if let Some(container) = container
+        && !process.in_container()
+    {
+        process.container = container.into();
+    }
+}
+
+/// Reads /proc, relative to one open directory of it.
+#[derive(Debug)]
+pub struct Scanner {
+    proc: OwnedFd,
+    nets: Nets,
+    reader: Reader,
+    /// Length of the clock tick of start times, ns.
+    tick_ns: u64,
+}
+
+impl Scanner {
+    /// Opens `proc` below `host_root`.
+    ///
+    /// # Errors
+    /// When there is no such directory.
+    pub fn open(host_root: &Path) -> std::io::Result<Self> {
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        let proc = openat(CWD, host_root.join("proc"), flags, Mode::empty())?;
+        let tick_ns = 1_000_000_000 / rustix::param::clock_ticks_per_second().max(1);
+        Ok(Self {
+            proc,
+            nets: Nets::default(),
+            reader: Reader::default(),
+            tick_ns,
+        })
+    }
+
+    /// All processes but kernel threads and zombies.
+    ///
+    /// # Errors
+    /// When the directory cannot be listed.
+    pub fn all(&mut self) -> std::io::Result<Vec<Scanned>> {
+        self.nets.clear();
+        let pids: Vec<u32> = Dir::read_from(&self.proc)?
+            .filter_map(|entry| entry.ok()?.file_name().to_str().ok()?.parse().ok())
+            .take(crate::directory::MAX_PROCESSES)
+            .collect();
+        Ok(pids
+            .into_iter()
+            .filter_map(|pid| self.process(pid))
+            .collect())
+    }
+
+    /// The process `tgid`, if it exists and has a program.
+    pub fn process(&mut self, tgid: u32) -> Option<Scanned> {
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        let dir = openat(&self.proc, tgid.to_string(), flags, Mode::empty()).ok()?;
+        let mut found = Scanned {
+            tgid,
+            ..Scanned::default()
+        };
+        status::read(&mut self.reader, &dir, self.tick_ns, &mut found)?;
+        fds::read(&mut self.reader, &dir, &mut self.nets, &mut found);
+        Some(found)
+    }
+}

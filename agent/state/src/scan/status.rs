@@ -1,0 +1,220 @@
+//! A process without its descriptors.
+
+use std::os::fd::{AsFd, OwnedFd};
+
+use rustix::fs::{AtFlags, Dir, Mode, OFlags, openat, statat};
+
+use super::Scanned;
+use super::read::{MAX_FILE, Reader, encode_dev, link, number};
+use crate::apply::{cmdline, joined, terminated};
+use crate::container::container_id;
+use crate::image::Image;
+use crate::process::{Comm, Cred, MAX_THREADS, NO_ID};
+
+/// Bytes of arguments and of environment, as the drivers cut them.
+const MAX_ARGS: usize = saker_abi::raw::SAKER_ARGS_MAX as usize;
+const MAX_ENV: usize = saker_abi::raw::SAKER_ENV_MAX as usize;
+
+/// Fills `found`; `None` when the process is gone, a zombie or a kernel thread.
+pub(super) fn read(
+    reader: &mut Reader,
+    dir: &OwnedFd,
+    tick_ns: u64,
+    found: &mut Scanned,
+) -> Option<()> {
+    let comm = read_stat(reader.file(dir, "stat", MAX_FILE)?, tick_ns, found)?;
+    found.image = read_image(reader, dir, &comm)?;
+    read_status(reader.file(dir, "status", MAX_FILE)?, found);
+    let loginuid = reader.file(dir, "loginuid", MAX_FILE);
+    found.cred.loginuid = loginuid.map_or(NO_ID, |text| number(text, 10) as u32);
+    found.cwd = link(dir, "cwd").unwrap_or_default();
+    if !found.cwd.is_empty() && !found.cwd.ends_with(b"/") {
+        found.cwd.push(b'/');
+    }
+    found.root = link(dir, "root").unwrap_or_else(|| b"/".to_vec());
+    found.container = reader.file(dir, "cgroup", MAX_FILE).and_then(container_id);
+    found.fdlimit = reader.file(dir, "limits", MAX_FILE).map_or(0, open_files);
+    read_threads(reader, dir, found);
+    Some(())
+}
+
+/// Returns the name between the outermost parentheses; it may contain any byte but NUL.
+fn read_stat(stat: &[u8], tick_ns: u64, found: &mut Scanned) -> Option<Vec<u8>> {
+    let open = stat.iter().position(|&b| b == b'(')?;
+    let close = stat.iter().rposition(|&b| b == b')')?;
+    let comm = stat.get(open + 1..close)?.to_vec();
+    let fields: Vec<&[u8]> = stat[close + 1..]
+        .trim_ascii()
+        .split(|&b| b == b' ')
+        .collect();
+    // proc_pid_stat(5), counted from the state, which is the third.
+    let field = |n: usize| fields.get(n - 3).copied().unwrap_or_default();
+    found.ppid = number(field(4), 10) as u32;
+    found.pgid = number(field(5), 10) as i32;
+    found.sid = number(field(6), 10) as i32;
+    found.tty = number(field(7), 10) as u32;
+    found.start_ns = number(field(22), 10).saturating_mul(tick_ns);
+    Some(comm)
+}
+
+fn read_image(reader: &mut Reader, dir: &OwnedFd, comm: &[u8]) -> Option<Image> {
+    let exepath = link(dir, "exe").map(|path| program_name(&path).to_vec());
+    let words = reader.file(dir, "cmdline", MAX_ARGS).unwrap_or_default();
+    if exepath.is_none() && words.is_empty() {
+        return None;
+    }
+    let end = words.iter().position(|&b| b == 0).unwrap_or(words.len());
+    let exe: Box<[u8]> = words[..end].into();
+    let (args, arg_ends) = joined(words.get(end + 1..).unwrap_or_default());
+    let incomplete = words.len() == MAX_ARGS || exepath.is_none();
+    let env = terminated(reader.file(dir, "environ", MAX_ENV).unwrap_or_default());
+    let file = statat(dir, "exe", AtFlags::empty()).ok();
+    let ns = |s: i64, ns: u64| u64::try_from(s).unwrap_or(0).saturating_mul(1_000_000_000) + ns;
+    Some(Image {
+        since_ns: 0,
+        comm: comm.into(),
+        cmdline: cmdline(comm, &args, arg_ends.len()),
+        exe,
+        exepath: exepath.unwrap_or_default().into(),
+        args,
+        arg_ends,
+        env,
+        // Writable by its user, layer of an overlay: only the kernel can tell.
+        exe_flags: 0,
+        exe_ino: file.as_ref().map_or(0, |file| file.st_ino),
+        exe_dev: file.as_ref().map_or(0, |file| encode_dev(file.st_dev)),
+        exe_ctime_ns: file
+            .as_ref()
+            .map_or(0, |file| ns(file.st_ctime, file.st_ctime_nsec)),
+        exe_mtime_ns: file
+            .as_ref()
+            .map_or(0, |file| ns(file.st_mtime, file.st_mtime_nsec)),
+        incomplete,
+    })
+}
+
+/// The link's text without the mark of a deleted file; memory files without their slash.
+pub(super) fn program_name(link: &[u8]) -> &[u8] {
+    let path = link.strip_suffix(b" (deleted)").unwrap_or(link);
+    if path.starts_with(b"/memfd:") {
+        &path[1..]
+    } else {
+        path
+    }
+}
+
+fn read_status(status: &[u8], found: &mut Scanned) {
+    let column = |text: &[u8], n| -> Option<u64> {
+        let mut columns = text
+            .split(|b| b.is_ascii_whitespace())
+            .filter(|part| !part.is_empty());
+        columns.nth(n).map(|part| number(part, 10))
+    };
+    // The innermost namespace comes last.
+    let innermost = |text: &[u8]| {
+        let last = text.trim_ascii().rsplit(|b| b.is_ascii_whitespace()).next();
+        last.map_or(-1, |part| number(part, 10) as i32)
+    };
+    found.cred = Cred::default();
+    (found.vpid, found.vpgid) = (found.tgid as i32, found.pgid);
+    for line in status.split(|&b| b == b'\n') {
+        let Some(colon) = line.iter().position(|&b| b == b':') else {
+            continue;
+        };
+        let (key, value) = (&line[..colon], &line[colon + 1..]);
+        match key {
+            // Real, effective, saved, filesystem.
+            b"Uid" => found.cred.uid = column(value, 1).map_or(NO_ID, |id| id as u32),
+            b"Gid" => found.cred.gid = column(value, 1).map_or(NO_ID, |id| id as u32),
+            b"NStgid" => found.vpid = innermost(value),
+            b"NSpgid" => found.vpgid = innermost(value),
+            b"CapInh" => found.cred.cap_inheritable = number(value, 16),
+            b"CapPrm" => found.cred.cap_permitted = number(value, 16),
+            b"CapEff" => found.cred.cap_effective = number(value, 16),
+            _ => {}
+        }
+    }
+}
+
+/// The soft limit of the line `Max open files`.
+fn open_files(limits: &[u8]) -> u64 {
+    let mut lines = limits.split(|&b| b == b'\n');
+    lines
+        .find_map(|line| line.strip_prefix(b"Max open files"))
+        .map_or(0, |rest| number(rest, 10))
+}
+
+fn read_threads(reader: &mut Reader, dir: &OwnedFd, found: &mut Scanned) {
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    let Ok(tasks) = openat(dir, "task", flags, Mode::empty()) else {
+        return;
+    };
+    let Ok(entries) = Dir::read_from(&tasks) else {
+        return;
+    };
+    let ids = entries.filter_map(|entry| entry.ok()?.file_name().to_str().ok()?.parse().ok());
+    for tid in ids.filter(|&tid: &u32| tid != found.tgid).take(MAX_THREADS) {
+        if let Some((comm, vtid)) = read_thread(reader, tasks.as_fd(), tid) {
+            found.threads.push((tid, comm, vtid));
+        }
+    }
+}
+
+fn read_thread(reader: &mut Reader, tasks: impl AsFd, tid: u32) -> Option<(Comm, i32)> {
+    let comm = reader.file(tasks.as_fd(), &format!("{tid}/comm"), MAX_FILE)?;
+    let comm = Comm::new(comm.strip_suffix(b"\n").unwrap_or(comm));
+    let status = reader.file(tasks, &format!("{tid}/status"), MAX_FILE)?;
+    let mut lines = status.split(|&b| b == b'\n');
+    let ids = lines
+        .find_map(|line| line.strip_prefix(b"NSpid:"))
+        .unwrap_or_default();
+    let last = ids.trim_ascii().rsplit(|b| b.is_ascii_whitespace()).next();
+    Some((comm, last.map_or(-1, |id| number(id, 10) as i32)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_with_parentheses() {
+        let mut found = Scanned::default();
+        let stat = b"77 (a) b (c) S 1 77 70 34817 -1 0 0 0 0 0 0 0 0 0 20 0 1 0 4242 0 0\n";
+        let comm = read_stat(stat, 10_000_000, &mut found);
+        assert_eq!(comm.as_deref(), Some(&b"a) b (c"[..]));
+        assert_eq!(
+            (found.ppid, found.pgid, found.sid, found.tty),
+            (1, 77, 70, 34817)
+        );
+        assert_eq!(found.start_ns, 42_420_000_000);
+        assert!(read_stat(b"", 1, &mut found).is_none());
+        assert!(read_stat(b")(", 1, &mut found).is_none());
+    }
+
+    #[test]
+    fn status_lines() {
+        let mut found = Scanned {
+            tgid: 77,
+            pgid: 77,
+            ..Scanned::default()
+        };
+        let status = b"Name:\tx\nUid:\t1\t2\t3\t4\nGid:\t5\t6\t7\t8\nNStgid:\t77\t9\t3\n\
+            NSpgid:\t77\t8\t1\nCapEff:\t00000000a80425fb\nodd line\n";
+        read_status(status, &mut found);
+        assert_eq!((found.cred.uid, found.cred.gid), (2, 6));
+        assert_eq!((found.vpid, found.vpgid), (3, 1));
+        assert_eq!(found.cred.cap_effective, 0xa804_25fb);
+        read_status(b"Uid:\n", &mut found);
+        assert_eq!((found.cred.uid, found.vpid), (NO_ID, 77));
+    }
+
+    #[test]
+    fn programs() {
+        assert_eq!(program_name(b"/bin/x (deleted)"), b"/bin/x");
+        assert_eq!(program_name(b"/memfd:evil (deleted)"), b"memfd:evil");
+        assert_eq!(
+            open_files(b"Limit\nMax open files            1024                 4096"),
+            1024
+        );
+    }
+}

@@ -1,0 +1,175 @@
+//! What all workers share, and how a state is set up.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use crossbeam_channel::{Receiver, Sender, TrySendError, bounded};
+
+use crate::container::Containers;
+use crate::counters::{Counters, PublishedCounters};
+use crate::directory::Directory;
+use crate::handover::{INBOX_LEN, Message};
+use crate::lineage::WaitCounters;
+use crate::partition::Partition;
+use crate::progress::{ANCESTOR_WAIT_US, Progress};
+use crate::recovery::{RECOVERY_QUEUE_LEN, Recovery, Request};
+use crate::users::Users;
+
+/// How long a thread group waits for its parent's snapshot, milliseconds.
+pub const PARK_TIMEOUT_MS: u64 = 50;
+
+/// What can be set.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StateConfig {
+    /// Workers; a power of two, at most `SAKER_MAX_PARTITIONS`.
+    pub partitions: u32,
+    /// See [`PARK_TIMEOUT_MS`].
+    pub park_timeout_ms: u64,
+    /// See [`ANCESTOR_WAIT_US`].
+    pub ancestor_wait_us: u64,
+    /// Directory that holds the host's `proc` and `etc`: `/`, or the host's root in a container.
+    pub host_root: PathBuf,
+}
+
+impl Default for StateConfig {
+    fn default() -> Self {
+        Self {
+            partitions: 1,
+            park_timeout_ms: PARK_TIMEOUT_MS,
+            ancestor_wait_us: ANCESTOR_WAIT_US,
+            host_root: PathBuf::from("/"),
+        }
+    }
+}
+
+/// Why a state cannot be set up.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum SetupError {
+    /// The drivers' arithmetic needs a power of two.
+    #[error("{0} partitions: it must be a power of two from 1 to {max}", max = MAX_PARTITIONS)]
+    Partitions(u32),
+}
+
+const MAX_PARTITIONS: u32 = saker_abi::raw::SAKER_MAX_PARTITIONS;
+
+/// What workers read of each other, and names that are the same for all.
+#[derive(Debug)]
+pub struct SharedState {
+    pub(crate) directory: Directory,
+    pub(crate) progress: Progress,
+    pub(crate) containers: Containers,
+    pub(crate) waits: WaitCounters,
+    pub(crate) config: StateConfig,
+    users: Users,
+    counters: Box<[PublishedCounters]>,
+    inboxes: Box<[Sender<Message>]>,
+    requests: Sender<Request>,
+}
+
+impl SharedState {
+    /// Number of partitions.
+    pub fn partitions(&self) -> u32 {
+        self.config.partitions
+    }
+
+    /// Thread groups by id.
+    pub fn directory(&self) -> &Directory {
+        &self.directory
+    }
+
+    /// How far the workers have come.
+    pub fn progress(&self) -> &Progress {
+        &self.progress
+    }
+
+    /// Users and groups of the host.
+    pub fn users(&self) -> &Users {
+        &self.users
+    }
+
+    /// Partition `index`'s counters as last published.
+    pub fn counters(&self, index: u32) -> Counters {
+        self.counters
+            .get(index as usize)
+            .map(PublishedCounters::read)
+            .unwrap_or_default()
+    }
+
+    /// Waits of workers for each other: those that ended well and those that timed out.
+    pub fn ancestor_waits(&self) -> (u64, u64) {
+        use std::sync::atomic::Ordering::Relaxed;
+        (
+            self.waits.waited.load(Relaxed),
+            self.waits.timed_out.load(Relaxed),
+        )
+    }
+
+    pub(crate) fn owner_of(&self, tgid: u32) -> u32 {
+        saker_abi::event::partition(tgid, self.config.partitions)
+    }
+
+    pub(crate) fn publish_counters(&self, index: u32, counters: &Counters) {
+        self.counters[index as usize].publish(counters);
+    }
+
+    /// Into worker `index`'s inbox; false when it is full.
+    pub(crate) fn send(&self, index: u32, message: Message) -> bool {
+        self.inboxes[index as usize].try_send(message).is_ok()
+    }
+
+    /// Asks for a look at process `tgid`; false when too many are asked for already.
+    pub(crate) fn request(&self, request: Request) -> bool {
+        // Without anybody to answer (replay, tests) the request is as good as made.
+        !matches!(self.requests.try_send(request), Err(TrySendError::Full(_)))
+    }
+}
+
+/// A state, taken apart for those who run it.
+#[derive(Debug)]
+pub struct State {
+    /// For everybody.
+    pub shared: Arc<SharedState>,
+    /// One for each worker, in order.
+    pub partitions: Vec<Partition>,
+    /// For a background thread.
+    pub recovery: Recovery,
+}
+
+impl State {
+    /// An empty state.
+    ///
+    /// # Errors
+    /// When the number of partitions is none the drivers can have.
+    pub fn new(config: StateConfig) -> Result<Self, SetupError> {
+        let partitions = config.partitions;
+        if !partitions.is_power_of_two() || partitions > MAX_PARTITIONS {
+            return Err(SetupError::Partitions(partitions));
+        }
+        let (inboxes, receivers): (Vec<_>, Vec<Receiver<Message>>) =
+            (0..partitions).map(|_| bounded(INBOX_LEN)).unzip();
+        let (requests, asked) = bounded(RECOVERY_QUEUE_LEN);
+        let shared = Arc::new(SharedState {
+            directory: Directory::new(),
+            progress: Progress::new(partitions, config.ancestor_wait_us),
+            containers: Containers::default(),
+            waits: WaitCounters::default(),
+            users: Users::new(&config.host_root),
+            counters: (0..partitions)
+                .map(|_| PublishedCounters::default())
+                .collect(),
+            inboxes: inboxes.into(),
+            requests,
+            config,
+        });
+        let partitions = (0..partitions)
+            .zip(receivers)
+            .map(|(index, inbox)| Partition::new(index, Arc::clone(&shared), inbox))
+            .collect();
+        let recovery = Recovery::new(Arc::clone(&shared), asked);
+        Ok(Self {
+            shared,
+            partitions,
+            recovery,
+        })
+    }
+}
