@@ -71,7 +71,7 @@ pub struct Round {
 /// What went wrong since the start, besides loss.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Faults {
-    /// Records delivered out of order.
+    /// Records delivered after something younger, or after the watermark had passed them.
     pub late: u64,
     /// Records that are none of this ABI, or stamped in the future.
     pub undecodable: u64,
@@ -88,8 +88,8 @@ pub struct Merge {
     lanes: Vec<Lane>,
     /// Rings that have a record, by its key. Rebuilt each round: commits happen in between.
     heap: BinaryHeap<Reverse<(u64, usize)>>,
-    /// Largest key delivered.
-    delivered_ns: u64,
+    /// Keys below this are late: something younger was delivered or the watermark has passed them.
+    due_ns: u64,
     watermark_ns: u64,
     faults: Faults,
 }
@@ -139,7 +139,7 @@ impl Merge {
             lanes: rings.iter().map(lane).collect(),
             heap: BinaryHeap::with_capacity(rings.len()),
             rings,
-            delivered_ns: 0,
+            due_ns: 0,
             watermark_ns: 0,
             faults: Faults::default(),
         }
@@ -153,6 +153,14 @@ impl Merge {
     /// What went wrong since the start.
     pub const fn faults(&self) -> Faults {
         self.faults
+    }
+
+    /// Records of ring `index` that came after they had been reported lost.
+    ///
+    /// # Panics
+    /// When there is no such ring.
+    pub fn recovered(&self, index: usize) -> u64 {
+        self.lanes[index].sequence.recovered()
     }
 
     /// Everything stamped at or before this has been delivered, except late records to come.
@@ -184,6 +192,7 @@ impl Merge {
             }
         }
         self.watermark_ns = self.watermark_ns.max(progress.limit_ns.saturating_sub(1));
+        self.due_ns = self.due_ns.max(self.watermark_ns + 1);
         for (index, ring) in self.rings.iter_mut().enumerate() {
             ring.release();
             let lane = &mut self.lanes[index];
@@ -228,7 +237,7 @@ impl Merge {
             rings,
             lanes,
             heap,
-            delivered_ns,
+            due_ns,
             faults,
             ..
         } = self;
@@ -262,9 +271,9 @@ impl Merge {
             progress.records += 1;
             progress.bytes += record_footprint(record.bytes().len() as u64);
             lane.last_ns = key;
-            let late = key < *delivered_ns;
+            let late = key < *due_ns;
             faults.late += u64::from(late);
-            *delivered_ns = key.max(*delivered_ns);
+            *due_ns = key.max(*due_ns);
             let hdr = record.hdr();
             let report = &mut |gap: &Gap| sink.gap(index, gap);
             lane.sequence
@@ -307,7 +316,9 @@ fn next<'a>(
     loop {
         match ring.head() {
             Head::Record(bytes) => match Record::parse(bytes) {
-                Ok(record) if record.hdr().ts_ns <= progress.now_ns.saturating_add(MAX_AHEAD_NS) => {
+                Ok(record)
+                    if record.hdr().ts_ns <= progress.now_ns.saturating_add(MAX_AHEAD_NS) =>
+                {
                     return Next::Record(record.hdr().ts_ns.max(lane.last_ns), record);
                 }
                 _ => {

@@ -37,6 +37,7 @@ pub struct Sequence {
     /// Classes a record reported when there was no jump to put them to.
     stray_classes: u16,
     restarts: u64,
+    recovered: u64,
 }
 
 impl Sequence {
@@ -50,6 +51,7 @@ impl Sequence {
             pending: [None; MAX_PENDING],
             stray_classes: 0,
             restarts: 0,
+            recovered: 0,
         }
     }
 
@@ -63,9 +65,12 @@ impl Sequence {
         } else if ahead <= i32::MAX as u32 {
             self.jump(ahead, lost_mask, ts_ns, lost);
             self.next = seq.wrapping_add(1);
-        } else if !self.fill(seq, lost_mask) && ahead < MAX_PERMUTED.wrapping_neg() {
+        } else if ahead < MAX_PERMUTED.wrapping_neg() {
             self.restarts += 1;
             self.next = seq.wrapping_add(1);
+        } else if !self.fill(seq, lost_mask) {
+            self.recovered += 1;
+            self.stray_classes |= lost_mask;
         }
         self.last_ns = ts_ns;
     }
@@ -89,6 +94,11 @@ impl Sequence {
     /// Times the numbers went back farther than a permutation can explain.
     pub const fn restarts(&self) -> u64 {
         self.restarts
+    }
+
+    /// Records that came after they had been reported lost.
+    pub const fn recovered(&self) -> u64 {
+        self.recovered
     }
 
     fn jump(&mut self, span: u32, lost_mask: u16, ts_ns: u64, lost: &mut impl FnMut(&Gap)) {
@@ -128,5 +138,109 @@ impl Sequence {
             return true;
         }
         false
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sequence(numbers: &[(u32, u16)]) -> (Sequence, Vec<Gap>) {
+        let mut sequence = Sequence::new(1, 2);
+        let mut gaps = Vec::new();
+        for (at, &(seq, mask)) in numbers.iter().enumerate() {
+            sequence.observe(seq, mask, 100 + at as u64, &mut |gap| gaps.push(*gap));
+        }
+        (sequence, gaps)
+    }
+
+    fn gap(from_ns: u64, until_ns: u64, records: u64, classes: u16) -> Gap {
+        Gap {
+            cpu: 1,
+            partition: 2,
+            from_ns,
+            until_ns,
+            records,
+            classes,
+        }
+    }
+
+    #[test]
+    fn a_jump_is_loss_once_the_watermark_has_passed() {
+        let (mut sequence, mut gaps) = sequence(&[(0, 0), (1, 0), (5, 0b100)]);
+        sequence.settle(101 + SETTLE_NS, &mut |gap| gaps.push(*gap));
+        assert_eq!(gaps, []);
+        sequence.settle(102 + SETTLE_NS, &mut |gap| gaps.push(*gap));
+        assert_eq!(gaps, [gap(101, 102, 3, 0b100)]);
+        sequence.finish(&mut |gap| gaps.push(*gap));
+        assert_eq!(gaps.len(), 1, "reported once");
+    }
+
+    #[test]
+    fn loss_before_the_first_record_counts() {
+        let (mut sequence, mut gaps) = sequence(&[(2, 1)]);
+        sequence.finish(&mut |gap| gaps.push(*gap));
+        assert_eq!(gaps, [gap(0, 100, 2, 1)]);
+    }
+
+    #[test]
+    fn permuted_numbers_are_no_loss() {
+        let (mut sequence, mut gaps) = sequence(&[(0, 0), (3, 0), (2, 0), (1, 0), (4, 0)]);
+        sequence.finish(&mut |gap| gaps.push(*gap));
+        assert_eq!(
+            (gaps, sequence.restarts(), sequence.recovered()),
+            (vec![], 0, 0)
+        );
+    }
+
+    #[test]
+    fn a_permutation_inside_loss_shrinks_it() {
+        let (mut sequence, mut gaps) = sequence(&[(0, 0), (9, 0b10), (4, 0b01)]);
+        sequence.finish(&mut |gap| gaps.push(*gap));
+        assert_eq!(gaps, [gap(100, 101, 7, 0b11)]);
+    }
+
+    #[test]
+    fn a_number_that_comes_too_late_is_counted_as_recovered() {
+        let (mut sequence, mut gaps) = sequence(&[(0, 0), (2, 0)]);
+        sequence.settle(u64::MAX, &mut |gap| gaps.push(*gap));
+        sequence.observe(1, 0, 103, &mut |gap| gaps.push(*gap));
+        assert_eq!((gaps.len(), sequence.recovered()), (1, 1));
+        sequence.observe(3, 0, 104, &mut |gap| gaps.push(*gap));
+        assert_eq!(gaps.len(), 1, "the numbers go on where they were");
+    }
+
+    #[test]
+    fn more_jumps_than_are_held_back_are_reported_early() {
+        let jumps: Vec<(u32, u16)> = (0..=MAX_PENDING as u32).map(|n| (2 * n + 1, 0)).collect();
+        let (mut sequence, mut gaps) = sequence(&jumps);
+        assert_eq!(gaps, [gap(0, 100, 1, 0)]);
+        sequence.finish(&mut |gap| gaps.push(*gap));
+        assert_eq!(
+            gaps.iter().map(|gap| gap.records).sum::<u64>(),
+            1 + MAX_PENDING as u64
+        );
+    }
+
+    #[test]
+    fn numbers_wrap_and_restart() {
+        let (mut sequence, mut gaps) = sequence(&[(0, 0)]);
+        sequence.next = u32::MAX;
+        for seq in [u32::MAX, 0, 2] {
+            sequence.observe(seq, 0, 200, &mut |gap| gaps.push(*gap));
+        }
+        sequence.finish(&mut |gap| gaps.push(*gap));
+        assert_eq!(gaps.iter().map(|gap| gap.records).sum::<u64>(), 1);
+        sequence.next = 1_000_000;
+        sequence.observe(0, 0, 201, &mut |gap| gaps.push(*gap));
+        sequence.observe(1, 0, 202, &mut |gap| gaps.push(*gap));
+        assert_eq!((gaps.len(), sequence.restarts()), (1, 1));
+    }
+
+    #[test]
+    fn classes_reported_without_a_jump_belong_to_the_next_one() {
+        let (mut sequence, mut gaps) = sequence(&[(0, 0b1000), (2, 0)]);
+        sequence.finish(&mut |gap| gaps.push(*gap));
+        assert_eq!(gaps, [gap(100, 101, 1, 0b1000)]);
     }
 }

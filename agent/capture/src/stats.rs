@@ -41,6 +41,8 @@ pub struct RingStats {
     pub cpu: u32,
     /// Records missing by their sequence numbers.
     pub lost: u64,
+    /// Records that came after they had been counted as lost.
+    pub recovered: u64,
     /// Times the ring had to be resynchronised.
     pub corrupt: u64,
 }
@@ -114,7 +116,10 @@ impl StatsSnapshot {
 
     /// Records missing in all rings.
     pub fn lost_total(&self) -> u64 {
-        self.rings.iter().map(|ring| ring.lost).sum()
+        self.rings
+            .iter()
+            .map(|ring| ring.lost.saturating_sub(ring.recovered))
+            .sum()
     }
 
     pub(crate) fn count_record(&mut self, event: u32, latency_ns: u64) {
@@ -150,6 +155,7 @@ pub struct WorkerStats {
 struct SharedRing {
     cpu: u32,
     lost: AtomicU64,
+    recovered: AtomicU64,
     corrupt: AtomicU64,
 }
 
@@ -158,10 +164,12 @@ const SCALARS: usize = 11;
 impl WorkerStats {
     /// Zero counts.
     pub fn new(partition: u32, cpus: impl IntoIterator<Item = u32>) -> Self {
+        let zero = || AtomicU64::new(0);
         let ring = |cpu| SharedRing {
             cpu,
-            lost: AtomicU64::new(0),
-            corrupt: AtomicU64::new(0),
+            lost: zero(),
+            recovered: zero(),
+            corrupt: zero(),
         };
         Self {
             partition,
@@ -192,7 +200,9 @@ impl WorkerStats {
         load(&self.records, &mut to.records);
         load(&self.latency, &mut to.latency);
         for (to, from) in to.rings.iter_mut().zip(&self.rings) {
-            (to.lost, to.corrupt) = (from.lost.load(Relaxed), from.corrupt.load(Relaxed));
+            to.lost = from.lost.load(Relaxed);
+            to.recovered = from.recovered.load(Relaxed);
+            to.corrupt = from.corrupt.load(Relaxed);
         }
         to.healthy = self.healthy();
         to
@@ -207,6 +217,7 @@ impl WorkerStats {
         store(&from.latency, &self.latency);
         for (from, to) in from.rings.iter().zip(&self.rings) {
             to.lost.store(from.lost, Relaxed);
+            to.recovered.store(from.recovered, Relaxed);
             to.corrupt.store(from.corrupt, Relaxed);
         }
         self.healthy.store(from.healthy, Relaxed);
@@ -257,11 +268,12 @@ mod tests {
         local.count_record(0, 5_000);
         local.count_record(EVENT_COUNT as u32 - 1, u64::MAX / 4);
         (local.rings[1].lost, local.rings[0].corrupt) = (7, 8);
+        local.rings[1].recovered = 2;
         local.healthy = false;
         assert_ne!(stats.snapshot(), local);
         stats.publish(&mut local);
         assert_eq!(stats.snapshot(), local);
-        assert_eq!((local.records_total(), local.lost_total()), (2, 7));
+        assert_eq!((local.records_total(), local.lost_total()), (2, 5));
         assert_eq!((stats.partition(), stats.healthy()), (3, false));
     }
 

@@ -154,8 +154,9 @@ impl<H: Handler, C: Clock> Worker<H, C> {
         local.set_faults(self.merge.faults());
         local.batches += u64::from(round.records > 0);
         (local.watermark_ns, local.last_round_ns) = (round.watermark_ns, round.now_ns);
-        for (stats, ring) in local.rings.iter_mut().zip(self.merge.rings()) {
+        for (index, (stats, ring)) in local.rings.iter_mut().zip(self.merge.rings()).enumerate() {
             stats.corrupt = ring.corrupt();
+            stats.recovered = self.merge.recovered(index);
         }
         self.stats.publish(local);
     }

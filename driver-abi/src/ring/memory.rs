@@ -4,9 +4,13 @@
 //! test can stop between them as an interrupt or a hypervisor does.
 
 use std::alloc::{Layout, alloc_zeroed, dealloc, handle_alloc_error};
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::ptr::NonNull;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+
+use rustix::event::{EventfdFlags, eventfd};
 
 use super::reader::{RingMemory, RingParts};
 use super::{HEADER_BYTES, RingReader, record_footprint, valid_data_bytes};
@@ -75,30 +79,84 @@ impl Drop for Shared {
     }
 }
 
-struct Memory(Arc<Shared>);
+struct Memory {
+    shared: Arc<Shared>,
+    wake: Option<OwnedFd>,
+}
 
 // SAFETY: the allocation lives as long as the Arc; the producer writes payloads only through
 // `Reserved`, that is before commit, and reuses bytes only below the consumer position.
 unsafe impl RingMemory for Memory {
     fn parts(&self) -> RingParts {
         RingParts {
-            consumer: self.0.base.cast(),
+            consumer: self.shared.base.cast(),
             // SAFETY: inside the allocation.
-            producer: unsafe { self.0.base.add(PRODUCER_OFFSET).cast() },
-            data: self.0.data(),
-            data_bytes: self.0.data_bytes,
+            producer: unsafe { self.shared.base.add(PRODUCER_OFFSET).cast() },
+            data: self.shared.data(),
+            data_bytes: self.shared.data_bytes,
         }
+    }
+
+    fn fd(&self) -> Option<BorrowedFd<'_>> {
+        self.wake.as_ref().map(AsFd::as_fd)
     }
 }
 
-/// A ring of `data_bytes` in ordinary memory.
+/// A ring of `data_bytes` in ordinary memory, without a descriptor to wait on.
 ///
 /// # Panics
 /// When a ring cannot have that size.
 pub fn memory_ring(cpu: u32, partition: u32, data_bytes: usize) -> (RingProducer, RingReader) {
+    new_ring(cpu, partition, data_bytes, None, None)
+}
+
+/// A ring in ordinary memory whose reader can wait for [`RingProducer::wake`].
+///
+/// # Errors
+/// When the kernel gives no eventfd(2).
+///
+/// # Panics
+/// When a ring cannot have that size.
+pub fn wakeable_memory_ring(
+    cpu: u32,
+    partition: u32,
+    data_bytes: usize,
+) -> io::Result<(RingProducer, RingReader)> {
+    let wake = eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?;
+    let clone = wake.try_clone()?;
+    Ok(new_ring(
+        cpu,
+        partition,
+        data_bytes,
+        Some(wake),
+        Some(clone),
+    ))
+}
+
+fn new_ring(
+    cpu: u32,
+    partition: u32,
+    data_bytes: usize,
+    producer_wake: Option<OwnedFd>,
+    wake: Option<OwnedFd>,
+) -> (RingProducer, RingReader) {
     let shared = Arc::new(Shared::new(data_bytes));
-    let reader = RingReader::new(cpu, partition, Memory(Arc::clone(&shared)));
-    (RingProducer { shared, pos: 0 }, reader)
+    let reader = RingReader::new(
+        cpu,
+        partition,
+        Memory {
+            shared: Arc::clone(&shared),
+            wake,
+        },
+    );
+    (
+        RingProducer {
+            shared,
+            pos: 0,
+            wake: producer_wake,
+        },
+        reader,
+    )
 }
 
 /// The producing end of a ring in memory. Nested producers (an interrupt between reserve and commit)
@@ -106,6 +164,7 @@ pub fn memory_ring(cpu: u32, partition: u32, data_bytes: usize) -> (RingProducer
 pub struct RingProducer {
     shared: Arc<Shared>,
     pos: u64,
+    wake: Option<OwnedFd>,
 }
 
 /// A reserved record: visible to the reader as busy until committed or discarded. Dropping it leaves
@@ -196,6 +255,16 @@ impl RingProducer {
         self.fill(&reserved, bytes);
         self.commit(reserved);
         true
+    }
+
+    /// Wakes a waiting reader, as a driver does at the threshold.
+    ///
+    /// # Errors
+    /// What write(2) says; `Unsupported` for a ring that has no descriptor.
+    pub fn wake(&self) -> io::Result<()> {
+        let wake = self.wake.as_ref().ok_or(io::ErrorKind::Unsupported)?;
+        rustix::io::write(wake, &1u64.to_ne_bytes())?;
+        Ok(())
     }
 
     /// Bytes between the consumer's and the producer's position.

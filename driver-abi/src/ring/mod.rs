@@ -31,7 +31,7 @@ mod tests;
 
 pub use counters::{Counters, RingCounters};
 pub use map::RingMap;
-pub use memory::{Reserved, RingProducer, memory_ring};
+pub use memory::{Reserved, RingProducer, memory_ring, wakeable_memory_ring};
 pub use reader::{Head, RingMemory, RingParts, RingReader};
 
 use crate::raw;
