@@ -105,10 +105,8 @@ pub const fn default_partitions(cpus: usize) -> u32 {
 /// A budget below the minimum for all rings is exceeded: smaller rings would lose bursts.
 pub const fn ring_bytes(total_budget_bytes: u64, cpus: usize, partitions: u32) -> usize {
     let rings = cpus as u64 * partitions as u64;
-    let share = if rings == 0 {
-        0
-    } else {
-        total_budget_bytes / rings
+    let Some(share) = total_budget_bytes.checked_div(rings) else {
+        return RING_BYTES_MIN;
     };
     if share <= RING_BYTES_MIN as u64 {
         return RING_BYTES_MIN;

@@ -66,8 +66,8 @@ impl LossLedger {
         self.lost_records
     }
 
-    /// Gaps added after the first `seen` ([`total`](Self::total) of an earlier look), as far as they
-    /// are remembered.
+    /// Gaps added after the first `seen` ([`total`](Self::total) of an earlier look), as far as
+    /// they are remembered.
     pub fn since(&self, seen: u64) -> impl ExactSizeIterator<Item = &Gap> {
         let skip = seen
             .saturating_sub(self.forgotten)

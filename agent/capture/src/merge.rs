@@ -4,16 +4,17 @@
 //! older than the clock was. Why that is complete: a driver reserves a record, which moves the
 //! producer position, *before* it stamps it. A record that is not below the positions read was
 //! reserved later than the clock was read, hence stamped later still. [`EPS_NS`] covers the store
-//! buffer between reservation and visibility, and the difference between the kernel's and the vDSO's
-//! idea of the clock (0.7 us measured).
+//! buffer between reservation and visibility, and the difference between the kernel's and the
+//! vDSO's idea of the clock (0.7 us measured).
 //!
-//! Records are ordered by `max(ts, last ts of their ring)`: within a ring the order of reservation is
-//! kept, even where an interrupt stamped its record before the one it interrupted. Equal keys go in
-//! the order of rings, then of positions.
+//! Records are ordered by `max(ts, last ts of their ring)`: within a ring the order of reservation
+//! is kept, even where an interrupt stamped its record before the one it interrupted. Equal keys
+//! go in the order of rings, then of positions.
 //!
 //! A ring whose next record is reserved and not committed holds everything younger than its last
-//! record back, for [`BUSY_PATIENCE_NS`]; its producer may be a virtual CPU that does not run. After
-//! that the ring is left behind: others go on and what it delivers out of order counts as late.
+//! record back, for [`BUSY_PATIENCE_NS`]; its producer may be a virtual CPU that does not run.
+//! After that the ring is left behind: others go on and what it delivers out of order counts as
+//! late.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;

@@ -2,8 +2,9 @@
 //!
 //! The driver counts every attempt to write a record, so a jump in the numbers is the number of
 //! records lost between two times, and `lost_mask` names their classes. A producer that is
-//! interrupted between taking its number and reserving its record leaves numbers in the wrong order:
-//! a jump is therefore held back for [`SETTLE_NS`] and shrinks when the missing number turns up.
+//! interrupted between taking its number and reserving its record leaves numbers in the wrong
+//! order: a jump is therefore held back for [`SETTLE_NS`] and shrinks when the missing number
+//! turns up.
 
 use crate::ledger::Gap;
 

@@ -94,8 +94,8 @@ struct Running<H> {
 /// Starts a worker for each handler; `handlers[p]` gets the records of partition `p`.
 ///
 /// # Errors
-/// When a ring belongs to no handler or a thread cannot be started; workers already running are told
-/// to stop.
+/// When a ring belongs to no handler or a thread cannot be started; workers already running are
+/// told to stop.
 pub fn spawn_workers<H: Handler + 'static>(
     rings: Vec<RingReader>,
     counters: &Arc<Counters>,

@@ -187,8 +187,8 @@ impl<H: Handler> Sink for Delivery<'_, H> {
 /// Calls the handler; a panic is counted and costs what it interrupted, not the worker. The panic
 /// hook has reported it by then.
 ///
-/// `AssertUnwindSafe`: the handler may be left half-way through one record. That is why the worker is
-/// unhealthy from then on; a blind partition would be worse.
+/// `AssertUnwindSafe`: the handler may be left half-way through one record. That is why the worker
+/// is unhealthy from then on; a blind partition would be worse.
 fn contain<T>(local: &mut StatsSnapshot, call: impl FnOnce() -> T) -> Option<T> {
     let result = catch_unwind(AssertUnwindSafe(call)).ok();
     if result.is_none() {

@@ -1,4 +1,5 @@
-//! The drivers' counters: one `struct saker_ring_counters` a ring, in an array that user space maps.
+//! The drivers' counters: one `struct saker_ring_counters` a ring, in an array that user space
+//! maps.
 
 use std::fmt;
 use std::io;
@@ -149,10 +150,10 @@ impl Counters {
 
     /// Asks the producer of ring `index` for one wake-up at the fill threshold, or takes it back.
     ///
-    /// The worker arms, then a `SeqCst` fence, then looks at the producer positions once more: of two
-    /// sides that each store first and load after a full barrier, one sees the other. A producer
-    /// without a full barrier between its position and its look at the word can still miss it by a
-    /// store buffer's delay, which is why the worker's sleep has an end.
+    /// The worker arms, then a `SeqCst` fence, then looks at the producer positions once more: of
+    /// two sides that each store first and load after a full barrier, one sees the other. A
+    /// producer without a full barrier between its position and its look at the word can still
+    /// miss it by a store buffer's delay, which is why the worker's sleep has an end.
     ///
     /// # Panics
     /// When there is no such ring: [`index`](Self::index) makes indices.

@@ -159,16 +159,16 @@ fn new_ring(
     )
 }
 
-/// The producing end of a ring in memory. Nested producers (an interrupt between reserve and commit)
-/// are two reservations that overlap in time.
+/// The producing end of a ring in memory. Nested producers (an interrupt between reserve and
+/// commit) are two reservations that overlap in time.
 pub struct RingProducer {
     shared: Arc<Shared>,
     pos: u64,
     wake: Option<OwnedFd>,
 }
 
-/// A reserved record: visible to the reader as busy until committed or discarded. Dropping it leaves
-/// it busy for ever, like a producer that never comes back.
+/// A reserved record: visible to the reader as busy until committed or discarded. Dropping it
+/// leaves it busy for ever, like a producer that never comes back.
 #[must_use = "stays busy until committed"]
 pub struct Reserved {
     pos: u64,
@@ -214,8 +214,8 @@ impl RingProducer {
         self.check(reserved);
         assert_eq!(reserved.len as usize, bytes.len(), "as long as reserved");
         let start = self.shared.offset(reserved.pos) + HEADER_BYTES as usize;
-        // SAFETY: reserved in this ring, so inside `2 * data_bytes`; above the consumer position, so
-        // not reserved again; not committed (that consumes it), so the reader leaves it alone.
+        // SAFETY: reserved in this ring, so inside `2 * data_bytes`; above the consumer position,
+        // so not reserved again; not committed (that consumes it), so the reader leaves it alone.
         unsafe {
             let to = self.shared.data().add(start).as_ptr();
             std::ptr::copy_nonoverlapping(bytes.as_ptr(), to, bytes.len());

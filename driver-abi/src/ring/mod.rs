@@ -1,7 +1,7 @@
 //! Rings between a driver and the agent.
 //!
-//! Every driver uses the memory layout of the BPF ring buffer (kernel/bpf/ringbuf.c, DESIGN.md 2), so
-//! one reader serves all. With `page` the page size of the machine, a ring's descriptor maps as
+//! Every driver uses the memory layout of the BPF ring buffer (kernel/bpf/ringbuf.c, DESIGN.md 2),
+//! so one reader serves all. With `page` the page size of the machine, a ring's descriptor maps as
 //!
 //! ```text
 //! offset 0          consumer page  u64 position, the only page the agent may write
@@ -10,8 +10,8 @@
 //! record            u32 length | BUSY (bit 31) | DISCARD (bit 30), u32 unused, payload padded to 8
 //! ```
 //!
-//! Positions count bytes since the ring was made and never go back; `position & (data_bytes - 1)` is
-//! the offset in the data. A ring has one producer CPU and one consumer thread.
+//! Positions count bytes since the ring was made and never go back; `position & (data_bytes - 1)`
+//! is the offset in the data. A ring has one producer CPU and one consumer thread.
 //!
 //! * [`RingFd`]: what a driver hands out; [`RingReader::map`] maps it and reads.
 //! * [`Counters`]: the drivers' counters and the word that asks for a wake-up.

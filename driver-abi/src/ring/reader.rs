@@ -1,10 +1,10 @@
 //! The consumer's side of a ring.
 //!
-//! Ordering. The producer writes a header with the busy bit, *then* stores its position with release,
-//! *then* stamps and fills the record, and commits it by storing the length with release. The reader
-//! mirrors that: it loads the producer position with acquire, so every header below it is
-//! initialised, and loads each header with acquire, so the payload of a record that is not busy is
-//! complete. The consumer position is stored with release, which keeps all reads of the records
+//! Ordering. The producer writes a header with the busy bit, *then* stores its position with
+//! release, *then* stamps and fills the record, and commits it by storing the length with release.
+//! The reader mirrors that: it loads the producer position with acquire, so every header below it
+//! is initialised, and loads each header with acquire, so the payload of a record that is not busy
+//! is complete. The consumer position is stored with release, which keeps all reads of the records
 //! before the moment their bytes may be overwritten.
 
 use std::cell::Cell;
@@ -167,7 +167,8 @@ impl RingReader {
         self.producer_pos().wrapping_sub(self.cursor.get())
     }
 
-    /// Makes what was reserved up to now visible to [`head`](Self::head); returns the bytes waiting.
+    /// Makes what was reserved up to now visible to [`head`](Self::head); returns the bytes
+    /// waiting.
     pub fn observe(&mut self) -> u64 {
         let limit = self.producer_pos();
         let cursor = self.cursor.get();
@@ -270,10 +271,10 @@ impl RingReader {
     fn payload(&self, offset: usize, len: usize) -> &[u8] {
         let start = offset + HEADER_BYTES as usize;
         debug_assert!(start + len <= 2 * self.parts.data_bytes);
-        // SAFETY: `offset` is below `data_bytes` and header and payload are no longer than the bytes
-        // available, which `observe` limits to `data_bytes`: within the mapped `2 * data_bytes`.
-        // The record is committed (acquire load by the caller), so nobody writes it before
-        // `release`, which needs `&mut self` and so ends the borrow returned here.
+        // SAFETY: `offset` is below `data_bytes` and header and payload are no longer than the
+        // bytes available, which `observe` limits to `data_bytes`: within the mapped `2 *
+        // data_bytes`. The record is committed (acquire load by the caller), so nobody writes it
+        // before `release`, which needs `&mut self` and so ends the borrow returned here.
         unsafe { std::slice::from_raw_parts(self.parts.data.add(start).as_ptr(), len) }
     }
 }
