@@ -2,8 +2,9 @@
 
 /// Metric names the bench relies on; docs/metrics.md describes them.
 pub(crate) const EVENTS: &str = "saker_events_total";
-/// Records that did not reach a worker, over all CPUs, classes and causes.
-pub(crate) const DROPPED: &str = "saker_dropped_total";
+/// Records the driver could not put into a ring, over all CPUs, classes and causes. The series of
+/// each cause appear only when they are not zero; this sum is always there.
+pub(crate) const DROPPED: &str = "saker_dropped_records_total";
 
 /// Sum of all series of a counter or gauge; 0 if there is none yet. Lines that are not understood
 /// are skipped: other metrics are none of the bench's business.
@@ -45,7 +46,7 @@ saker_events_total{type=\"openat\"} 12
 saker_events_total{type=\"odd}name\"} 3 1700000000000
 saker_events_total_other 1000
 saker_up 1
-# TYPE saker_dropped_total counter
+# TYPE saker_dropped_records_total counter
 saker_broken{ 4
 saker_broken nonsense
 ";
