@@ -190,7 +190,8 @@ enum saker_type {
 #define SAKER_EF_FD_CREATES 0x1
 #define SAKER_EF_FD_USES 0x2
 #define SAKER_EF_FD_DESTROYS 0x4
-#define SAKER_EF_STATE 0x8 /* state depends on it whatever the rules say */
+#define SAKER_EF_STATE 0x8  /* state depends on it whatever the rules say */
+#define SAKER_EF_SCHED 0x10 /* recorded by a scheduler tracepoint; the call's return is not looked at */
 
 /* Parameter flags. */
 #define SAKER_PF_INTERNAL 0x1 /* a kernel fact for the agent: no evt.arg, not in evt.args */

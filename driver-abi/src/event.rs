@@ -108,6 +108,11 @@ impl EventInfo {
         self.flags & raw::SAKER_EF_STATE as u16 != 0
     }
 
+    /// Recorded by a scheduler tracepoint: the return of its system call is not looked at.
+    pub const fn is_sched(&self) -> bool {
+        self.flags & raw::SAKER_EF_SCHED as u16 != 0
+    }
+
     /// Slot of the parameter called `name`.
     pub fn slot(&self, name: &str) -> Option<usize> {
         self.params.iter().position(|p| p.name == name)

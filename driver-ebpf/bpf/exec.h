@@ -7,7 +7,7 @@
 #define CGROUP_COMPONENTS 24
 #define CGROUP_PATH_MAX 1024
 #define NAME_BYTES 255
-#define FAILED_EXEC_ARGS 32
+#define FAILED_EXEC_ARGS 16
 #define RLIMIT_NOFILE 7
 #define PIDTYPE_PGID 2
 #define PIDTYPE_SID 3
@@ -402,21 +402,22 @@ int saker_exec(u64 *ctx)
 /*
  * A failed exec: the caller is unchanged, so only what it asked for is recorded, from its own memory.
  */
-static __always_inline int exec_failed(u64 *ctx, u32 event, u32 path_arg)
+SEC("tp_btf/sys_exit")
+int saker_ev_exec_failed(u64 *ctx)
 {
-	struct call c = {
-		.regs = (void *)ctx[0],
-		.task = bpf_get_current_task_btf(),
-		.ret = ctx[1],
-	};
 	struct saker_scratch *sc;
 	struct subject to = {};
-	u64 *slots, argv, ptr = 0;
+	struct call c;
+	u64 *slots, path, argv, ptr = 0;
 	u32 args_off, width;
+	u16 event;
 
-	if (c.ret >= 0)
+	if ((s64)ctx[1] >= 0)
 		return 0; /* the exec record came from sched_process_exec */
-	c.compat = c.task->thread_info.status & TS_COMPAT;
+	read_call(&c, ctx);
+	event = saker_event(c.compat, ((struct pt_regs *)ctx[0])->orig_ax) - 1;
+	path = c.args[event == SAKER_EV_EXECVEAT ? 1 : 0];
+	argv = c.args[event == SAKER_EV_EXECVEAT ? 2 : 1];
 	width = c.compat ? 4 : 8;
 	if (!find_ring(&to, c.task->tgid, c.task->pid, SAKER_CLASS_LIFECYCLE))
 		return 0;
@@ -429,8 +430,7 @@ static __always_inline int exec_failed(u64 *ctx, u32 event, u32 path_arg)
 
 	SLOT(res) = c.ret;
 	fill_ids(slots, c.task);
-	SLOT(filename) = put_user_str(sc, (void *)call_arg(&c, path_arg), 0);
-	argv = call_arg(&c, path_arg + 1);
+	SLOT(filename) = put_user_str(sc, (void *)path, 0);
 	bpf_probe_read_user(&ptr, width, (void *)argv);
 	SLOT(exe) = put_user_str(sc, (void *)ptr, 0);
 	args_off = sc->off;
@@ -453,18 +453,6 @@ static __always_inline int exec_failed(u64 *ctx, u32 event, u32 path_arg)
 	emit_exec(sc, &to, c.task, event, c.compat ? SAKER_HF_COMPAT32 : 0);
 	scratch_release(sc);
 	return 0;
-}
-
-SEC("tp_btf/sys_exit")
-int saker_ev_execve(u64 *ctx)
-{
-	return exec_failed(ctx, SAKER_EV_EXECVE, 0);
-}
-
-SEC("tp_btf/sys_exit")
-int saker_ev_execveat(u64 *ctx)
-{
-	return exec_failed(ctx, SAKER_EV_EXECVEAT, 1);
 }
 
 #undef SLOT

@@ -74,8 +74,10 @@ static __always_inline u32 overlay_layer(struct inode *inode)
 	return upper_inode ? SAKER_FILE_UPPER : SAKER_FILE_LOWER;
 }
 
-static __always_inline void read_file_facts(struct file *file, struct file_facts *out)
+/* Global: verified once, not once per filler and window. */
+__noinline int saker_file_facts(u64 file_at, struct file_facts *out)
 {
+	struct file *file = (void *)file_at;
 	char head[HEAD_BYTES];
 	struct inode *inode = 0;
 	struct super_block *sb = 0;
@@ -83,8 +85,8 @@ static __always_inline void read_file_facts(struct file *file, struct file_facts
 	u32 f_mode = 0, dev = 0;
 	u16 i_mode = 0;
 
-	if (!file)
-		return;
+	if (!file || !out)
+		return 0;
 	bpf_probe_read_kernel(head, sizeof(head), file);
 	HEAD_GET(&inode, head, struct file, file, f_inode);
 	HEAD_GET(&f_mode, head, struct file, file, f_mode);
@@ -106,6 +108,7 @@ static __always_inline void read_file_facts(struct file *file, struct file_facts
 		out->facts |= overlay_layer(inode);
 	out->dev = encode_dev(dev);
 	out->ino = ino;
+	return 0;
 }
 
 /* Name of a unix socket's end; returns its length. */
@@ -171,16 +174,18 @@ static __always_inline u32 read_tuple(struct file_facts *file, struct saker_tupl
 	return SAKER_TUPLE_INET_LEN;
 }
 
-/* Number of `pid` in the namespace at `level`; level 0 is the initial one. */
+/*
+ * Number of `pid` in the namespace at `level`; level 0 is the initial one. No test for NULL here and
+ * below: a failed probe read leaves zero, and each branch would be followed twice by the verifier.
+ */
 static __always_inline u32 pid_number(struct pid *pid, u32 level)
 {
 	int nr = 0;
 
-	if (pid)
-		bpf_probe_read_kernel(&nr, sizeof(nr),
-				      (char *)pid + __builtin_preserve_field_info(pid->numbers, 0) +
-					      level * bpf_core_type_size(struct upid) +
-					      bpf_core_field_offset(struct upid, nr));
+	bpf_probe_read_kernel(&nr, sizeof(nr),
+			      (char *)pid + __builtin_preserve_field_info(pid->numbers, 0) +
+				      level * bpf_core_type_size(struct upid) +
+				      bpf_core_field_offset(struct upid, nr));
 	return nr;
 }
 
@@ -188,22 +193,18 @@ static __always_inline u64 pidns_start_ns(struct pid *pid, u32 level)
 {
 	struct pid_namespace *ns = 0;
 
-	if (pid)
-		bpf_probe_read_kernel(&ns, sizeof(ns),
-				      (char *)pid + __builtin_preserve_field_info(pid->numbers, 0) +
-					      level * bpf_core_type_size(struct upid) +
-					      bpf_core_field_offset(struct upid, ns));
-	return ns ? BPF_CORE_READ(ns, child_reaper, start_boottime) : 0;
+	bpf_probe_read_kernel(&ns, sizeof(ns),
+			      (char *)pid + __builtin_preserve_field_info(pid->numbers, 0) +
+				      level * bpf_core_type_size(struct upid) +
+				      bpf_core_field_offset(struct upid, ns));
+	return BPF_CORE_READ(ns, child_reaper, start_boottime);
 }
 
 static __always_inline u32 tty_number(struct signal_struct *signal)
 {
 	struct tty_struct *tty = BPF_CORE_READ(signal, tty);
-	u32 minor;
+	u32 minor = BPF_CORE_READ(tty, driver, minor_start) + BPF_CORE_READ(tty, index);
 
-	if (!tty)
-		return 0;
-	minor = BPF_CORE_READ(tty, driver, minor_start) + BPF_CORE_READ(tty, index);
 	return encode_dev((u32)BPF_CORE_READ(tty, driver, major) << 20 | (minor & 0xfffff));
 }
 

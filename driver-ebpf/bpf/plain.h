@@ -11,33 +11,37 @@
 
 /* One system call on its way out. */
 struct call {
-	struct pt_regs *regs;
 	struct task_struct *task;
 	s64 ret;
+	u64 args[6];
 	bool compat;
 };
 
-static __always_inline u64 call_arg(struct call *c, u32 n)
+/*
+ * All arguments at once: the ABI is then decided in one place, where both branches leave plain
+ * numbers, so that the verifier joins them instead of following each to the end.
+ */
+static __always_inline void read_call(struct call *c, u64 *ctx)
 {
-	struct pt_regs *regs = c->regs;
+	struct pt_regs *regs = (void *)ctx[0];
 
+	c->task = bpf_get_current_task_btf();
+	c->ret = ctx[1];
+	c->compat = c->task->thread_info.status & TS_COMPAT;
 	if (c->compat) {
-		switch (n) {
-		case 0: return (u32)regs->bx;
-		case 1: return (u32)regs->cx;
-		case 2: return (u32)regs->dx;
-		case 3: return (u32)regs->si;
-		case 4: return (u32)regs->di;
-		default: return (u32)regs->bp;
-		}
-	}
-	switch (n) {
-	case 0: return regs->di;
-	case 1: return regs->si;
-	case 2: return regs->dx;
-	case 3: return regs->r10;
-	case 4: return regs->r8;
-	default: return regs->r9;
+		c->args[0] = (u32)regs->bx;
+		c->args[1] = (u32)regs->cx;
+		c->args[2] = (u32)regs->dx;
+		c->args[3] = (u32)regs->si;
+		c->args[4] = (u32)regs->di;
+		c->args[5] = (u32)regs->bp;
+	} else {
+		c->args[0] = regs->di;
+		c->args[1] = regs->si;
+		c->args[2] = regs->dx;
+		c->args[3] = regs->r10;
+		c->args[4] = regs->r8;
+		c->args[5] = regs->r9;
 	}
 }
 
@@ -104,26 +108,26 @@ static __always_inline u64 typed(u64 value, u32 type)
 #define WINDOW_LARGE 4104
 
 #define FD_R(c) ((c)->ret)
-#define FD_0(c) ((s64)(s32)call_arg(c, 0))
+#define FD_0(c) ((s64)(s32)(c)->args[0])
 
 #define FILE_FACTS(c, n)                                                                           \
 	if (!have_facts) {                                                                         \
-		read_file_facts(file_of((c)->task, FD_##n(c)), &facts);                            \
+		saker_file_facts((u64)file_of((c)->task, FD_##n(c)), &facts);                            \
 		have_facts = true;                                                                 \
 	}
 
 #define FILL(EV, name, type, source, n) FILL_##source(SAKER_P_##EV##_##name, SAKER_T_##type, n)
 #define FILL_RET(slot, type, n) slots[slot] = c->ret;
-#define FILL_ARG(slot, type, n) slots[slot] = typed(call_arg(c, n), type);
+#define FILL_ARG(slot, type, n) slots[slot] = typed(c->args[n], type);
 #define FILL_HOW(slot, type, n)                                                                    \
 	{                                                                                          \
 		u64 word = 0;                                                                      \
-		bpf_probe_read_user(&word, sizeof(word), (void *)(call_arg(c, 2) + 8 * (n)));      \
+		bpf_probe_read_user(&word, sizeof(word), (void *)(c->args[2] + 8 * (n)));      \
 		slots[slot] = word;                                                                \
 	}
 #define FILL_USTR(slot, type, n)                                                                   \
 	{                                                                                          \
-		s64 got = bpf_probe_read_user_str(rec + next, window, (void *)call_arg(c, n));     \
+		s64 got = bpf_probe_read_user_str(rec + next, window, (void *)c->args[n]);     \
 		if (got == window && window < WINDOW_LARGE)                                        \
 			cut = true;                                                                \
 		slots[slot] = got < 0 ? var_slot(0, 0, SAKER_VF_FAULT, 0)                          \
@@ -133,9 +137,9 @@ static __always_inline u64 typed(u64 value, u32 type)
 	}
 #define FILL_UBYTES(slot, type, n)                                                                 \
 	{                                                                                          \
-		u64 full = call_arg(c, n + 1);                                                     \
+		u64 full = c->args[n + 1];                                                     \
 		u32 len = full > FIXED_UBYTES ? FIXED_UBYTES : full;                               \
-		s64 err = bpf_probe_read_user(rec + next, len, (void *)call_arg(c, n));            \
+		s64 err = bpf_probe_read_user(rec + next, len, (void *)c->args[n]);            \
 		slots[slot] = var_slot(next, err ? 0 : len,                                        \
 				       err		     ? SAKER_VF_FAULT                      \
 				       : full > FIXED_UBYTES ? SAKER_VF_TRUNCATED                  \
@@ -145,19 +149,19 @@ static __always_inline u64 typed(u64 value, u32 type)
 	}
 #define FILL_UADDR(slot, type, n)                                                                  \
 	{                                                                                          \
-		u32 len = call_arg(c, n + 1);                                                      \
+		u32 len = c->args[n + 1];                                                      \
 		if (len > FIXED_UADDR)                                                             \
 			len = FIXED_UADDR;                                                         \
-		s64 err = bpf_probe_read_user(rec + next, len, (void *)call_arg(c, n));            \
+		s64 err = bpf_probe_read_user(rec + next, len, (void *)c->args[n]);            \
 		slots[slot] = var_slot(next, err ? 0 : len, err ? SAKER_VF_FAULT : 0, 0);          \
 		next += FIXED_UADDR;                                                               \
 	}
 #define FILL_PRNAME(slot, type, n)                                                                 \
 	{                                                                                          \
 		s64 got = 0;                                                                       \
-		if ((s32)call_arg(c, 0) == PR_SET_NAME)                                            \
+		if ((s32)c->args[0] == PR_SET_NAME)                                            \
 			got = bpf_probe_read_user_str(rec + next, FIXED_PRNAME,                    \
-						      (void *)call_arg(c, n));                     \
+						      (void *)c->args[n]);                     \
 		slots[slot] = got < 0 ? var_slot(0, 0, SAKER_VF_FAULT, 0)                          \
 				      : var_slot(next, got - (got > 0), 0, 0);                     \
 		next += FIXED_PRNAME;                                                              \
@@ -184,7 +188,7 @@ static __always_inline bool args_wanted(struct call *c, u32 event)
 
 	if (event != SAKER_EV_FCNTL)
 		return true;
-	cmd = call_arg(c, 1);
+	cmd = c->args[1];
 	return cmd == F_DUPFD || cmd == F_DUPFD_CLOEXEC || cmd == F_SETFD;
 }
 

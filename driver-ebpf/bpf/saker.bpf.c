@@ -14,15 +14,23 @@
 #include "emit.h"
 #include "facts.h"
 #include "plain.h"
-#include "exec.h"
-
-char LICENSE[] SEC("license") = "GPL";
 
 /* Wanted calls, by number, of both ABIs together: the first and cheapest question. */
 volatile u64 saker_wanted[SAKER_MAX_SYSCALLS / 64] = {};
 /* Event + 1 of each call, 0 when not wanted. */
 volatile u8 saker_event_of_64[SAKER_MAX_SYSCALLS] = {};
 volatile u8 saker_event_of_32[SAKER_MAX_SYSCALLS] = {};
+
+static __always_inline u32 saker_event(bool compat, u64 nr)
+{
+	nr &= SAKER_MAX_SYSCALLS - 1;
+	return compat ? saker_event_of_32[nr] : saker_event_of_64[nr];
+}
+
+#include "exec.h"
+#include "lifecycle.h"
+
+char LICENSE[] SEC("license") = "GPL";
 
 _Static_assert(SAKER_NR_EVENTS < 255, "event numbers fit a byte");
 
@@ -49,8 +57,7 @@ int saker_sys_exit(u64 *ctx)
 	task = bpf_get_current_task_btf();
 	if (task->tgid == saker_own_tgid)
 		return 0;
-	event = task->thread_info.status & TS_COMPAT ? saker_event_of_32[nr]
-						     : saker_event_of_64[nr];
+	event = saker_event(task->thread_info.status & TS_COMPAT, nr);
 	if (!event)
 		return 0;
 	bpf_tail_call(ctx, &fillers, event - 1);
@@ -69,14 +76,10 @@ int saker_sys_exit(u64 *ctx)
 	SEC("tp_btf/sys_exit")                                                                     \
 	int saker_ev_##name(u64 *ctx)                                                              \
 	{                                                                                          \
-		struct call c = {                                                                  \
-			.regs = (void *)ctx[0],                                                    \
-			.task = bpf_get_current_task_btf(),                                        \
-			.ret = ctx[1],                                                             \
-		};                                                                                 \
 		struct subject to = {};                                                            \
+		struct call c;                                                                     \
                                                                                                    \
-		c.compat = c.task->thread_info.status & TS_COMPAT;                                 \
+		read_call(&c, ctx);                                                                \
 		if (!args_wanted(&c, SAKER_EV_##ID))                                               \
 			return 0;                                                                  \
 		if (!find_ring(&to, c.task->tgid, c.task->pid, SAKER_CLASS_##cls))                 \
@@ -89,14 +92,3 @@ int saker_sys_exit(u64 *ctx)
 	}
 #define PROGRAM(ID, name, cls, flags, kind, nr64, nr32) PROGRAM_##kind(ID, name, cls)
 SAKER_EVENTS(PROGRAM)
-
-/* Length of a NUL-terminated comm of 16 bytes. */
-static __always_inline u32 comm_len(const char *comm)
-{
-	for (u32 i = 0; i < 15; i++)
-		if (!comm[i])
-			return i;
-	return 15;
-}
-
-#include "lifecycle.h"

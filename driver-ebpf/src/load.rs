@@ -8,7 +8,7 @@ use aya::maps::{ArrayOfMaps, MapData, MapError, ProgramArray};
 use aya::programs::{BtfTracePoint, ProgramError};
 use aya::{Btf, Ebpf, EbpfLoader, VerifierLogLevel};
 use saker_abi::event::EVENTS;
-use saker_abi::raw::{SAKER_MAX_CPUS, SAKER_MAX_PARTITIONS};
+use saker_abi::raw::{SAKER_EV_EXECVE, SAKER_EV_EXECVEAT, SAKER_MAX_CPUS, SAKER_MAX_PARTITIONS};
 use saker_abi::ring::{Counters, RingFd};
 
 use crate::EventSet;
@@ -276,13 +276,20 @@ fn load_fillers(
         .ok_or_else(|| LoadError::Object("no map `fillers`".into()))?;
     let mut fillers =
         ProgramArray::try_from(fillers).map_err(|error| LoadError::Object(chain(&error)))?;
-    let mut count = 0;
-    for event in EVENTS.iter().filter(|event| events.contains(event.id)) {
-        if event.nr64.is_none() {
-            continue; // comes from a scheduler tracepoint
+    let mut loaded = Vec::new();
+    let wanted = EVENTS
+        .iter()
+        .filter(|event| events.contains(event.id) && !event.is_sched());
+    for event in wanted {
+        // Failures of both exec calls are one program: success comes from the scheduler.
+        let name = match u32::from(event.id) {
+            SAKER_EV_EXECVE | SAKER_EV_EXECVEAT => "saker_ev_exec_failed".to_owned(),
+            _ => format!("saker_ev_{}", event.name),
+        };
+        if !loaded.contains(&name) {
+            load_program(ebpf, &name, "sys_exit", btf)?;
+            loaded.push(name.clone());
         }
-        let name = format!("saker_ev_{}", event.name);
-        load_program(ebpf, &name, "sys_exit", btf)?;
         let fail = |error: &dyn std::error::Error| LoadError::Program {
             name: name.clone(),
             reason: chain(error),
@@ -292,9 +299,8 @@ fn load_fillers(
         fillers
             .set(u32::from(event.id), fd, 0)
             .map_err(|error| fail(&error))?;
-        count += 1;
     }
-    Ok((fillers, count))
+    Ok((fillers, loaded.len()))
 }
 
 fn program<'a>(ebpf: &'a mut Ebpf, name: &str) -> Result<&'a mut BtfTracePoint, LoadError> {

@@ -24,12 +24,16 @@ impl SyscallTables {
         };
         for event in EVENTS.iter().filter(|event| events.contains(event.id)) {
             let mark = event.id as u8 + 1;
+            for nr in [event.nr64, event.nr32].into_iter().flatten() {
+                // The fork program asks which call it was; its return is not wanted.
+                if !event.is_sched() {
+                    tables.wanted[usize::from(nr) / 64] |= 1 << (nr % 64);
+                }
+            }
             if let Some(nr) = event.nr64 {
-                tables.wanted[usize::from(nr) / 64] |= 1 << (nr % 64);
                 tables.event_of_64[usize::from(nr)] = mark;
             }
             if let Some(nr) = event.nr32 {
-                tables.wanted[usize::from(nr) / 64] |= 1 << (nr % 64);
                 tables.event_of_32[usize::from(nr)] = mark;
             }
         }
@@ -41,6 +45,13 @@ impl SyscallTables {
 mod tests {
     use super::*;
     use saker_abi::raw::*;
+
+    #[test]
+    fn returns_of_fork_are_not_looked_at() {
+        let tables = SyscallTables::new(&EventSet::state());
+        assert_eq!(u32::from(tables.event_of_64[56]), SAKER_EV_CLONE + 1);
+        assert_eq!(tables.wanted[0] >> 56 & 1, 0);
+    }
 
     #[test]
     fn both_call_tables_are_marked() {
