@@ -1,0 +1,55 @@
+# The front door of Saker. `make run` and `make test` need nothing but a Debian 12 machine, root and a
+# Rust toolchain; they install what else is missing.
+
+CARGO ?= cargo
+TARGET := x86_64-unknown-linux-gnu
+RELEASE := target/$(TARGET)/release
+
+.PHONY: help run test compat bench check build deps fmt clippy unit live clean
+
+help:
+	@echo "make run      build, run the agent with the default rules, print alerts (root)"
+	@echo "make test     everything CI runs but the compatibility data: format, clippy, tests, live tests (root)"
+	@echo "make compat   tests against the data in SAKER_COMPAT (default ../shared/compat) (root)"
+	@echo "make bench    cost of the agent, measured against the same loads without it (root)"
+	@echo "make check    format and clippy only"
+	@echo "make build    release build: $(RELEASE)/saker"
+
+# Debian packages the build needs, installed when one of them is missing.
+deps:
+	@packaging/install-build-deps.sh
+
+build: deps
+	$(CARGO) build --locked --release -p saker
+
+run: build
+	$(RELEASE)/saker run -r rules
+
+fmt:
+	$(CARGO) fmt --all -- --check
+
+clippy: deps
+	$(CARGO) clippy --locked --workspace --all-targets -- -D warnings
+
+check: fmt clippy
+
+unit: deps
+	$(CARGO) test --locked --workspace --exclude saker-tests-live
+
+# The agent on this host's kernel sees real actions. Fails with the reason without root or BTF. The
+# tests share the kernel and the agent's lock, so they run one after the other.
+live: build
+	SAKER_BIN=$(abspath $(RELEASE)/saker) $(CARGO) test --locked -p saker-tests-live -- --test-threads=1
+
+test: fmt clippy unit live
+
+compat: build
+	SAKER_BIN=$(abspath $(RELEASE)/saker) SAKER_COMPAT=$(abspath $(or $(SAKER_COMPAT),../shared/compat)) \
+		$(CARGO) test --locked --workspace compat_ -- --ignored --test-threads=1
+
+bench: build
+	$(CARGO) build --locked --release -p saker-bench
+	$(RELEASE)/saker-bench compare --saker $(RELEASE)/saker --rules rules
+
+clean:
+	$(CARGO) clean

@@ -1,0 +1,36 @@
+#!/bin/sh
+# Installs the Debian packages that building Saker needs, if one of them is missing.
+#
+# gcc, libc6-dev, make   C for build scripts and a static libc
+# clang, llvm            the eBPF programs (clang) and stripping them (llvm-strip)
+# libclang-dev           bindgen reads the driver's headers through libclang
+# libbpf-dev             bpf_helpers.h and bpf_core_read.h
+# linux-libc-dev         system call numbers, asm/ and linux/ headers
+set -eu
+
+packages="gcc libc6-dev make clang llvm libclang-dev libbpf-dev linux-libc-dev"
+missing=""
+for package in $packages; do
+	state=$(dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null || true)
+	[ "$state" = installed ] || missing="$missing $package"
+done
+
+if ! command -v cargo >/dev/null 2>&1; then
+	echo "Saker needs a Rust toolchain (1.95 or newer) and there is no cargo in PATH." >&2
+	echo "Install Rust, then run this again." >&2
+	exit 1
+fi
+[ -n "$missing" ] || exit 0
+
+if ! command -v apt-get >/dev/null 2>&1; then
+	echo "Missing packages:$missing. This is not a Debian system: install their counterparts." >&2
+	exit 1
+fi
+if [ "$(id -u)" -ne 0 ]; then
+	echo "Missing packages:$missing. Install them as root: apt-get install$missing" >&2
+	exit 1
+fi
+echo "Installing$missing"
+apt-get update -qq
+# shellcheck disable=SC2086 # a list of words
+DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $missing >/dev/null
