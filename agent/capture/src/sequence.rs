@@ -35,6 +35,8 @@ pub struct Sequence {
     next: u32,
     last_ns: u64,
     pending: [Option<Jump>; MAX_PENDING],
+    /// Whether there may be one: rounds ask every ring, and nearly always there is none.
+    any_pending: bool,
     /// Classes a record reported when there was no jump to put them to.
     stray_classes: u16,
     restarts: u64,
@@ -50,6 +52,7 @@ impl Sequence {
             next: 0,
             last_ns: 0,
             pending: [None; MAX_PENDING],
+            any_pending: false,
             stray_classes: 0,
             restarts: 0,
             recovered: 0,
@@ -78,6 +81,9 @@ impl Sequence {
 
     /// Reports jumps that `watermark_ns` has passed by [`SETTLE_NS`].
     pub fn settle(&mut self, watermark_ns: u64, lost: &mut impl FnMut(&Gap)) {
+        if !self.any_pending {
+            return;
+        }
         for slot in &mut self.pending {
             if let Some(jump) =
                 slot.take_if(|jump| jump.gap.until_ns.saturating_add(SETTLE_NS) <= watermark_ns)
@@ -85,6 +91,7 @@ impl Sequence {
                 lost(&jump.gap);
             }
         }
+        self.any_pending = self.pending.iter().any(Option::is_some);
     }
 
     /// Reports everything that is held back: nothing more will come.
@@ -116,6 +123,7 @@ impl Sequence {
         }
         // Newest first, so that the last slot is the oldest.
         self.pending.rotate_right(1);
+        self.any_pending = true;
         self.pending[0] = Some(Jump {
             first: self.next,
             span,
