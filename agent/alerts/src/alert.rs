@@ -2,71 +2,20 @@
 
 use std::sync::Arc;
 
+pub use saker_engine::loader::Priority;
 use serde_json::Value as Json;
 
-/// How severe a rule is; the numbers are those of syslog(3).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-#[repr(u8)]
-pub enum Priority {
-    /// System is unusable.
-    Emergency,
-    /// Action must be taken at once.
-    Alert,
-    /// Critical.
-    Critical,
-    /// Error.
-    Error,
-    /// Warning.
-    Warning,
-    /// Normal but significant.
-    Notice,
-    /// Informational.
-    Informational,
-    /// Debug.
-    Debug,
-}
-
-impl Priority {
-    /// All, most severe first.
-    pub const ALL: [Priority; 8] = [
-        Priority::Emergency,
-        Priority::Alert,
-        Priority::Critical,
-        Priority::Error,
-        Priority::Warning,
-        Priority::Notice,
-        Priority::Informational,
-        Priority::Debug,
-    ];
-
-    /// The name printed in alerts (rules-spec C3).
-    pub const fn name(self) -> &'static str {
-        match self {
-            Priority::Emergency => "Emergency",
-            Priority::Alert => "Alert",
-            Priority::Critical => "Critical",
-            Priority::Error => "Error",
-            Priority::Warning => "Warning",
-            Priority::Notice => "Notice",
-            Priority::Informational => "Informational",
-            Priority::Debug => "Debug",
-        }
-    }
-
-    /// The short upper-case name of the exit summary (rules-spec C6).
-    pub const fn short_name(self) -> &'static str {
-        match self {
-            Priority::Emergency => "EMERGENCY",
-            Priority::Alert => "ALERT",
-            Priority::Critical => "CRITICAL",
-            Priority::Error => "ERROR",
-            Priority::Warning => "WARNING",
-            Priority::Notice => "NOTICE",
-            Priority::Informational => "INFO",
-            Priority::Debug => "DEBUG",
-        }
-    }
-}
+/// All priorities, most severe first; the position is [`Priority::number`].
+pub const PRIORITIES: [Priority; 8] = [
+    Priority::Emergency,
+    Priority::Alert,
+    Priority::Critical,
+    Priority::Error,
+    Priority::Warning,
+    Priority::Notice,
+    Priority::Informational,
+    Priority::Debug,
+];
 
 /// What all alerts of a rule have in common; made once per rule.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -33,7 +33,7 @@ mod queue;
 mod sink;
 mod summary;
 
-pub use alert::{Alert, Priority, RuleLabel};
+pub use alert::{Alert, PRIORITIES, Priority, RuleLabel};
 pub use format::{FormatOptions, Formatter, JsonOptions};
 pub use output::{FLUSH_TIMEOUT_MS, Output};
 pub use queue::{AlertReceiver, AlertSender, QueueMonitor, queue};

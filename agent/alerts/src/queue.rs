@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use crossbeam_channel::{Receiver, Sender, TrySendError};
 
-use crate::alert::{Alert, Priority};
+use crate::alert::{Alert, PRIORITIES, Priority};
 
 /// A queue that holds at most `capacity` alerts.
 pub fn queue(capacity: usize) -> (AlertSender, AlertReceiver) {
@@ -26,7 +26,7 @@ pub fn queue(capacity: usize) -> (AlertSender, AlertReceiver) {
 #[derive(Debug, Clone)]
 pub struct AlertSender {
     sender: Sender<Alert>,
-    dropped: Arc<[AtomicU64; Priority::ALL.len()]>,
+    dropped: Arc<[AtomicU64; PRIORITIES.len()]>,
 }
 
 impl AlertSender {
@@ -71,7 +71,7 @@ impl AlertReceiver {
 #[derive(Debug, Clone)]
 pub struct QueueMonitor {
     receiver: Receiver<Alert>,
-    dropped: Arc<[AtomicU64; Priority::ALL.len()]>,
+    dropped: Arc<[AtomicU64; PRIORITIES.len()]>,
 }
 
 impl QueueMonitor {

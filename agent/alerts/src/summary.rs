@@ -3,13 +3,17 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use crate::alert::{Alert, Priority};
+use crate::alert::{Alert, PRIORITIES};
+
+/// Names of the priorities in the summary, in the order of [`PRIORITIES`].
+const SHORT_NAMES: [&str; PRIORITIES.len()] =
+    ["EMERGENCY", "ALERT", "CRITICAL", "ERROR", "WARNING", "NOTICE", "INFO", "DEBUG"];
 
 /// Counts of alerts that left the queue.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Summary {
     /// Alerts by priority.
-    pub by_priority: [u64; Priority::ALL.len()],
+    pub by_priority: [u64; PRIORITIES.len()],
     /// Alerts by name of the rule.
     pub by_rule: BTreeMap<String, u64>,
     /// Alerts that could not be written because every sink had failed.
@@ -38,9 +42,9 @@ impl fmt::Display for Summary {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "Events detected: {}", self.total())?;
         writeln!(f, "Rule counts by severity:")?;
-        for (priority, &count) in Priority::ALL.iter().zip(&self.by_priority) {
+        for (name, &count) in SHORT_NAMES.iter().zip(&self.by_priority) {
             if count > 0 {
-                writeln!(f, "   {}: {count}", priority.short_name())?;
+                writeln!(f, "   {name}: {count}")?;
             }
         }
         write!(f, "Triggered rules by rule name:")?;

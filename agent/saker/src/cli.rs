@@ -7,7 +7,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 /// Saker, a runtime-security agent for Linux.
 #[derive(Debug, Parser)]
 #[command(name = "saker", version, propagate_version = true, max_term_width = 100)]
-pub struct Cli {
+pub(crate) struct Cli {
     /// What to do.
     #[command(subcommand)]
     pub command: Command,
@@ -15,7 +15,7 @@ pub struct Cli {
 
 /// The commands.
 #[derive(Debug, Subcommand)]
-pub enum Command {
+pub(crate) enum Command {
     /// Watch this host and print alerts until stopped
     Run(RunArgs),
     /// Report every error and warning of rules files
@@ -28,7 +28,7 @@ pub enum Command {
 
 /// Arguments of `saker run`.
 #[derive(Debug, Args)]
-pub struct RunArgs {
+pub(crate) struct RunArgs {
     /// Configuration file [default: /etc/saker/saker.yaml if it exists]
     #[arg(short = 'c', long = "config", value_name = "FILE")]
     pub config: Option<PathBuf>,
@@ -45,7 +45,7 @@ pub struct RunArgs {
 
 /// Arguments of `saker check`.
 #[derive(Debug, Args)]
-pub struct CheckArgs {
+pub(crate) struct CheckArgs {
     /// Rules files and directories, loaded together in this order
     #[arg(required = true, value_name = "PATH")]
     pub paths: Vec<PathBuf>,
@@ -56,7 +56,7 @@ pub struct CheckArgs {
 
 /// Arguments of `saker list`.
 #[derive(Debug, Args)]
-pub struct ListArgs {
+pub(crate) struct ListArgs {
     /// What to list
     #[arg(value_enum)]
     pub what: Listing,
@@ -67,7 +67,7 @@ pub struct ListArgs {
 
 /// Arguments of `saker doctor`.
 #[derive(Debug, Args)]
-pub struct DoctorArgs {
+pub(crate) struct DoctorArgs {
     /// Output format
     #[arg(long, value_enum, default_value_t = Format::Text)]
     pub format: Format,
@@ -75,7 +75,7 @@ pub struct DoctorArgs {
 
 /// Output formats of listings.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum Format {
+pub(crate) enum Format {
     /// For people.
     Text,
     /// For programs.
@@ -84,7 +84,7 @@ pub enum Format {
 
 /// What `saker list` can list.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum Listing {
+pub(crate) enum Listing {
     /// Fields of conditions and outputs.
     Fields,
     /// Events, with their parameters.

@@ -4,7 +4,7 @@ use std::fs;
 use std::net::IpAddr;
 
 /// Name of the host: as configured, else the kernel's.
-pub fn hostname(configured: Option<&str>) -> String {
+pub(crate) fn hostname(configured: Option<&str>) -> String {
     match configured {
         Some(name) => name.to_owned(),
         None => rustix::system::uname().nodename().to_string_lossy().into_owned(),
@@ -12,7 +12,7 @@ pub fn hostname(configured: Option<&str>) -> String {
 }
 
 /// What must be added to a boot-time stamp to get nanoseconds since the epoch.
-pub fn boot_to_epoch_ns() -> u64 {
+pub(crate) fn boot_to_epoch_ns() -> u64 {
     use rustix::time::{ClockId, clock_gettime};
     let ns = |clock| {
         let time = clock_gettime(clock);
@@ -28,7 +28,7 @@ pub fn boot_to_epoch_ns() -> u64 {
 }
 
 /// Addresses of the host's interfaces, from the kernel's routing table of local addresses.
-pub fn interface_addresses() -> Vec<IpAddr> {
+pub(crate) fn interface_addresses() -> Vec<IpAddr> {
     let v4 = fs::read_to_string("/proc/net/fib_trie").unwrap_or_default();
     let v6 = fs::read_to_string("/proc/net/if_inet6").unwrap_or_default();
     let mut all: Vec<IpAddr> = local_v4(&v4).chain(local_v6(&v6)).collect();
@@ -55,7 +55,7 @@ fn local_v6(if_inet6: &str) -> impl Iterator<Item = IpAddr> {
 
 /// What this process uses.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct OwnUsage {
+pub(crate) struct OwnUsage {
     /// Resident memory in bytes, rings included as far as they were touched.
     pub resident_bytes: u64,
     /// Processor time of all threads, user and system, in seconds.
@@ -63,7 +63,7 @@ pub struct OwnUsage {
 }
 
 /// Reads what this process uses; absent when /proc is not readable.
-pub fn own_usage() -> Option<OwnUsage> {
+pub(crate) fn own_usage() -> Option<OwnUsage> {
     let statm = fs::read_to_string("/proc/self/statm").ok()?;
     let pages: u64 = statm.split_whitespace().nth(1)?.parse().ok()?;
     let stat = fs::read_to_string("/proc/self/stat").ok()?;

@@ -3,7 +3,7 @@
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Seek, Write};
 use std::os::unix::fs::OpenOptionsExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use anyhow::{Context, anyhow};
 use rustix::fs::FlockOperation;
@@ -13,17 +13,14 @@ const MAX_PID_BYTES: u64 = 16;
 
 /// The lock; the kernel lets go of it when the process ends, however it ends.
 #[derive(Debug)]
-pub struct Lock {
-    file: File,
-    path: PathBuf,
-}
+pub(crate) struct Lock(File);
 
 impl Lock {
     /// Takes the lock at `path`, making its directory when it is missing.
     ///
     /// # Errors
     /// When another process holds it, naming that process, or the file cannot be made.
-    pub fn take(path: &Path) -> anyhow::Result<Self> {
+    pub(crate) fn take(path: &Path) -> anyhow::Result<Self> {
         let shown = path.display();
         let hint = || format!("cannot make the lock file {shown}; set lock_file to another path");
         if let Some(parent) = path.parent() {
@@ -52,12 +49,7 @@ impl Lock {
         }
         file.set_len(0).with_context(hint)?;
         writeln!(file, "{}", std::process::id()).with_context(hint)?;
-        Ok(Self { file, path: path.to_owned() })
-    }
-
-    /// Path of the file.
-    pub fn path(&self) -> &Path {
-        &self.path
+        Ok(Self(file))
     }
 }
 
@@ -65,7 +57,7 @@ impl Drop for Lock {
     fn drop(&mut self) {
         // The file stays: removing it would let two processes lock two files of one name. What
         // fails here fails without harm, the lock itself ends with the descriptor.
-        let _ = self.file.set_len(0);
+        let _ = self.0.set_len(0);
     }
 }
 

@@ -1,6 +1,55 @@
 //! Saker, a runtime-security agent for Linux.
+//!
+//! This crate is wiring: it reads the configuration, puts the parts together and shows what they
+//! do. The threads of a running agent:
+//!
+//! ```text
+//! saker-worker/N     pinned; rings -> state -> rules -> alert queue    (worker.rs, saker-capture)
+//! saker-output       alert queue -> standard output                    (saker-alerts)
+//! saker-background   look-ups in /proc, users, addresses, clocks       (background.rs)
+//! saker-control      signals, /metrics, /healthz, /readyz, /versions   (control.rs, http.rs)
+//! main               starts, waits, stops                              (commands/run.rs)
+//! ```
 #![forbid(unsafe_code)]
 
+mod agent;
+mod background;
+mod cli;
+mod commands;
 mod config;
+mod control;
+mod driver;
+mod health;
+mod host;
+mod http;
+mod lock;
+mod logging;
+mod metrics;
+mod rules;
+mod worker;
 
-fn main() {}
+use std::io;
+use std::process::ExitCode;
+
+use clap::Parser;
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+fn main() -> ExitCode {
+    let cli = cli::Cli::parse();
+    match commands::execute(cli.command) {
+        Ok(status) => status,
+        // `saker list fields | head` is not an error of ours.
+        Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("saker: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn is_broken_pipe(error: &anyhow::Error) -> bool {
+    let io = error.downcast_ref::<io::Error>();
+    io.is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe)
+}

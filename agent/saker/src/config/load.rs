@@ -10,13 +10,13 @@ use super::problem::{Place, Problem, Problems};
 use super::tree::{self, Kind, Node};
 
 /// Read when it exists and no other file is named.
-pub const DEFAULT_FILE: &str = "/etc/saker/saker.yaml";
+pub(super) const DEFAULT_FILE: &str = "/etc/saker/saker.yaml";
 /// Largest configuration file.
 const MAX_FILE_BYTES: u64 = 1 << 20;
 
 /// Where the configuration comes from.
 #[derive(Debug, Clone, Default)]
-pub struct Request {
+pub(crate) struct Request {
     /// `-c`: must exist.
     pub file: Option<PathBuf>,
     /// `-o`, in order.
@@ -33,7 +33,7 @@ pub struct Request {
 ///
 /// # Errors
 /// All problems at once.
-pub fn load(request: &Request) -> Result<Config, Problems> {
+pub(crate) fn load(request: &Request) -> Result<Config, Problems> {
     let (name, text) = read_file(request)
         .map_err(|problem| Problems { list: vec![problem], text: String::new() })?;
     match build(&name, &text, request) {

@@ -9,8 +9,6 @@ mod section;
 mod tests;
 mod tree;
 
-pub use load::{DEFAULT_FILE, Request, load};
-pub use model::{
-    AppendOutput, Config, DriverChoice, ExtraField, LogLevel, RuleMatching, Toggle, ToggleBy,
-};
-pub use problem::Place;
+pub(crate) use load::{Request, load};
+pub(crate) use model::{Config, DriverChoice, LogLevel};
+use problem::Place;

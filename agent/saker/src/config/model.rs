@@ -2,7 +2,9 @@
 
 use std::path::PathBuf;
 
-use saker_alerts::Priority;
+use saker_engine::compiler::{AppendOutput, ExtraField, Switch, Target};
+use saker_engine::loader::Priority;
+use saker_engine::matcher::Matching;
 
 use super::problem::Problem;
 use super::section::{Section, integer_in, text};
@@ -15,9 +17,19 @@ const MAX_RING_TOTAL_MIB: i64 = 16 * 1024;
 /// Numbers of workers that are possible: powers of two up to the driver's limit.
 const WORKERS: [i64; 4] = [1, 2, 4, 8];
 
+/// Fields that `suggested_output` appends, in this order (rules-spec C2).
+const SUGGESTED_FIELDS: [&str; 6] = [
+    "container.id",
+    "container.name",
+    "container.image.repository",
+    "container.image.tag",
+    "k8s.pod.name",
+    "k8s.ns.name",
+];
+
 /// Which driver to take.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum DriverChoice {
+pub(crate) enum DriverChoice {
     /// The best one the host offers.
     Auto,
     /// eBPF or an error.
@@ -26,18 +38,9 @@ pub enum DriverChoice {
     None,
 }
 
-/// How many rules one event may raise.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum RuleMatching {
-    /// The first that matches.
-    First,
-    /// All that match.
-    All,
-}
-
 /// Verbosity of the log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum LogLevel {
+pub(crate) enum LogLevel {
     /// What makes the agent stop or lose something.
     Error,
     /// What needs attention.
@@ -50,64 +53,15 @@ pub enum LogLevel {
     Trace,
 }
 
-/// What a [`Toggle`] selects.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum ToggleBy {
-    /// Rules whose name fits a pattern with `*`.
-    Rule(String),
-    /// Rules with a tag.
-    Tag(String),
-}
-
-/// One entry of `rules`.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Toggle {
-    /// On or off.
-    pub enable: bool,
-    /// What.
-    pub by: ToggleBy,
-}
-
-/// One element of `extra_fields`.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum ExtraField {
-    /// A field with its typed value.
-    Field(String),
-    /// A rendered output format under a name.
-    Format {
-        /// Name in `output_fields`.
-        name: String,
-        /// The format.
-        format: String,
-    },
-}
-
-/// One entry of `append_output`.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct AppendOutput {
-    /// Source the rule must have.
-    pub source: Option<String>,
-    /// Name the rule must have.
-    pub rule: Option<String>,
-    /// Tags the rule must all have.
-    pub tags: Vec<String>,
-    /// Text appended to the output.
-    pub extra_output: Option<String>,
-    /// Fields added to `output_fields`.
-    pub extra_fields: Vec<ExtraField>,
-    /// Append the container fields.
-    pub suggested_output: bool,
-}
-
 /// The configuration of an agent.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Config {
+pub(crate) struct Config {
     /// Rules files and directories in order.
     pub rules_files: Vec<PathBuf>,
     /// Switches applied after loading.
-    pub rules: Vec<Toggle>,
+    pub rules: Vec<Switch>,
     /// First or all.
-    pub rule_matching: RuleMatching,
+    pub rule_matching: Matching,
     /// Least severe priority that is loaded.
     pub priority: Priority,
     /// Additions to outputs.
@@ -155,7 +109,7 @@ impl Default for Config {
         Self {
             rules_files: vec![PathBuf::from("/etc/saker/rules.d")],
             rules: Vec::new(),
-            rule_matching: RuleMatching::First,
+            rule_matching: Matching::First,
             priority: Priority::Debug,
             append_output: Vec::new(),
             json_output: false,
@@ -202,13 +156,15 @@ impl Config {
         section.list("rules", &mut self.rules, toggle);
         section.read("rule_matching", "first or all", &mut self.rule_matching, |node| {
             match text(node)? {
-                "first" => Some(RuleMatching::First),
-                "all" => Some(RuleMatching::All),
+                "first" => Some(Matching::First),
+                "all" => Some(Matching::All),
                 _ => None,
             }
         });
         let priorities = "emergency, alert, critical, error, warning, notice, informational or debug";
-        section.read("priority", priorities, &mut self.priority, |node| priority(text(node)?));
+        section.read("priority", priorities, &mut self.priority, |node| {
+            Priority::from_name(text(node)?)
+        });
         section.list("append_output", &mut self.append_output, append_output);
     }
 
@@ -273,13 +229,6 @@ impl Config {
     }
 }
 
-/// A priority by name, case-insensitively and with the short spellings rules files allow.
-fn priority(name: &str) -> Option<Priority> {
-    let name = name.to_ascii_lowercase();
-    let short = if name == "info" { "informational" } else { name.as_str() };
-    Priority::ALL.into_iter().find(|priority| priority.name().eq_ignore_ascii_case(short))
-}
-
 fn auto_or<T>(node: &Node, convert: impl FnOnce(&Node) -> Option<T>) -> Option<Option<T>> {
     if text(node) == Some("auto") { Some(None) } else { convert(node).map(Some) }
 }
@@ -293,7 +242,7 @@ fn element_text(node: &Node, path: &str, problems: &mut Vec<Problem>) -> Option<
     found
 }
 
-fn toggle(node: &Node, path: &str, problems: &mut Vec<Problem>) -> Option<Toggle> {
+fn toggle(node: &Node, path: &str, problems: &mut Vec<Problem>) -> Option<Switch> {
     let mut found = Vec::new();
     let before = problems.len();
     let mut keys = Vec::new();
@@ -307,11 +256,12 @@ fn toggle(node: &Node, path: &str, problems: &mut Vec<Problem>) -> Option<Toggle
             section.text("rule", &mut rule);
             section.text("tag", &mut tag);
         });
-        let by = [(rule, ToggleBy::Rule as fn(String) -> ToggleBy), (tag, ToggleBy::Tag)];
+        let targets = [(rule, Target::Rule as fn(String) -> Target), (tag, Target::Tag)];
         found.extend(
-            by.into_iter()
+            targets
+                .into_iter()
                 .filter(|(text, _)| !text.is_empty())
-                .map(|(text, by)| Toggle { enable, by: by(text) }),
+                .map(|(text, target)| Switch { enable, target: target(text) }),
         );
     }
     section.finish();
@@ -333,14 +283,21 @@ fn append_output(node: &Node, path: &str, problems: &mut Vec<Problem>) -> Option
         let some_text = |node: &Node| Some(Some(text(node)?.to_owned()));
         section.read("source", "text", &mut entry.source, some_text);
         section.read("rule", "text", &mut entry.rule, some_text);
-        section.list("tags", &mut entry.tags, element_text);
+        let mut tags = Vec::new();
+        section.list("tags", &mut tags, element_text);
+        entry.tags = tags.into_iter().collect();
     });
     section.read("extra_output", "text", &mut entry.extra_output, |node| {
         Some(Some(text(node)?.to_owned()))
     });
     section.list("extra_fields", &mut entry.extra_fields, extra_field);
-    section.boolean("suggested_output", &mut entry.suggested_output);
+    let mut suggested = false;
+    section.boolean("suggested_output", &mut suggested);
     section.finish();
+    if suggested {
+        let pair = |field: &&str| (field.replace('.', "_"), (*field).to_owned());
+        entry.suggested = SUGGESTED_FIELDS.iter().map(pair).collect();
+    }
     Some(entry)
 }
 
@@ -349,7 +306,7 @@ fn extra_field(node: &Node, path: &str, problems: &mut Vec<Problem>) -> Option<E
         Kind::Text(field) => Some(ExtraField::Field(field.clone())),
         Kind::Map(entries) => match entries.as_slice() {
             [entry] => text(&entry.value).map(|format| ExtraField::Format {
-                name: entry.key.clone(),
+                key: entry.key.clone(),
                 format: format.to_owned(),
             }),
             _ => None,

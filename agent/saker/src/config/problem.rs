@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 /// Where a value was written.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Place {
+pub(crate) enum Place {
     /// A file; line and column count from 1, 0 where they are not known.
     File {
         /// Name as given.
@@ -21,7 +21,7 @@ pub enum Place {
 
 impl Place {
     /// A file as a whole.
-    pub fn file(name: &str) -> Self {
+    pub(crate) fn file(name: &str) -> Self {
         Place::File { name: name.into(), line: 0, column: 0 }
     }
 
@@ -48,7 +48,7 @@ impl fmt::Display for Place {
 
 /// One error.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Problem {
+pub(crate) struct Problem {
     /// Where.
     pub place: Place,
     /// What.
@@ -72,7 +72,7 @@ impl Problem {
 
 /// All errors of a configuration.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Problems {
+pub(crate) struct Problems {
     /// In the order of the file.
     pub list: Vec<Problem>,
     /// Text of the file, to show lines of it.

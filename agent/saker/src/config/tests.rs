@@ -2,6 +2,7 @@
 
 use super::load::{Request, build};
 use super::model::*;
+use saker_engine::compiler::{AppendOutput, ExtraField, Switch, Target};
 use super::problem::{Place, Problems};
 use super::tree;
 
@@ -87,8 +88,8 @@ fn options_win_and_are_named_in_errors() {
     assert_eq!(
         config.rules,
         [
-            Toggle { enable: false, by: ToggleBy::Rule("*".into()) },
-            Toggle { enable: true, by: ToggleBy::Tag("network".into()) },
+            Switch { enable: false, target: Target::Rule("*".into()) },
+            Switch { enable: true, target: Target::Tag("network".into()) },
         ]
     );
     assert!(!config.http_enabled);
@@ -112,16 +113,24 @@ fn append_output_is_read() {
                 extra_fields: [proc.pid, {who: \"%user.name\"}]\n - suggested_output: true\n";
     let expected = AppendOutput {
         source: Some("syscall".into()),
-        tags: vec!["a".into()],
+        tags: ["a".to_owned()].into(),
         extra_output: Some("x".into()),
         extra_fields: vec![
             ExtraField::Field("proc.pid".into()),
-            ExtraField::Format { name: "who".into(), format: "%user.name".into() },
+            ExtraField::Format { key: "who".into(), format: "%user.name".into() },
         ],
         ..AppendOutput::default()
     };
-    let suggested = AppendOutput { suggested_output: true, ..AppendOutput::default() };
-    assert_eq!(config(text, &[]).append_output, [expected, suggested]);
+    let found = config(text, &[]).append_output;
+    assert_eq!(found[0], expected);
+    let text = found[1].suggested.iter().map(|(name, field)| format!("{name}=%{field}"));
+    assert_eq!(
+        text.collect::<Vec<_>>().join(" "),
+        "container_id=%container.id container_name=%container.name \
+         container_image_repository=%container.image.repository \
+         container_image_tag=%container.image.tag k8s_pod_name=%k8s.pod.name \
+         k8s_ns_name=%k8s.ns.name"
+    );
 }
 
 #[test]

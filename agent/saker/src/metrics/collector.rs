@@ -9,7 +9,7 @@ use prometheus::proto::MetricFamily;
 use prometheus::{Encoder, Registry, TextEncoder};
 use saker_abi::event::{Class, DROP_CAUSES, EVENTS};
 use saker_abi::ring::Counters;
-use saker_alerts::{Priority, QueueMonitor, RuleLabel};
+use saker_alerts::{PRIORITIES, QueueMonitor, RuleLabel};
 use saker_capture::{Clock, LATENCY_BOUNDS_NS, StatsSnapshot, SystemClock, WorkerStats};
 use saker_state::SharedState;
 
@@ -24,7 +24,7 @@ const STATE_GAUGES: [&str; 4] = ["processes", "threads", "fds", "parked_groups"]
 
 /// The driver that was taken.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct DriverInfo {
+pub(crate) struct DriverInfo {
     /// `ebpf` or `none`.
     pub driver: &'static str,
     /// Why this one.
@@ -35,7 +35,7 @@ pub struct DriverInfo {
 
 /// Rules by what became of them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct RuleCounts {
+pub(crate) struct RuleCounts {
     /// Evaluated.
     pub active: usize,
     /// Switched off.
@@ -46,7 +46,7 @@ pub struct RuleCounts {
 
 /// Everything a scrape reads.
 #[derive(Debug)]
-pub struct Sources {
+pub(crate) struct Sources {
     /// Driver.
     pub driver: DriverInfo,
     /// Rules.
@@ -75,7 +75,7 @@ pub struct Sources {
 ///
 /// # Errors
 /// When a definition is not one Prometheus accepts.
-pub fn registry(sources: Arc<Sources>) -> anyhow::Result<Registry> {
+pub(crate) fn registry(sources: Arc<Sources>) -> anyhow::Result<Registry> {
     let descriptors = def::ALL
         .iter()
         .map(|d| {
@@ -95,7 +95,7 @@ pub fn registry(sources: Arc<Sources>) -> anyhow::Result<Registry> {
 ///
 /// # Errors
 /// When a family is not consistent.
-pub fn encode(registry: &Registry) -> anyhow::Result<String> {
+pub(crate) fn encode(registry: &Registry) -> anyhow::Result<String> {
     let mut text = Vec::new();
     TextEncoder::new().encode(&registry.gather(), &mut text)?;
     Ok(String::from_utf8(text)?)
@@ -255,7 +255,7 @@ impl Scrape {
             let labels = [("rule", label.name.as_str()), ("priority", label.priority.name())];
             families.value(&def::ALERTS, &labels, count as f64);
         }
-        for priority in Priority::ALL {
+        for priority in PRIORITIES {
             let dropped = sources.queue.dropped(priority) as f64;
             families.value(&def::QUEUE_DROPPED, &[("priority", priority.name())], dropped);
         }
@@ -308,7 +308,7 @@ fn latency(workers: &[(String, StatsSnapshot)]) -> HistogramSnapshot {
 mod tests {
     use super::*;
     use saker_abi::raw::SAKER_DROP_SHED;
-    use saker_alerts::{Alert, queue};
+    use saker_alerts::{Alert, Priority, queue};
     use saker_state::{State, StateConfig};
 
     fn sources() -> Arc<Sources> {

@@ -25,12 +25,12 @@ impl Families {
         let mut metric = Metric::from_label(pairs(labels));
         match definition.kind {
             Type::Counter => {
-                let mut counter = Counter::new();
+                let mut counter = Counter::default();
                 counter.set_value(value);
                 metric.set_counter(counter);
             }
             Type::Gauge => {
-                let mut gauge = Gauge::new();
+                let mut gauge = Gauge::default();
                 gauge.set_value(value);
                 metric.set_gauge(gauge);
             }
@@ -42,12 +42,12 @@ impl Families {
     /// Adds a histogram of durations, in seconds.
     pub(super) fn histogram(&mut self, definition: &Definition, snapshot: &HistogramSnapshot) {
         let buckets = snapshot.cumulative.iter().map(|&(bound_ns, count)| {
-            let mut bucket = Bucket::new();
+            let mut bucket = Bucket::default();
             bucket.set_upper_bound(bound_ns as f64 / NS);
             bucket.set_cumulative_count(count);
             bucket
         });
-        let mut histogram = Histogram::new();
+        let mut histogram = Histogram::default();
         histogram.set_bucket(buckets.collect());
         histogram.set_sample_count(snapshot.count);
         histogram.set_sample_sum(snapshot.sum_ns as f64 / NS);
@@ -81,7 +81,7 @@ impl Families {
 
 fn pairs(labels: Labels<'_>) -> Vec<LabelPair> {
     let pair = |&(name, value): &(&str, &str)| {
-        let mut pair = LabelPair::new();
+        let mut pair = LabelPair::default();
         pair.set_name(name.to_owned());
         pair.set_value(value.to_owned());
         pair

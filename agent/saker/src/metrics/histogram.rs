@@ -3,21 +3,21 @@
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 /// Upper bounds of [`Histogram`] in nanoseconds; what is above counts only in the total.
-pub const BOUNDS_NS: [u64; 14] = [
+pub(super) const BOUNDS_NS: [u64; 14] = [
     100, 200, 500, 1_000, 2_000, 5_000, 10_000, 20_000, 50_000, 100_000, 200_000, 500_000,
     1_000_000, 10_000_000,
 ];
 
 /// Durations by size. Written by one thread, so counting needs no locked instruction.
 #[derive(Debug, Default)]
-pub struct Histogram {
+pub(crate) struct Histogram {
     counts: [AtomicU64; BOUNDS_NS.len() + 1],
     sum_ns: AtomicU64,
 }
 
 /// Values of a histogram at one time.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct HistogramSnapshot {
+pub(crate) struct HistogramSnapshot {
     /// (upper bound in ns, observations at or below it).
     pub cumulative: Vec<(u64, u64)>,
     /// All observations.
@@ -28,14 +28,14 @@ pub struct HistogramSnapshot {
 
 impl Histogram {
     /// Counts one duration. Only the owning thread may call this.
-    pub fn observe(&self, ns: u64) {
+    pub(crate) fn observe(&self, ns: u64) {
         let bucket = BOUNDS_NS.iter().position(|&bound| ns <= bound).unwrap_or(BOUNDS_NS.len());
         bump(&self.counts[bucket], 1);
         bump(&self.sum_ns, ns);
     }
 
     /// Adds the counts of `histograms` up.
-    pub fn sum<'a>(histograms: impl Iterator<Item = &'a Histogram>) -> HistogramSnapshot {
+    pub(crate) fn sum<'a>(histograms: impl Iterator<Item = &'a Histogram>) -> HistogramSnapshot {
         let mut counts = [0; BOUNDS_NS.len() + 1];
         let mut sum_ns = 0;
         for histogram in histograms {
@@ -58,7 +58,7 @@ impl Histogram {
 }
 
 /// Adds to a counter that only this thread writes.
-pub fn bump(counter: &AtomicU64, by: u64) {
+pub(super) fn bump(counter: &AtomicU64, by: u64) {
     counter.store(counter.load(Relaxed).wrapping_add(by), Relaxed);
 }
 

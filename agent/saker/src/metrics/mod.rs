@@ -8,6 +8,5 @@ mod families;
 mod histogram;
 mod worker;
 
-pub use collector::{DriverInfo, RuleCounts, Sources, encode, registry};
-pub use histogram::Histogram;
-pub use worker::WorkerMetrics;
+pub(crate) use collector::{DriverInfo, RuleCounts, Sources, encode, registry};
+pub(crate) use worker::WorkerMetrics;

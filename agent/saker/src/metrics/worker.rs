@@ -6,7 +6,7 @@ use super::histogram::{Histogram, bump};
 
 /// Written by one worker, read by scrapes.
 #[derive(Debug)]
-pub struct WorkerMetrics {
+pub(crate) struct WorkerMetrics {
     evaluated: AtomicU64,
     /// Time of evaluation, of a sample of the events.
     pub evaluation: Histogram,
@@ -15,7 +15,7 @@ pub struct WorkerMetrics {
 
 impl WorkerMetrics {
     /// Zero counters for `rules` rules.
-    pub fn new(rules: usize) -> Self {
+    pub(crate) fn new(rules: usize) -> Self {
         Self {
             evaluated: AtomicU64::new(0),
             evaluation: Histogram::default(),
@@ -24,24 +24,24 @@ impl WorkerMetrics {
     }
 
     /// Stores the number of events evaluated so far.
-    pub fn publish_evaluated(&self, events: u64) {
+    pub(crate) fn publish_evaluated(&self, events: u64) {
         self.evaluated.store(events, Relaxed);
     }
 
     /// Counts an alert of rule number `rule`.
-    pub fn count_alert(&self, rule: usize) {
+    pub(crate) fn count_alert(&self, rule: usize) {
         if let Some(counter) = self.alerts.get(rule) {
             bump(counter, 1);
         }
     }
 
     /// Events evaluated.
-    pub fn evaluated(&self) -> u64 {
+    pub(crate) fn evaluated(&self) -> u64 {
         self.evaluated.load(Relaxed)
     }
 
     /// Alerts of rule number `rule`.
-    pub fn alerts(&self, rule: usize) -> u64 {
+    pub(crate) fn alerts(&self, rule: usize) -> u64 {
         self.alerts.get(rule).map_or(0, |counter| counter.load(Relaxed))
     }
 }

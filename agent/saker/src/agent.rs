@@ -1,0 +1,347 @@
+//! The agent put together: rules, driver, state, workers, output.
+
+use std::sync::Arc;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use anyhow::Context as _;
+use arc_swap::ArcSwap;
+use crossbeam_channel::Sender;
+use saker_abi::ring::{Counters, RingReader};
+use saker_alerts::{
+    AlertSender, FormatOptions, Formatter, JsonOptions, Output, QueueMonitor, Stdout, Summary, queue,
+};
+use saker_capture::{
+    WorkerOptions, Workers, default_partitions, online_cpus, possible_cpus, ring_bytes,
+    spawn_workers,
+};
+use saker_driver_ebpf::{EbpfDriver, EventSet, LoadOptions};
+use saker_fields::FieldSchema;
+use saker_state::scan::Scanner;
+use saker_state::{Partition, SharedState, State, StateConfig};
+
+use crate::background::{Background, host_info};
+use crate::config::Config;
+use crate::control::Stop;
+use crate::driver::Decision;
+use crate::host;
+use crate::http::Pages;
+use crate::metrics::{self, DriverInfo, Sources, WorkerMetrics};
+use crate::rules::Rules;
+use crate::worker::{Context, RuleWorker, labels};
+
+/// `ring_buffer_total_mib: auto` is this much for each CPU ...
+const RING_AUTO_MIB_PER_CPU: u64 = 8;
+/// ... and no more than this.
+const RING_AUTO_MIB_MAX: u64 = 512;
+const MIB: u64 = 1 << 20;
+
+/// A running agent. Dropping it detaches the driver and stops all threads.
+#[derive(Debug)]
+pub(crate) struct Agent {
+    // Dropped in this order: nothing is produced any more before the readers stop.
+    driver: Option<EbpfDriver>,
+    workers: Option<Workers<RuleWorker>>,
+    _background: Background,
+    output: Output,
+    queue: QueueMonitor,
+    facts: Facts,
+}
+
+/// What was set up, for the first lines of the log.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Facts {
+    /// CPUs with rings.
+    pub cpus: usize,
+    /// Workers.
+    pub workers: u32,
+    /// Size of one ring.
+    pub ring_bytes: usize,
+    /// Loaded programs.
+    pub programs: usize,
+    /// Names of the event types that leave the kernel.
+    pub events: Vec<&'static str>,
+    /// Processes found at the start.
+    pub processes: usize,
+}
+
+/// Numbers of a finished run.
+#[derive(Debug)]
+pub(crate) struct Finished {
+    /// Alerts; absent when the output hung.
+    pub summary: Option<Summary>,
+    /// Events handled.
+    pub events: u64,
+    /// Records the driver could not deliver.
+    pub dropped: u64,
+    /// Alerts that found the queue full.
+    pub queue_dropped: u64,
+}
+
+/// Sizes that follow from configuration and machine.
+struct Plan {
+    cpus: Vec<u32>,
+    partitions: u32,
+    ring_bytes: usize,
+    events: EventSet,
+}
+
+impl Agent {
+    /// Starts everything. When this returns, events are evaluated.
+    ///
+    /// # Errors
+    /// The first thing that could not be set up; nothing stays attached.
+    pub(crate) fn start(
+        config: &Config,
+        decision: &Decision,
+        schema: Arc<FieldSchema>,
+        rules: &Rules,
+        pages: &Pages,
+        stop: Sender<Stop>,
+    ) -> anyhow::Result<Self> {
+        let plan = plan(config, rules, &schema)?;
+        let with_driver = decision.driver != "none";
+        let mut driver = with_driver.then(|| load_driver(&plan)).transpose()?;
+        if driver.is_some() {
+            pages.health.set_attached();
+        }
+        let mut state =
+            State::new(StateConfig { partitions: plan.partitions, ..StateConfig::default() })?;
+        state.shared.users().refresh();
+        // Events wait in the rings meanwhile, so a process is either found here or announced there.
+        let processes = if with_driver { adopt_running(&mut state.partitions) } else { 0 };
+        pages.health.set_scanned();
+
+        let context = Arc::new(context(config, schema, rules));
+        let (sender, receiver) = queue(usize::try_from(config.alert_queue_capacity)?);
+        let monitor = receiver.monitor();
+        let output = Output::spawn(
+            receiver,
+            formatter(config),
+            vec![Box::new(Stdout::new().context("standard output is not usable")?)],
+            move || _ = stop.try_send(Stop::OutputClosed),
+        )?;
+        let (worker_metrics, handlers) =
+            handlers(state.partitions, &context, &sender, rules.set.rules().len());
+        let workers = match &mut driver {
+            Some(driver) => Some(start_workers(config, driver, handlers)?),
+            None => None,
+        };
+        let background = Background::start(state.recovery, Arc::clone(&state.shared), context)?;
+        let facts = facts(&plan, driver.as_ref(), processes);
+        let agent = Self {
+            driver,
+            workers,
+            _background: background,
+            output,
+            queue: monitor,
+            facts,
+        };
+        agent.publish(pages, decision, rules, worker_metrics, state.shared, plan)?;
+        Ok(agent)
+    }
+
+    /// What was set up.
+    pub(crate) fn facts(&self) -> &Facts {
+        &self.facts
+    }
+
+    /// Whether every worker thread runs.
+    pub(crate) fn alive(&self) -> bool {
+        self.workers.as_ref().is_none_or(Workers::alive)
+    }
+
+    /// Records the driver could not deliver so far.
+    pub(crate) fn dropped(&self) -> u64 {
+        self.driver.as_ref().map_or(0, |driver| dropped(&driver.counters()))
+    }
+
+    /// Alerts that found the queue full so far.
+    pub(crate) fn queue_dropped(&self) -> u64 {
+        saker_alerts::PRIORITIES.iter().map(|&priority| self.queue.dropped(priority)).sum()
+    }
+
+    /// Detaches, handles what is in the rings, writes what is in the queue.
+    pub(crate) fn stop(self) -> Finished {
+        let Self { driver, workers, output, queue, .. } = self;
+        let counters = driver.as_ref().map(EbpfDriver::counters);
+        if let Some(driver) = driver {
+            driver.detach();
+        }
+        let finished = workers.map(Workers::stop).unwrap_or_default();
+        let events = finished.iter().map(|worker| worker.stats.snapshot().records_total()).sum();
+        // The handlers hold the queue's senders; without them the output comes to its end.
+        drop(finished);
+        let dropped = counters.map_or(0, |counters| dropped(&counters));
+        let summary = output.finish();
+        let queue_dropped = saker_alerts::PRIORITIES.iter().map(|&p| queue.dropped(p)).sum();
+        Finished { summary, events, dropped, queue_dropped }
+    }
+
+    fn publish(
+        &self,
+        pages: &Pages,
+        decision: &Decision,
+        rules: &Rules,
+        workers: Vec<Arc<WorkerMetrics>>,
+        state: Arc<SharedState>,
+        plan: Plan,
+    ) -> anyhow::Result<()> {
+        let capture = self.workers.as_ref().map(Workers::stats).unwrap_or_default();
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        let sources = Sources {
+            driver: DriverInfo {
+                driver: decision.driver,
+                reason: decision.reason.clone(),
+                version: saker_abi::raw::SAKER_ABI_VERSION.to_string(),
+            },
+            rules: rules.counts,
+            labels: labels(&rules.set),
+            rings: self.driver.as_ref().map(EbpfDriver::counters),
+            ring_bytes: plan.ring_bytes,
+            cpus: plan.cpus,
+            capture: capture.clone(),
+            workers,
+            queue: self.queue.clone(),
+            state,
+            start_time_s: now.as_secs_f64(),
+        };
+        // The first registry stays: there is one agent for a process.
+        let _ = pages.registry.set(metrics::registry(Arc::new(sources))?);
+        if self.workers.is_some() {
+            pages.health.set_workers(capture);
+        }
+        Ok(())
+    }
+}
+
+fn dropped(counters: &Counters) -> u64 {
+    let partitions = counters.partitions();
+    let rings = (0..counters.cpus()).flat_map(|cpu| (0..partitions).map(move |p| (cpu, p)));
+    rings.map(|(cpu, partition)| counters.snapshot(cpu, partition).dropped_total()).sum()
+}
+
+fn plan(config: &Config, rules: &Rules, schema: &FieldSchema) -> anyhow::Result<Plan> {
+    let cpus = possible_cpus().context("cannot tell which CPUs there are")?;
+    let online = online_cpus().context("cannot tell which CPUs run")?.len();
+    let partitions = match config.workers {
+        Some(workers) => u32::try_from(workers)?,
+        None => default_partitions(online),
+    };
+    let auto_mib = (RING_AUTO_MIB_PER_CPU * cpus.len() as u64).min(RING_AUTO_MIB_MAX);
+    let total_mib = match config.ring_buffer_total_mib {
+        Some(mib) => u64::try_from(mib)?,
+        None => auto_mib,
+    };
+    let mut events = EventSet::state();
+    let wanted = rules.set.event_types().iter().filter(|&event| schema.captured(event));
+    wanted.for_each(|event| events.insert(event.0));
+    let ring_bytes = ring_bytes(total_mib * MIB, cpus.len(), partitions);
+    Ok(Plan { cpus, partitions, ring_bytes, events })
+}
+
+fn load_driver(plan: &Plan) -> anyhow::Result<EbpfDriver> {
+    let options = LoadOptions {
+        partitions: plan.partitions,
+        ring_bytes: plan.ring_bytes,
+        cpus: plan.cpus.clone(),
+        events: plan.events,
+        own_tgid: std::process::id(),
+    };
+    Ok(EbpfDriver::load(&options)?)
+}
+
+/// Reads the running processes into their partitions; returns how many there were.
+fn adopt_running(partitions: &mut [Partition]) -> usize {
+    let found = Scanner::open("/".as_ref()).and_then(|mut scanner| scanner.all());
+    let found = found.unwrap_or_else(|error| {
+        tracing::error!("running processes cannot be read from /proc: {error}");
+        Vec::new()
+    });
+    let count = found.len();
+    let mut shares: Vec<Vec<_>> = partitions.iter().map(|_| Vec::new()).collect();
+    for process in found {
+        let owner = saker_abi::event::partition(process.tgid, partitions.len() as u32);
+        shares[owner as usize].push(process);
+    }
+    for (partition, share) in partitions.iter_mut().zip(shares) {
+        partition.adopt(share);
+    }
+    for partition in partitions {
+        partition.link_adopted();
+    }
+    count
+}
+
+fn context(config: &Config, schema: Arc<FieldSchema>, rules: &Rules) -> Context {
+    let hostname = host::hostname(config.hostname.as_deref());
+    Context {
+        schema,
+        rules: Arc::clone(&rules.set),
+        labels: labels(&rules.set),
+        matching: config.rule_matching,
+        escape: !config.json_output,
+        with_fields: config.json_output && config.json_include_output_fields_property,
+        host: ArcSwap::from_pointee(host_info(&hostname)),
+    }
+}
+
+fn formatter(config: &Config) -> Formatter {
+    let json = JsonOptions {
+        output: config.json_include_output_property,
+        message: config.json_include_message_property,
+        output_fields: config.json_include_output_fields_property,
+        tags: config.json_include_tags_property,
+    };
+    Formatter::new(FormatOptions {
+        json: config.json_output.then_some(json),
+        iso_8601: config.time_format_iso_8601,
+        hostname: host::hostname(config.hostname.as_deref()),
+    })
+}
+
+fn handlers(
+    partitions: Vec<Partition>,
+    context: &Arc<Context>,
+    sender: &AlertSender,
+    rules: usize,
+) -> (Vec<Arc<WorkerMetrics>>, Vec<RuleWorker>) {
+    let handler = |partition| {
+        let metrics = Arc::new(WorkerMetrics::new(rules));
+        let (context, sender) = (Arc::clone(context), sender.clone());
+        let worker = RuleWorker::new(partition, context, sender, Arc::clone(&metrics));
+        (metrics, worker)
+    };
+    partitions.into_iter().map(handler).unzip()
+}
+
+fn start_workers(
+    config: &Config,
+    driver: &mut EbpfDriver,
+    handlers: Vec<RuleWorker>,
+) -> anyhow::Result<Workers<RuleWorker>> {
+    let rings = driver
+        .take_rings()
+        .into_iter()
+        .map(RingReader::map)
+        .collect::<Result<Vec<_>, _>>()
+        .context("cannot map the rings; lower ring_buffer_total_mib")?;
+    let nice = i32::try_from(config.worker_nice)?;
+    let options = WorkerOptions {
+        pin: config.pin_workers,
+        nice: (nice != 0).then_some(nice),
+        max_sleep: Duration::from_millis(u64::try_from(config.max_poll_interval_ms)?),
+    };
+    Ok(spawn_workers(rings, &driver.counters(), handlers, &options)?)
+}
+
+fn facts(plan: &Plan, driver: Option<&EbpfDriver>, processes: usize) -> Facts {
+    let names = |event: u16| saker_abi::event::EVENTS[usize::from(event)].name;
+    Facts {
+        cpus: plan.cpus.len(),
+        workers: plan.partitions,
+        ring_bytes: plan.ring_bytes,
+        programs: driver.map_or(0, EbpfDriver::program_count),
+        events: plan.events.iter().map(names).collect(),
+        processes,
+    }
+}

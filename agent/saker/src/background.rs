@@ -1,0 +1,83 @@
+//! The background thread: look-ups the workers asked for, and facts that change slowly.
+
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+use saker_fields::HostInfo;
+use saker_state::{Recovery, SharedState};
+
+use crate::host;
+use crate::worker::Context;
+
+/// Longest wait for a look-up before the stop flag is looked at.
+const SERVE_TIMEOUT: Duration = Duration::from_millis(200);
+/// Time between two looks at users, addresses and clocks.
+const REFRESH_PERIOD: Duration = Duration::from_secs(5);
+
+/// The running thread. It ends when this is dropped.
+#[derive(Debug)]
+pub(crate) struct Background {
+    stop: Arc<AtomicBool>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Background {
+    /// Starts the thread.
+    ///
+    /// # Errors
+    /// When it cannot be started.
+    pub(crate) fn start(
+        mut recovery: Recovery,
+        state: Arc<SharedState>,
+        context: Arc<Context>,
+    ) -> io::Result<Self> {
+        let stop = Arc::new(AtomicBool::new(false));
+        let stopped = Arc::clone(&stop);
+        let thread = thread::Builder::new().name("saker-background".into()).spawn(move || {
+            let mut refreshed = Instant::now();
+            while !stopped.load(Relaxed) {
+                recovery.serve(SERVE_TIMEOUT);
+                if refreshed.elapsed() >= REFRESH_PERIOD {
+                    refreshed = Instant::now();
+                    state.users().refresh();
+                    refresh_host(&context);
+                }
+            }
+        })?;
+        Ok(Self { stop, thread: Some(thread) })
+    }
+}
+
+impl Drop for Background {
+    fn drop(&mut self) {
+        self.stop.store(true, Relaxed);
+        if let Some(thread) = self.thread.take() {
+            // A panic there has been reported; there is nothing to undo.
+            let _ = thread.join();
+        }
+    }
+}
+
+/// Facts about the host, now.
+pub(crate) fn host_info(hostname: &str) -> HostInfo {
+    HostInfo {
+        hostname: hostname.to_owned(),
+        addresses: host::interface_addresses(),
+        boot_to_epoch_ns: host::boot_to_epoch_ns(),
+    }
+}
+
+/// Replaces the facts if they differ by more than the jitter of reading two clocks.
+fn refresh_host(context: &Context) {
+    /// Smaller changes of the offset are noise.
+    const CLOCK_NOISE_NS: u64 = 10_000;
+    let old = context.host.load();
+    let new = host_info(&old.hostname);
+    let moved = new.boot_to_epoch_ns.abs_diff(old.boot_to_epoch_ns) > CLOCK_NOISE_NS;
+    if moved || new.addresses != old.addresses {
+        context.host.store(Arc::new(new));
+    }
+}

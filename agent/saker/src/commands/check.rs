@@ -1,0 +1,68 @@
+//! `saker check`.
+
+use std::io::Write;
+use std::process::ExitCode;
+
+use saker_engine::diagnostics::{Diagnostic, Severity};
+use saker_engine::loader::{Outcome, UnknownField};
+use saker_fields::FieldSchema;
+use serde_json::{Value as Json, json};
+
+use crate::cli::{CheckArgs, Format};
+use crate::rules;
+
+/// Reports every error and warning.
+///
+/// # Errors
+/// Paths that are not there.
+pub(super) fn check(args: &CheckArgs) -> anyhow::Result<ExitCode> {
+    let files = rules::find_files(&args.paths)?;
+    let outcome = rules::load(&files, UnknownField::Error, &FieldSchema::new());
+    let names: Vec<String> = files.iter().map(|file| file.display().to_string()).collect();
+    let report = match args.format {
+        Format::Text => text(&names, &outcome),
+        Format::Json => format!("{}\n", json_report(&names, &outcome)),
+    };
+    std::io::stdout().write_all(report.as_bytes())?;
+    Ok(if outcome.has_errors() { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+}
+
+fn text(files: &[String], outcome: &Outcome) -> String {
+    let mut report = String::new();
+    for diagnostic in &outcome.diagnostics {
+        report.push_str(&format!("{diagnostic}\n"));
+    }
+    for file in files {
+        let (errors, warnings) = split(file, outcome);
+        let verdict = match (errors.len(), warnings.len()) {
+            (0, 0) => "ok".to_owned(),
+            (0, warnings) => format!("ok, {warnings} warning(s)"),
+            (errors, warnings) => format!("{errors} error(s), {warnings} warning(s)"),
+        };
+        report.push_str(&format!("{file}: {verdict}\n"));
+    }
+    let rules = outcome.rules.len();
+    report.push_str(&format!("{rules} rule(s) in {} file(s)\n", files.len()));
+    report
+}
+
+fn json_report(files: &[String], outcome: &Outcome) -> Json {
+    let result = |file: &String| {
+        let (errors, warnings) = split(file, outcome);
+        let objects = |list: Vec<&Diagnostic>| -> Vec<Json> {
+            list.into_iter().map(Diagnostic::to_json).collect()
+        };
+        json!({
+            "name": file,
+            "successful": errors.is_empty(),
+            "errors": objects(errors),
+            "warnings": objects(warnings),
+        })
+    };
+    json!({ "falco_load_results": files.iter().map(result).collect::<Vec<_>>() })
+}
+
+fn split<'o>(file: &str, outcome: &'o Outcome) -> (Vec<&'o Diagnostic>, Vec<&'o Diagnostic>) {
+    let of_file = outcome.diagnostics.iter().filter(|diagnostic| diagnostic.file == file);
+    of_file.partition(|diagnostic| diagnostic.severity == Severity::Error)
+}

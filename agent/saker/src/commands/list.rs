@@ -1,0 +1,92 @@
+//! `saker list`.
+
+use std::io::Write;
+use std::process::ExitCode;
+
+use saker_abi::event::{EVENTS, EventInfo};
+use saker_engine::schema::{ArgKind, Arity, FieldInfo, Schema};
+use saker_fields::FieldSchema;
+use serde_json::{Value as Json, json};
+
+use crate::cli::{Format, ListArgs, Listing};
+
+/// Width of the names' column.
+const NAME_COLUMNS: usize = 34;
+/// Width of the types' column.
+const TYPE_COLUMNS: usize = 10;
+
+/// Prints fields or events.
+///
+/// # Errors
+/// When standard output is closed.
+pub(super) fn list(args: &ListArgs) -> anyhow::Result<ExitCode> {
+    let schema = FieldSchema::new();
+    let page = match (args.what, args.format) {
+        (Listing::Fields, Format::Text) => fields_text(schema.fields()),
+        (Listing::Fields, Format::Json) => lines(schema.fields().iter().map(field_json)),
+        (Listing::Events, Format::Text) => EVENTS.iter().map(event_text).collect(),
+        (Listing::Events, Format::Json) => lines(EVENTS.iter().map(event_json)),
+    };
+    std::io::stdout().write_all(page.as_bytes())?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// A JSON array with an element on each line.
+fn lines(elements: impl Iterator<Item = Json>) -> String {
+    let elements: Vec<String> = elements.map(|element| element.to_string()).collect();
+    format!("[\n{}\n]\n", elements.join(",\n"))
+}
+
+fn fields_text(fields: &[FieldInfo]) -> String {
+    let mut sorted: Vec<&FieldInfo> = fields.iter().collect();
+    sorted.sort_by_key(|field| field.name);
+    let line = |field: &FieldInfo| {
+        let name = format!("{}{}", field.name, argument(field));
+        let ty = format!("{:?}", field.ty).to_lowercase();
+        let list = if field.arity == Arity::List { "list of " } else { "" };
+        let ty = format!("{list}{ty}");
+        format!("{name:NAME_COLUMNS$} {ty:TYPE_COLUMNS$} {}\n", field.description)
+    };
+    sorted.into_iter().map(line).collect()
+}
+
+fn argument(field: &FieldInfo) -> &'static str {
+    match field.arg {
+        ArgKind::None => "",
+        ArgKind::Index => "[N]",
+        ArgKind::OptionalIndex => "[N]?",
+        ArgKind::Key => "[KEY]",
+        ArgKind::OptionalKey => "[KEY]?",
+    }
+}
+
+fn field_json(field: &FieldInfo) -> Json {
+    json!({
+        "name": field.name,
+        "type": format!("{:?}", field.ty).to_lowercase(),
+        "arity": format!("{:?}", field.arity).to_lowercase(),
+        "argument": argument(field),
+        "place": format!("{:?}", field.place).to_lowercase(),
+        "description": field.description,
+    })
+}
+
+/// Parameters rules can name; the driver's own facts are left out.
+fn parameters(event: &EventInfo) -> impl Iterator<Item = &'static str> {
+    event.params.iter().filter(|param| !param.internal).map(|param| param.name)
+}
+
+fn event_text(event: &EventInfo) -> String {
+    let parameters: Vec<&str> = parameters(event).collect();
+    let (name, class) = (event.name, event.class.name());
+    format!("{name:NAME_COLUMNS$} {class:TYPE_COLUMNS$} {}\n", parameters.join(" "))
+}
+
+fn event_json(event: &EventInfo) -> Json {
+    json!({
+        "name": event.name,
+        "class": event.class.name(),
+        "state": event.is_state(),
+        "parameters": parameters(event).collect::<Vec<_>>(),
+    })
+}

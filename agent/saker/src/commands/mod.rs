@@ -1,0 +1,23 @@
+//! The commands. Each returns the exit status of the process.
+
+mod check;
+mod doctor;
+mod list;
+mod run;
+
+use std::process::ExitCode;
+
+use crate::cli::Command;
+
+/// Runs a command.
+///
+/// # Errors
+/// What stopped it, for the user to read.
+pub(crate) fn execute(command: Command) -> anyhow::Result<ExitCode> {
+    match command {
+        Command::Run(args) => run::run(args),
+        Command::Check(args) => check::check(&args),
+        Command::List(args) => list::list(&args),
+        Command::Doctor(args) => doctor::doctor(&args),
+    }
+}

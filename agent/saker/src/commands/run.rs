@@ -1,0 +1,198 @@
+//! `saker run`.
+
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use anyhow::bail;
+use crossbeam_channel::{Receiver, RecvTimeoutError};
+use saker_fields::FieldSchema;
+
+use crate::agent::{Agent, Finished};
+use crate::cli::RunArgs;
+use crate::config::{self, Config, Request};
+use crate::control::{Control, Stop};
+use crate::driver::{self, Decision};
+use crate::http::{self, Pages};
+use crate::lock::Lock;
+use crate::logging;
+use crate::rules::{self, Rules};
+
+/// Time between two looks at the workers' threads.
+const WATCH_PERIOD: Duration = Duration::from_secs(1);
+/// Least time between two messages about loss.
+const LOSS_PERIOD: Duration = Duration::from_secs(10);
+/// Stop requests that may wait; one is enough, the rest says the same.
+const STOP_QUEUE: usize = 4;
+
+/// Watches until stopped.
+///
+/// # Errors
+/// What kept the agent from starting, or a worker that ended.
+pub(super) fn run(args: RunArgs) -> anyhow::Result<ExitCode> {
+    let started = Instant::now();
+    let config = config::load(&Request {
+        file: args.config,
+        options: args.options,
+        rules_files: args.rules,
+        json: args.json,
+        hostname: std::env::var("SAKER_HOSTNAME").ok().filter(|name| !name.is_empty()),
+    })?;
+    logging::start(config.log_level);
+    let schema = Arc::new(FieldSchema::new());
+    let rules = rules::compile_configured(&config, &schema)?;
+    let decision = driver::decide(config.driver, &driver::checks())?;
+    let _lock = Lock::take(&config.lock_file)?;
+    let listener = match config.http_enabled {
+        true => Some(http::listen(&config.http_listen_address)?),
+        false => None,
+    };
+    let address = listener.as_ref().and_then(|listener| listener.local_addr().ok());
+    let pages = Arc::new(Pages::default());
+    let (stop_sender, stop) = crossbeam_channel::bounded(STOP_QUEUE);
+    let control = Control::start(listener, Arc::clone(&pages), stop_sender.clone())?;
+    let agent = Agent::start(&config, &decision, schema, &rules, &pages, stop_sender)?;
+    let metrics = address.map(|address| format!("http://{address}/metrics"));
+    announce(&config, &decision, &rules, &agent, metrics.as_deref(), started);
+    let outcome = wait(&agent, &stop);
+    pages.health.set_stopping();
+    let finished = agent.stop();
+    drop(control);
+    report(&finished);
+    match outcome {
+        Ok(reason) => {
+            match reason {
+                Stop::Signal(name) => tracing::info!("stopped by {name}"),
+                Stop::OutputClosed => tracing::info!("stopped: standard output was closed"),
+            }
+            Ok(ExitCode::SUCCESS)
+        }
+        Err(error) => Err(error),
+    }
+}
+
+/// Waits for a reason to stop.
+fn wait(agent: &Agent, stop: &Receiver<Stop>) -> anyhow::Result<Stop> {
+    let mut loss = LossWatch::default();
+    loop {
+        loss.look(agent);
+        match stop.recv_timeout(WATCH_PERIOD) {
+            Ok(reason) => return Ok(reason),
+            Err(RecvTimeoutError::Timeout) if agent.alive() => {}
+            Err(RecvTimeoutError::Timeout) => bail!("a worker thread has ended unexpectedly"),
+            Err(RecvTimeoutError::Disconnected) => bail!("the control thread has ended"),
+        }
+    }
+}
+
+/// Says in the log that something was lost, at most once in [`LOSS_PERIOD`].
+#[derive(Debug, Default)]
+struct LossWatch {
+    said: Option<Instant>,
+    events: u64,
+    alerts: u64,
+}
+
+impl LossWatch {
+    fn look(&mut self, agent: &Agent) {
+        if self.said.is_some_and(|said| said.elapsed() < LOSS_PERIOD) {
+            return;
+        }
+        let (events, alerts) = (agent.dropped(), agent.queue_dropped());
+        if events > self.events {
+            let new = events - self.events;
+            tracing::warn!(
+                "{new} events were lost because rings were full ({events} in all); \
+                 raise ring_buffer_total_mib, or see saker_dropped_total"
+            );
+            self.said = Some(Instant::now());
+        }
+        if alerts > self.alerts {
+            let new = alerts - self.alerts;
+            tracing::warn!(
+                "{new} alerts were lost because their reader is slow ({alerts} in all); \
+                 raise alert_queue_capacity"
+            );
+            self.said = Some(Instant::now());
+        }
+        (self.events, self.alerts) = (events, alerts);
+    }
+}
+
+/// The first lines: what runs, what cannot be seen, how to see something. They are not log
+/// messages: whoever starts the agent reads them whatever the log level.
+fn announce(
+    config: &Config,
+    decision: &Decision,
+    rules: &Rules,
+    agent: &Agent,
+    metrics: Option<&str>,
+    started: Instant,
+) {
+    let facts = agent.facts();
+    eprintln!("saker {}", env!("CARGO_PKG_VERSION"));
+    eprintln!("driver: {} ({})", decision.driver, decision.reason);
+    if decision.driver != "none" {
+        let (cpus, workers, programs) = (facts.cpus, facts.workers, facts.programs);
+        let kib = facts.ring_bytes / 1024;
+        let rings = cpus * workers as usize;
+        eprintln!("  {programs} programs, {rings} rings of {kib} KiB, {workers} worker(s)");
+    }
+    announce_rules(rules);
+    let events = &facts.events;
+    eprintln!("events: {} types captured: {}", events.len(), events.join(" "));
+    if !rules.not_captured.is_empty() {
+        let list: Vec<String> =
+            rules.not_captured.iter().map(|(name, count)| format!("{name} ({count})")).collect();
+        eprintln!("  not captured by this version, with the rules that name them: {}", list.join(", "));
+    }
+    match metrics {
+        Some(address) => eprintln!("metrics: {address}"),
+        None => eprintln!("metrics: off (http.enabled: false)"),
+    }
+    let ms = started.elapsed().as_millis();
+    let processes = facts.processes;
+    eprintln!("ready after {ms} ms, {processes} processes known");
+    if decision.driver != "none" {
+        let form = if config.json_output { "JSON" } else { "text" };
+        eprintln!(
+            "alerts follow on standard output as {form}; to see one, run `cat /etc/shadow` \
+             in another terminal"
+        );
+    }
+}
+
+fn announce_rules(rules: &Rules) {
+    let counts = rules.counts;
+    let total = counts.active + counts.disabled + counts.skipped;
+    eprintln!(
+        "rules: {} of {total} active, {} disabled, {} skipped",
+        counts.active, counts.disabled, counts.skipped
+    );
+    for rule in &rules.skipped {
+        let (name, file, line) = (&rule.name, &rule.file, rule.line);
+        eprintln!("  skipped {name:?} ({file}:{line}): no field {}", rule.missing.join(", "));
+    }
+    for name in &rules.silent {
+        eprintln!("  silent {name:?}: none of its event types is captured by this version");
+    }
+    for warning in &rules.warnings {
+        tracing::debug!("{warning}");
+    }
+    if !rules.warnings.is_empty() {
+        eprintln!("  {} warning(s): `saker check` shows them", rules.warnings.len());
+    }
+}
+
+/// The last lines.
+fn report(finished: &Finished) {
+    match &finished.summary {
+        Some(summary) => eprintln!("{summary}"),
+        None => eprintln!("the output did not take the last alerts in time; they are lost"),
+    }
+    let Finished { events, dropped, queue_dropped, .. } = finished;
+    eprintln!("Events handled: {events}, dropped by the driver: {dropped}");
+    if *queue_dropped > 0 {
+        eprintln!("Alerts dropped because the queue was full: {queue_dropped}");
+    }
+}

@@ -1,0 +1,191 @@
+//! What a worker does with a record: state, rules, alerts.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use arc_swap::ArcSwap;
+use saker_abi::record::Record;
+use saker_alerts::{Alert, AlertSender, RuleLabel};
+use saker_capture::{Gap, Handler};
+use saker_engine::compiler::{ExtraOutput, RuleMeta, RuleSet};
+use saker_engine::matcher::{Matcher, Matching};
+use saker_engine::output::RenderOptions;
+use saker_fields::{EventView, FieldSchema, HostInfo, Scratch};
+use saker_state::{Applied, Names, Outcome, Partition};
+
+use crate::metrics::WorkerMetrics;
+
+/// One event in this many is timed; a power of two.
+const SAMPLE_EVERY: u64 = 64;
+/// First size of the buffer an alert's message is rendered into.
+const MESSAGE_BYTES: usize = 512;
+
+/// What all workers evaluate with; immutable but for what is swapped as a whole.
+#[derive(Debug)]
+pub(crate) struct Context {
+    /// Fields and events.
+    pub schema: Arc<FieldSchema>,
+    /// Compiled rules.
+    pub rules: Arc<RuleSet>,
+    /// The rules as they appear in alerts, by index.
+    pub labels: Vec<Arc<RuleLabel>>,
+    /// One or all matching rules.
+    pub matching: Matching,
+    /// Values are escaped in text alerts; JSON does that itself.
+    pub escape: bool,
+    /// Whether anybody reads the fields of alerts.
+    pub with_fields: bool,
+    /// Facts about the host, renewed in the background.
+    pub host: ArcSwap<HostInfo>,
+}
+
+/// One worker: a partition of the state and its own evaluator.
+#[derive(Debug)]
+pub(crate) struct RuleWorker {
+    partition: Partition,
+    evaluator: Evaluator,
+}
+
+impl RuleWorker {
+    /// A worker over `partition`.
+    pub(crate) fn new(
+        partition: Partition,
+        context: Arc<Context>,
+        alerts: AlertSender,
+        metrics: Arc<WorkerMetrics>,
+    ) -> Self {
+        let names = Arc::clone(&partition.shared().users().names());
+        let host = context.host.load_full();
+        let evaluator = Evaluator {
+            matcher: Matcher::new(Arc::clone(&context.rules)),
+            scratch: Scratch::new(),
+            context,
+            alerts,
+            metrics,
+            names,
+            host,
+            events: 0,
+        };
+        Self { partition, evaluator }
+    }
+}
+
+impl Handler for RuleWorker {
+    fn record(&mut self, rec: &Record<'_>) {
+        let applied = self.partition.apply(rec);
+        if applied.outcome == Outcome::Evaluate {
+            self.evaluator.evaluate(&self.partition, rec, &applied);
+            self.partition.settle(rec);
+        }
+    }
+
+    fn batch_end(&mut self, watermark_ns: u64) {
+        self.partition.round_done(watermark_ns);
+        self.evaluator.metrics.publish_evaluated(self.evaluator.events);
+    }
+
+    fn poll_inbox(&mut self, now_ns: u64) -> bool {
+        self.evaluator.refresh(&self.partition);
+        let before = self.evaluator.events;
+        let evaluator = &mut self.evaluator;
+        self.partition.poll_inbox(now_ns, |partition, rec, applied| {
+            evaluator.evaluate(partition, rec, applied);
+        });
+        self.evaluator.events != before
+    }
+
+    fn gap(&mut self, _gap: &Gap) {
+        self.partition.mark_loss();
+    }
+}
+
+/// Rules and what they need besides the state.
+#[derive(Debug)]
+struct Evaluator {
+    matcher: Matcher,
+    scratch: Scratch,
+    context: Arc<Context>,
+    alerts: AlertSender,
+    metrics: Arc<WorkerMetrics>,
+    names: Arc<Names>,
+    host: Arc<HostInfo>,
+    /// Events evaluated so far; `evt.num` of the last one.
+    events: u64,
+}
+
+impl Evaluator {
+    /// Takes over what was renewed in the background; once a round is often enough.
+    fn refresh(&mut self, partition: &Partition) {
+        let names = partition.shared().users().names();
+        if !Arc::ptr_eq(&names, &self.names) {
+            self.names = Arc::clone(&names);
+        }
+        let host = self.context.host.load();
+        if !Arc::ptr_eq(&host, &self.host) {
+            self.host = Arc::clone(&host);
+        }
+    }
+
+    /// Evaluates the rules on a record that was applied. Allocates only when one matches.
+    fn evaluate(&mut self, partition: &Partition, rec: &Record<'_>, applied: &Applied) {
+        self.events += 1;
+        let started = self.events.is_multiple_of(SAMPLE_EVERY).then(Instant::now);
+        self.scratch.reset();
+        let context = &*self.context;
+        let event = EventView::new(
+            *rec,
+            partition.view(rec, applied),
+            &self.names,
+            &self.host,
+            &context.schema,
+            self.events,
+            &self.scratch,
+        );
+        let (alerts, metrics) = (&self.alerts, &self.metrics);
+        self.matcher.matches(&event, context.matching, &mut |rule| {
+            metrics.count_alert(rule.index);
+            alerts.send(alert(context, rule, &event));
+        });
+        if let Some(started) = started {
+            let ns = u64::try_from(started.elapsed().as_nanos()).unwrap_or(u64::MAX);
+            self.metrics.evaluation.observe(ns);
+        }
+    }
+}
+
+fn alert(context: &Context, rule: &RuleMeta, event: &EventView<'_>) -> Alert {
+    let options = RenderOptions { escape: context.escape, ..RenderOptions::default() };
+    let mut message = String::with_capacity(MESSAGE_BYTES);
+    rule.output.render(event, options, &mut message);
+    let mut fields = Vec::new();
+    if context.with_fields {
+        fields = rule.output.fields(event, options);
+        fields.extend(rule.extra.iter().map(|extra| match extra {
+            ExtraOutput::Field(field) => (field.name.clone(), field.json(event, options)),
+            ExtraOutput::Format { key, format } => {
+                let mut text = String::new();
+                format.render(event, options, &mut text);
+                (key.clone(), text.into())
+            }
+        }));
+    }
+    Alert {
+        rule: Arc::clone(&context.labels[rule.index]),
+        time_ns: event.epoch_ns(),
+        message,
+        fields,
+    }
+}
+
+/// The rules of a set as they appear in alerts.
+pub(crate) fn labels(rules: &RuleSet) -> Vec<Arc<RuleLabel>> {
+    let label = |rule: &RuleMeta| {
+        Arc::new(RuleLabel {
+            name: rule.name.clone(),
+            priority: rule.priority,
+            source: rule.source.clone(),
+            tags: rule.tags.iter().cloned().collect(),
+        })
+    };
+    rules.rules().iter().map(label).collect()
+}
