@@ -7,7 +7,8 @@ use crate::ast::{Check, Expr, Modifier, Op, Operand, Rhs, Transformer, Word};
 use crate::diagnostics::nearest;
 use crate::lexer::{Lexer, Result, SyntaxError, is_blank};
 
-/// Deepest nesting of parentheses in a condition; Falco has the same limit for rules.
+/// Deepest nesting of parentheses in a condition, and of the tree made from it: what walks trees may
+/// recurse. Falco has the same limit for rules.
 pub const MAX_DEPTH: usize = 1000;
 
 /// Deepest nesting of transformers; real rules use two or three.
@@ -43,17 +44,34 @@ struct Level {
     negated: bool,
     /// Where the parenthesis stands.
     at: usize,
+    /// Depth of the deepest term so far.
+    depth: usize,
+    /// Whether some terms are joined by `and`.
+    has_and: bool,
 }
 
 impl Level {
+    fn add(&mut self, term: Expr, depth: usize) {
+        self.and_terms.push(term);
+        self.depth = self.depth.max(depth);
+    }
+
     fn close_and(&mut self) {
+        self.has_and |= self.and_terms.len() > 1;
         let terms = std::mem::take(&mut self.and_terms);
         self.or_terms.push(group(terms, Expr::And));
     }
 
-    fn close(mut self) -> Expr {
+    /// The expression of the level and its depth.
+    fn close(mut self) -> Result<(Expr, usize)> {
         self.close_and();
-        negate(group(self.or_terms, Expr::Or), self.negated)
+        let groups = [self.has_and, self.or_terms.len() > 1, self.negated];
+        let depth = self.depth + groups.into_iter().filter(|&group| group).count();
+        if depth > MAX_DEPTH {
+            let message = format!("exceeded max depth: more than {MAX_DEPTH} levels");
+            return Err(SyntaxError::new(self.at, message));
+        }
+        Ok((negate(group(self.or_terms, Expr::Or), self.negated), depth))
     }
 }
 
@@ -108,9 +126,9 @@ impl Parser<'_> {
                 continue;
             }
             let check = self.check()?;
-            level.and_terms.push(negate(check, negated));
+            level.add(negate(check, negated), 1 + usize::from(negated));
             if self.close_levels(&mut levels, &mut level)? {
-                return Ok(level.close());
+                return Ok(level.close()?.0);
             }
         }
     }
@@ -150,7 +168,8 @@ impl Parser<'_> {
             };
             self.lexer.take(b')');
             let inner = std::mem::replace(level, outer);
-            level.and_terms.push(inner.close());
+            let (inner, depth) = inner.close()?;
+            level.add(inner, depth);
         }
     }
 

@@ -19,6 +19,9 @@ const MAX_EXPANDED_BYTES: usize = 64 << 20;
 /// Deepest chain of lists within lists.
 const MAX_LIST_DEPTH: usize = 100;
 
+/// What may stand around the name of a list.
+const BLANKS: [char; 4] = [' ', '\t', '\r', '\n'];
+
 /// Lists with the items of the lists they name filled in.
 pub(super) struct ListTexts {
     /// Joined items, by position in the table.
@@ -65,6 +68,7 @@ impl ListTexts {
             lists_texts: self,
             out: Text::default(),
             eat: false,
+            after_list: false,
         };
         expansion.outer(text)?;
         Ok(expansion.out)
@@ -111,6 +115,8 @@ struct Expansion<'a> {
     out: Text,
     /// An empty list at the start asks for the next comma to go.
     eat: bool,
+    /// A list was just written: blanks that follow go with its name.
+    after_list: bool,
 }
 
 impl Expansion<'_> {
@@ -145,12 +151,14 @@ impl Expansion<'_> {
         mut copy: impl FnMut(&mut Text, Range<usize>),
     ) {
         let part = &text[range.clone()];
-        let trimmed = part.trim_start_matches([' ', '\t', '\r', '\n']);
-        if self.eat && !trimmed.is_empty() {
+        let trimmed = part.trim_start_matches(BLANKS);
+        if self.after_list {
+            range.start = range.end - trimmed.len();
+        }
+        if !trimmed.is_empty() {
+            range.start += usize::from(self.eat && trimmed.starts_with(','));
             self.eat = false;
-            if trimmed.starts_with(',') {
-                range.start += part.len() - trimmed.len() + 1;
-            }
+            self.after_list = false;
         }
         copy(&mut self.out, range);
     }
@@ -170,6 +178,9 @@ impl Expansion<'_> {
                 "list '{name}' nests more than {MAX_LIST_DEPTH} lists"
             ));
         }
+        // The blanks around the name go with it.
+        let kept = self.out.as_str().trim_end_matches(BLANKS).len();
+        self.out.truncate(kept);
         let text = std::mem::take(&mut self.lists_texts.texts[list]);
         let result = self.list_text(&text, list, scalar, offset, depth);
         let too_long = self.out.len() > MAX_EXPANDED_BYTES;
@@ -195,6 +206,7 @@ impl Expansion<'_> {
         depth: usize,
     ) -> Result<(), String> {
         self.out.push_made(" ", scalar, offset);
+        self.after_list = false;
         let mut done = 0;
         for token in tokens(text) {
             let later = self
@@ -212,12 +224,13 @@ impl Expansion<'_> {
             out.push_made(&text[range], scalar, offset);
         });
         self.out.push_made(" ", scalar, offset);
+        self.after_list = true;
         Ok(())
     }
 
     /// An empty list takes the comma on its left with it, or else the one on its right.
     fn take_comma(&mut self) {
-        let kept = self.out.as_str().trim_end_matches([' ', '\t', '\r', '\n']);
+        let kept = self.out.as_str().trim_end_matches(BLANKS);
         match kept.strip_suffix(',') {
             Some(before) => {
                 let len = before.len();

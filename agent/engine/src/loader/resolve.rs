@@ -12,7 +12,7 @@ use crate::loader::exceptions::full_condition;
 use crate::loader::lists::ListTexts;
 use crate::loader::{LoaderOptions, Outcome, SkippedRule, UnknownField};
 use crate::output::OutputFormat;
-use crate::parser::parse_condition;
+use crate::parser::{MAX_DEPTH, parse_condition};
 use crate::schema::Schema;
 use crate::source::{Locus, Sources, Text};
 use crate::typeck::{Checker, MAX_CONDITION_NODES, Problem, ProblemKind, Vocabulary};
@@ -430,8 +430,14 @@ impl<'a> Resolver<'a> {
         }
         let (checked, output) = (checked?, output?);
         self.total_nodes = self.total_nodes.saturating_add(checked.nodes);
-        if checked.nodes > MAX_CONDITION_NODES || self.total_nodes > MAX_TOTAL_NODES {
-            let message = format!("rule expands to too many checks ({})", checked.nodes);
+        let too_deep = checked.depth > MAX_DEPTH;
+        let too_large = checked.nodes > MAX_CONDITION_NODES || self.total_nodes > MAX_TOTAL_NODES;
+        if too_deep || too_large {
+            let message = if too_deep {
+                format!("exceeded max depth: more than {MAX_DEPTH} levels with macros")
+            } else {
+                format!("rule expands to too many checks ({})", checked.nodes)
+            };
             let diagnostic = Diagnostic::at(self.sources, Code::Validate, def.at, message);
             self.report(diagnostic.with_context(context));
             return None;
