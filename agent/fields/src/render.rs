@@ -99,10 +99,9 @@ pub(crate) fn tuple(out: &mut Vec<u8>, tuple: &saker_tuple, from_remote: bool) -
     let (from, to) = (tuple.sock_id, tuple.peer_id);
     let (from, to) = if from_remote { (to, from) } else { (from, to) };
     put!(out, "{from:x}->{to:x}");
-    let path = unix_path(&tuple.path);
-    if !path.is_empty() {
+    if tuple.path[..2] != [0, 0] {
         out.push(b' ');
-        out.extend_from_slice(path);
+        unix_path(out, &tuple.path);
     }
     true
 }
@@ -134,16 +133,22 @@ pub(crate) fn address(out: &mut Vec<u8>, bytes: &[u8]) -> bool {
                 IpAddr::V6(Ipv6Addr::from(*ip)).to_canonical()
             );
         }
-        AF_UNIX => out.extend_from_slice(unix_path(rest)),
+        AF_UNIX => unix_path(out, rest),
         _ => return false,
     }
     true
 }
 
-/// Up to the NUL; an abstract name without its leading NUL.
-fn unix_path(path: &[u8]) -> &[u8] {
-    let path = path.strip_prefix(b"\0").unwrap_or(path);
-    path.split(|&b| b == 0).next().unwrap_or_default()
+/// A path up to its NUL; an abstract name, which begins with one, is shown with `@` (unix(7)).
+fn unix_path(out: &mut Vec<u8>, path: &[u8]) {
+    let name = match path {
+        [0, name @ ..] if name.first().is_some_and(|&b| b != 0) => {
+            out.push(b'@');
+            name
+        }
+        _ => path,
+    };
+    out.extend(name.iter().take_while(|&&b| b != 0));
 }
 
 #[cfg(test)]
@@ -186,7 +191,7 @@ mod tests {
         v6.extend_from_slice(&Ipv6Addr::LOCALHOST.octets());
         assert_eq!(at(&v6), "::1:80");
         assert_eq!(at(b"\x01\0/run/x\0rest"), "/run/x");
-        assert_eq!(at(b"\x01\0\0abstract"), "abstract");
+        assert_eq!(at(b"\x01\0\0abstract"), "@abstract");
         for bytes in [
             &b""[..],
             b"\x02",

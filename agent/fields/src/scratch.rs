@@ -7,7 +7,8 @@
 use std::cell::{Cell, OnceCell, RefCell};
 use std::sync::Arc;
 
-use saker_state::{Cell as Group, Image, MAX_ANCESTORS};
+use saker_state::limits::MAX_ANCESTORS;
+use saker_state::{Cell as Group, Image};
 
 /// Rendered texts of one event. The most a rule set asks for is a few dozen; beyond, fields are
 /// absent and [`Scratch::overflows`] counts.

@@ -119,7 +119,7 @@ pub(super) const FIELDS: &[Field] = &[
         AbsTime,
         |e, _| {
             let began_ns = e.process()?.pidns_start_ns;
-            (began_ns != 0).then(|| Value::Uint(e.to_epoch(began_ns)))
+            (began_ns != 0).then(|| Value::Uint(e.since_epoch(began_ns)))
         },
         "When the init of the pid namespace began, nanoseconds since the epoch.",
     ),

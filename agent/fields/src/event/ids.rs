@@ -134,7 +134,7 @@ fn known<'e>(id: i32) -> Option<Value<'e>> {
 
 /// A time the kernel gave, 0 when it is not known.
 fn epoch<'e>(e: &EventView<'_>, boot_ns: u64) -> Option<Value<'e>> {
-    (boot_ns != 0).then(|| Value::Uint(e.to_epoch(boot_ns)))
+    (boot_ns != 0).then(|| Value::Uint(e.since_epoch(boot_ns)))
 }
 
 fn duration<'e>(e: &'e EventView<'_>, _: Arg) -> Option<Value<'e>> {

@@ -107,10 +107,10 @@ impl<'a> EventView<'a> {
 
     /// When it happened, nanoseconds since the epoch.
     pub fn epoch_ns(&self) -> u64 {
-        self.to_epoch(self.record.hdr().ts_ns)
+        self.since_epoch(self.record.hdr().ts_ns)
     }
 
-    fn to_epoch(&self, boot_ns: u64) -> u64 {
+    fn since_epoch(&self, boot_ns: u64) -> u64 {
         boot_ns.saturating_add(self.host.boot_to_epoch_ns)
     }
 

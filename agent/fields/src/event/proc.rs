@@ -141,7 +141,9 @@ pub(super) const FIELDS: &[Field] = &[
         |e, _| {
             let changed = Some(e.image()?.exe_ctime_ns).filter(|&ns| ns != 0)?;
             let cloned = Some(e.process()?.clone_ts_ns).filter(|&ns| ns != 0)?;
-            Some(Value::Int(e.to_epoch(cloned).wrapping_sub(changed) as i64))
+            Some(Value::Int(
+                e.since_epoch(cloned).wrapping_sub(changed) as i64
+            ))
         },
         "From the last change of the executable's inode to the clone of the process.",
     ),
@@ -151,7 +153,7 @@ pub(super) const FIELDS: &[Field] = &[
         |e, _| {
             let changed = e.image()?.exe_ctime_ns;
             let began = Some(e.process()?.pidns_start_ns).filter(|&ns| ns != 0)?;
-            let after = changed.checked_sub(e.to_epoch(began))?;
+            let after = changed.checked_sub(e.since_epoch(began))?;
             Some(Value::Int(after as i64))
         },
         "From the start of the pid namespace to a later change of the executable's inode.",

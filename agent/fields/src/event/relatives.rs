@@ -116,7 +116,7 @@ pub(super) const FIELDS: &[Field] = &[
     Field::new(
         "proc.ppid.ts",
         AbsTime,
-        |e, _| Some(Value::Uint(e.to_epoch(began(&e.parent()?.group)?))),
+        |e, _| Some(Value::Uint(e.since_epoch(began(&e.parent()?.group)?))),
         "When the parent began, nanoseconds since the epoch.",
     )
     .cost(COST),

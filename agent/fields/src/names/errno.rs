@@ -1,5 +1,5 @@
-//! Error numbers, `include/uapi/asm-generic/errno.h` and the kernel's own of `include/linux/errno.h`,
-//! which system calls return to tracers (`ERESTARTSYS`).
+//! Error numbers: `include/uapi/asm-generic/errno.h`, and from `include/linux/errno.h` the kernel's
+//! own, which tracers see as results of system calls (`ERESTARTSYS`).
 
 /// Name of a positive error number.
 pub fn name(errno: u64) -> Option<&'static str> {

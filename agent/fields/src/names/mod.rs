@@ -11,7 +11,7 @@ pub mod signals;
 /// One name and its number.
 pub type Name = (&'static str, u64);
 
-/// Appends the names of the flags set in `value`, in table order, joined by `|`.
+/// Appends the names of the flags set in `value` in table order, joined by `|`.
 ///
 /// A name counts when all its bits are still there; they are taken away then, so that `O_RDWR` hides
 /// `O_RDONLY` and `O_WRONLY`. A name of value zero stands only for a value of zero. Bits without a

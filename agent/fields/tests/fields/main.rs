@@ -1,0 +1,12 @@
+//! Golden tests: records go through the state, fields come out as rules and outputs see them.
+
+mod args;
+mod compat;
+mod container;
+mod every;
+mod evt;
+mod fd;
+mod proc;
+mod schema;
+mod user;
+mod world;

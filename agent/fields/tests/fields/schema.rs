@@ -1,0 +1,124 @@
+//! Names that must and must not resolve.
+
+use saker_abi::event::EVENTS;
+use saker_engine::schema::{Arity, EventType, FieldError, Place, Schema};
+use saker_engine::value::ValueType;
+use saker_fields::FieldSchema;
+
+#[test]
+fn recorded_events_come_first() {
+    let schema = FieldSchema::new();
+    for event in EVENTS.iter() {
+        assert_eq!(schema.event_name(EventType(event.id)), event.name);
+        assert_eq!(schema.event_type(event.name), Some(EventType(event.id)));
+        assert!(schema.captured(EventType(event.id)));
+    }
+}
+
+#[test]
+fn events_nobody_records_are_known() {
+    let schema = FieldSchema::new();
+    for name in [
+        "read",
+        "userfaultfd",
+        "open_by_handle_at",
+        "page_fault",
+        "landlock_add_rule",
+    ] {
+        let event = schema.event_type(name).expect(name);
+        assert_eq!(schema.event_name(event), name);
+        assert!(!schema.captured(event), "{name}");
+        assert!(event.0 < schema.event_count());
+    }
+    assert_eq!(schema.event_type("no_such_call"), None);
+    assert_eq!(schema.event_name(EventType(u16::MAX)), "unknown");
+}
+
+#[test]
+fn names_of_events_are_distinct() {
+    let schema = FieldSchema::new();
+    let mut names: Vec<_> = (0..schema.event_count())
+        .map(|event| schema.event_name(EventType(event)))
+        .collect();
+    names.sort_unstable();
+    names.dedup();
+    assert_eq!(names.len(), usize::from(schema.event_count()));
+}
+
+#[test]
+fn dotted_and_bracketed_arguments_are_the_same() {
+    let schema = FieldSchema::new();
+    let both = |dotted: &str, name: &str, arg: &str| {
+        let dotted = schema.resolve(dotted, None).expect(dotted);
+        assert_eq!(Ok(dotted), schema.resolve(name, Some(arg)));
+    };
+    both("evt.arg.flags", "evt.arg", "flags");
+    both("evt.rawarg.mode", "evt.rawarg", "mode");
+    both("evt.type.is.openat", "evt.type.is", "openat");
+    let of = |name| schema.resolve("evt.arg", Some(name)).expect(name).field;
+    assert_ne!(of("0"), of("flags"));
+    assert_ne!(of("oldpath"), of("newpath"));
+}
+
+#[test]
+fn arguments_are_checked() {
+    let schema = FieldSchema::new();
+    let argument = |name, arg| {
+        let result = schema.resolve(name, arg);
+        assert!(
+            matches!(result, Err(FieldError::Argument(_))),
+            "{name} {arg:?}: {result:?}"
+        );
+    };
+    argument("proc.name", Some("1"));
+    argument("proc.aname", Some("x"));
+    argument("proc.aname", Some("-1"));
+    argument("proc.aname", Some("99999999999"));
+    argument("proc.aargs", None);
+    argument("evt.arg", None);
+    argument("evt.arg.no_such_parameter", None);
+    argument("evt.rawarg", Some("0"));
+    argument("evt.type.is.no_such_event", None);
+    argument("container.mount.dest", None);
+    let unknown = |name| {
+        assert_eq!(
+            schema.resolve(name, None),
+            Err(FieldError::Unknown),
+            "{name}"
+        )
+    };
+    unknown("proc.no_such_field");
+    unknown("proc");
+    unknown("evt.arg.");
+    unknown("proc.aname.2");
+    unknown("");
+}
+
+#[test]
+fn internal_facts_are_no_arguments() {
+    let schema = FieldSchema::new();
+    for name in ["facts", "now_euid", "child_pid", "group_dead"] {
+        assert!(schema.resolve("evt.arg", Some(name)).is_err(), "{name}");
+    }
+}
+
+#[test]
+fn types_and_places() {
+    let schema = FieldSchema::new();
+    let field = |name, arg| schema.resolve(name, arg).expect(name);
+    assert_eq!(field("evt.rawarg", Some("flags")).ty, ValueType::Uint);
+    assert_eq!(field("evt.rawarg", Some("res")).ty, ValueType::Int);
+    assert_eq!(field("evt.rawarg", Some("name")).ty, ValueType::Str);
+    assert_eq!(field("fd.net", None).arity, Arity::Ends);
+    assert_eq!(field("fd.net", None).place, Place::ConditionOnly);
+    assert_eq!(field("fd.sport", None).ty, ValueType::Port);
+    assert_eq!(field("fd.types", None).arity, Arity::List);
+    assert_eq!(field("fd.types", Some("1")).arity, Arity::One);
+    assert_eq!(field("proc.aname", None).arity, Arity::Any);
+    assert_eq!(field("proc.aname", Some("2")).arity, Arity::One);
+    assert!(!field("proc.aname", Some("2")).as_operand);
+    assert!(schema.is_event_type_field(field("evt.type", None).field));
+    assert!(schema.is_event_type_field(field("syscall.type", None).field));
+    assert!(!schema.is_event_type_field(field("proc.name", None).field));
+    assert!(schema.is_event_number_field(field("evt.num", None).field));
+}
