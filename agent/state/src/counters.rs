@@ -80,6 +80,8 @@ counters! {
     fd_healed,
     /// Processes replaced because their number had been reused unnoticed.
     pid_reused,
+    /// Programs forgotten that a lagging worker might have asked for.
+    version_overflow,
     /// Ends not remembered for their children because the queue was full.
     retire_overflow,
 }

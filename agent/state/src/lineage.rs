@@ -16,7 +16,7 @@ use crate::image::Image;
 use crate::progress::{Progress, Waited};
 
 /// Images a cell keeps. More execs than this within the lag between two workers are not told apart.
-pub const MAX_VERSIONS: usize = 8;
+pub const MAX_VERSIONS: usize = 16;
 
 /// Ancestors a walk visits at most.
 pub const MAX_ANCESTORS: usize = 64;
@@ -125,18 +125,19 @@ impl Cell {
         self.pgid.store(pgid, Ordering::Relaxed);
     }
 
-    /// Adds a version. Those that ended before `oldest_reader_ns` go. Owner only.
-    pub(crate) fn push_image(&self, image: Arc<Image>, oldest_reader_ns: u64) {
+    /// Adds a version. Those that ended before `oldest_reader_ns` go; false when one had to go that
+    /// a reader may still want. Owner only.
+    pub(crate) fn push_image(&self, image: Arc<Image>, oldest_reader_ns: u64) -> bool {
         let old = self.images.load();
         let valid_then = old
             .iter()
             .rposition(|image| image.since_ns <= oldest_reader_ns);
-        let keep_from = valid_then
-            .unwrap_or(0)
-            .max((old.len() + 1).saturating_sub(MAX_VERSIONS));
+        let wanted_from = valid_then.unwrap_or(0);
+        let keep_from = wanted_from.max((old.len() + 1).saturating_sub(MAX_VERSIONS));
         let mut new: Versions = old[keep_from..].iter().cloned().collect();
         new.push(image);
         self.images.store(Arc::new(new));
+        keep_from == wanted_from
     }
 
     /// Replaces all versions: what was known before was a stand-in. Owner only.

@@ -39,10 +39,12 @@ pub struct Partition {
     pub(crate) parked: Parking,
     retiring: VecDeque<(u64, Arc<Cell>)>,
     inbox: Receiver<Message>,
+    /// Parked thread groups whose snapshot has come from this very partition.
+    pub(crate) ready: Vec<u32>,
     /// Scratch list of thread groups.
     list: Vec<u32>,
-    /// The worker's clock at its last poll, ns.
-    now_ns: u64,
+    /// Time of the parked record that is being replayed.
+    replaying_ns: u64,
     done_ns: u64,
 }
 
@@ -55,8 +57,9 @@ impl Partition {
             parked: Parking::default(),
             retiring: VecDeque::new(),
             inbox,
+            ready: Vec::new(),
             list: Vec::new(),
-            now_ns: 0,
+            replaying_ns: u64::MAX,
             done_ns: 0,
         }
     }
@@ -126,7 +129,8 @@ impl Partition {
                     && process
                         .fds
                         .close(crate::view::fd_in(rec, raw::SAKER_P_CLOSE_fd));
-                self.ctx.counters.fds -= u64::from(closed);
+                let fds = &mut self.ctx.counters.fds;
+                *fds = fds.saturating_sub(u64::from(closed));
             }
             raw::SAKER_EV_PROCEXIT => self.settle_exit(rec),
             _ => {}
@@ -165,7 +169,6 @@ impl Partition {
         now_ns: u64,
         mut evaluate: impl FnMut(&Partition, &Record<'_>, &Applied),
     ) {
-        self.now_ns = now_ns;
         // Read before the inbox is emptied: what the others had sent by then is in it.
         let others_done = self.others_done();
         for _ in 0..crate::handover::INBOX_LEN {
@@ -175,8 +178,10 @@ impl Partition {
                 Err(_) => break,
             }
         }
+        self.release_ready(&mut evaluate);
         if self.parked.len() > 0 {
             self.give_up(now_ns, others_done, &mut evaluate);
+            self.release_ready(&mut evaluate);
         }
     }
 
@@ -223,19 +228,20 @@ impl Partition {
         }
     }
 
-    /// Stores a process under its number, in the place of what was there.
-    pub(crate) fn insert(&mut self, process: Box<Process>) {
+    /// Stores a process under its number, in the place of what was there; false when full.
+    pub(crate) fn insert(&mut self, process: Box<Process>) -> bool {
         let tgid = process.tgid;
         self.forget(tgid);
         let full = self.processes.len() >= MAX_PROCESSES / self.ctx.shared.partitions() as usize;
         if full || !self.ctx.shared.directory.insert(&process.cell) {
             self.ctx.counters.process_overflow += 1;
-            return;
+            return false;
         }
         process.cell.set_ids(process.sid, process.pgid);
         self.ctx.counters.fds += process.fds.len() as u64;
         self.ctx.counters.threads += process.threads.len() as u64;
         self.processes.insert(tgid, process);
+        true
     }
 
     /// Drops a process without an exit record; its cell goes the usual way.
@@ -293,10 +299,10 @@ impl Partition {
         Applied::parked(!room)
     }
 
-    /// Parked records hold the word back: they are older than it and not done.
+    /// Parked records hold the word back, those being replayed included: they are not done.
     fn publish_done(&mut self, done_ns: u64) {
         self.done_ns = self.done_ns.max(done_ns);
-        let mut done_ns = self.done_ns;
+        let mut done_ns = self.done_ns.min(self.replaying_ns.saturating_sub(1));
         if self.parked.len() > 0 {
             let oldest = self.parked.oldest_ns().unwrap_or(u64::MAX);
             done_ns = done_ns.min(oldest.saturating_sub(1));
@@ -342,6 +348,16 @@ impl Partition {
         self.list = list;
     }
 
+    /// Lets go of groups whose parent was parked itself and has forked by now.
+    fn release_ready(
+        &mut self,
+        evaluate: &mut impl FnMut(&Partition, &Record<'_>, &Applied),
+    ) {
+        while let Some(tgid) = self.ready.pop() {
+            self.release(tgid, None, evaluate);
+        }
+    }
+
     /// Replays the records of a parked group, after its snapshot or without one.
     pub(crate) fn release(
         &mut self,
@@ -352,9 +368,11 @@ impl Partition {
         let Some(group) = self.parked.take(tgid) else {
             return;
         };
+        // From this very partition: the parent was parked, too.
+        let snapshot = snapshot.or_else(|| self.arrived.remove(&tgid));
         let found = snapshot.is_some();
         match snapshot {
-            Some(child) => self.insert(child),
+            Some(child) => self.settle_in(child),
             None if group.full => self.ctx.counters.park_overflow += 1,
             None => self.ctx.counters.park_timeouts += 1,
         }
@@ -363,6 +381,7 @@ impl Partition {
             let Ok(rec) = Record::parse(bytes) else {
                 continue;
             };
+            self.replaying_ns = rec.hdr().ts_ns;
             if i == 0 && !found {
                 self.born_orphan(&rec);
             }
@@ -372,5 +391,6 @@ impl Partition {
                 self.settle(&rec);
             }
         }
+        self.replaying_ns = u64::MAX;
     }
 }

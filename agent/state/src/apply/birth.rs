@@ -56,7 +56,7 @@ impl Partition {
             self.replace(hdr.tgid, hdr.ts_ns);
         }
         if let Some(child) = self.arrived.remove(&hdr.tgid) {
-            self.insert(child);
+            self.settle_in(child);
         } else if rec.event() == SAKER_EV_PROCEXIT {
             return Known::Nobody;
         } else {
@@ -72,9 +72,18 @@ impl Partition {
     /// A process nothing is known about; the answer to the question comes later.
     fn make_up(&mut self, tgid: u32) {
         let process = Process::placeholder(tgid, self.ctx.index, &self.ctx.blank);
-        self.ctx.counters.placeholders += 1;
-        self.insert(Box::new(process));
-        self.ask(tgid);
+        if self.insert(Box::new(process)) {
+            self.ctx.counters.placeholders += 1;
+            self.ask(tgid);
+        }
+    }
+
+    /// A child whose worker we are; of a parent that is not known itself, more must be found out.
+    pub(crate) fn settle_in(&mut self, child: Box<Process>) {
+        let (tgid, unknown) = (child.tgid, child.doubt.has(Doubt::IMAGE));
+        if self.insert(child) && unknown {
+            self.ask(tgid);
+        }
     }
 
     fn ask(&mut self, tgid: u32) {
@@ -110,14 +119,15 @@ impl Partition {
         }
         if let Some(child) = self.arrived.remove(&hdr.tgid) {
             if same(&child, born.start_ns, born.ts_ns) {
-                self.insert(child);
+                self.settle_in(child);
                 return Known::Yes;
             }
             self.ctx.counters.handover_stale += 1;
         }
         let sibling = rec.u64(SAKER_P_CLONE_flags) as u32 & CL_PARENT != 0;
         let foreign = sibling || self.ctx.shared.owner_of(born.parent_pid) != self.ctx.index;
-        if foreign && self.ctx.shared.partitions() > 1 {
+        let waits = foreign || self.parked.contains(born.parent_pid);
+        if waits && self.ctx.shared.partitions() > 1 {
             if self.parked.open(hdr.tgid, hdr.ts_ns) {
                 return Known::Parked;
             }
@@ -152,9 +162,10 @@ impl Partition {
         child.cell = crate::lineage::Cell::new(child.tgid, index, born.start_ns, image, parent);
         child.doubt = doubt;
         born.describe(&mut child);
-        self.insert(Box::new(child));
-        self.ctx.counters.placeholders += 1;
-        self.ask(born.tgid);
+        if self.insert(Box::new(child)) {
+            self.ctx.counters.placeholders += 1;
+            self.ask(born.tgid);
+        }
     }
 
     /// Gives a child of one of our processes to its owner.
@@ -171,6 +182,11 @@ impl Partition {
             }
             return;
         }
+        if self.parked.contains(child.tgid) {
+            self.ready.push(child.tgid);
+            self.arrived.insert(child.tgid, child);
+            return;
+        }
         if let Some(known) = self.processes.get(&child.tgid) {
             if same(known, child.cell.start_ns(), child.clone_ts_ns) {
                 return;
@@ -180,7 +196,7 @@ impl Partition {
             }
             self.replace(child.tgid, child.clone_ts_ns);
         }
-        self.insert(child);
+        self.settle_in(child);
     }
 
     /// A child sent by another worker.
@@ -224,7 +240,7 @@ impl Partition {
         for tgid in due {
             if let Some(child) = self.arrived.remove(&tgid) {
                 self.replace(tgid, child.clone_ts_ns);
-                self.insert(child);
+                self.settle_in(child);
             }
         }
     }

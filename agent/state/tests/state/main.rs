@@ -1,0 +1,8 @@
+//! The state as workers drive it, from records.
+
+mod common;
+mod files;
+mod partitions;
+mod process;
+mod scan;
+mod sockets;

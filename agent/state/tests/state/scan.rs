@@ -1,0 +1,97 @@
+//! /proc of this very machine.
+
+use std::io::Write;
+use std::net::TcpListener;
+use std::os::fd::AsRawFd;
+use std::path::Path;
+use std::time::Duration;
+
+use crate::common::*;
+use saker_abi::raw::*;
+use saker_abi::record::RecordBuilder;
+use saker_state::scan::{Scanned, Scanner};
+use saker_state::{FdKind, Origin, Role};
+
+fn myself() -> Scanned {
+    let mut scanner = Scanner::open(Path::new("/")).expect("a /proc");
+    let all = scanner.all().expect("processes");
+    assert!(all.iter().all(|found| !found.image.comm.is_empty()));
+    all.into_iter().find(|found| found.tgid == std::process::id()).expect("this process")
+}
+
+#[test]
+fn this_process_is_found_as_it_is() {
+    let mut file = tempfile::NamedTempFile::new().expect("a file");
+    file.write_all(b"x").expect("written");
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a socket");
+    let address = listener.local_addr().expect("bound");
+    let client = std::net::TcpStream::connect(address).expect("connected");
+    let found = myself();
+
+    let exe = std::env::current_exe().expect("a path");
+    assert_eq!(text(&found.image.exepath), exe.to_str().expect("text"));
+    let cwd = std::env::current_dir().expect("a directory");
+    assert_eq!(text(&found.cwd), format!("{}/", cwd.display()));
+    assert_eq!(found.ppid, std::os::unix::process::parent_id());
+    assert_eq!(found.cred.uid, rustix::process::geteuid().as_raw());
+    assert!(!found.threads.is_empty(), "tests run in threads");
+    assert!(found.image.exe_ino != 0 && found.image.exe_mtime_ns != 0 && found.start_ns != 0);
+    assert!(found.fdlimit > 0);
+
+    let entry = |number: i32| {
+        let found = found.fds.iter().find(|(other, _)| *other == number);
+        found.map(|(_, fd)| fd.clone()).expect("open")
+    };
+    let fd = entry(file.as_raw_fd());
+    assert_eq!((text(&fd.name), fd.kind), (file.path().display().to_string(), FdKind::File));
+    assert!(fd.cloexec && fd.ino != 0 && fd.open_flags & 0o3 == 2, "read and write");
+    let fd = entry(listener.as_raw_fd());
+    assert_eq!((text(&fd.name), fd.kind), (address.to_string(), FdKind::Ipv4));
+    let fd = entry(client.as_raw_fd());
+    let near = client.local_addr().expect("bound");
+    assert_eq!(text(&fd.name), format!("{near}->{address}"));
+    assert_eq!(fd.socket.map(|socket| socket.role), Some(Role::Client));
+}
+
+#[test]
+fn a_scan_fills_every_partition() {
+    let mut world = state(4);
+    let found = Scanner::open(Path::new("/")).expect("a /proc").all().expect("processes");
+    for partition in &mut world.partitions {
+        partition.adopt(found.clone());
+    }
+    world.partitions.iter_mut().for_each(|partition| partition.link_adopted());
+    let me = std::process::id();
+    let owner = world.partitions.iter().find(|partition| partition.process(me).is_some());
+    let owner = owner.expect("one of them has it");
+    let process = owner.process(me).expect("just seen");
+    assert_eq!((process.origin, process.doubt.any()), (Origin::Proc, false));
+    let parent = owner.reader(u64::MAX).parent(&process.cell).expect("linked");
+    assert_eq!(parent.tgid(), std::os::unix::process::parent_id());
+}
+
+#[test]
+fn a_stranger_is_looked_up() {
+    let mut world = state(1);
+    let me = std::process::id();
+    let partition = &mut world.partitions[0];
+    let rec = RecordBuilder::new(SAKER_EV_SETUID, 1, me, me).num(SAKER_P_SETUID_now_euid, 4242);
+    run(partition, &rec.build());
+    assert!(world.recovery.serve(Duration::from_secs(10)));
+    partition.poll_inbox(2, |_, _, _| ());
+    let process = partition.process(me).expect("known");
+    let exe = std::env::current_exe().expect("a path");
+    assert_eq!(text(&process.image.exepath), exe.to_str().expect("text"));
+    assert_eq!(process.cred.uid, 4242, "the record is newer than the look at /proc");
+    assert!(!process.cwd.is_empty() && !process.doubt.any());
+    assert_eq!(partition.counters().recovered, 1);
+    assert!(!world.recovery.serve(Duration::ZERO));
+}
+
+#[test]
+fn what_is_gone_is_no_error() {
+    let mut scanner = Scanner::open(Path::new("/")).expect("a /proc");
+    assert!(scanner.process(u32::MAX).is_none());
+    assert!(scanner.process(2).is_none_or(|found| !found.image.cmdline.is_empty()));
+    assert!(Scanner::open(Path::new("/nonexistent")).is_err());
+}
