@@ -93,5 +93,6 @@ pub mod source;
 mod terms;
 pub mod typeck;
 pub mod typed;
+mod typerules;
 pub mod value;
 pub mod yaml;

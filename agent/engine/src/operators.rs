@@ -205,70 +205,40 @@ impl Test {
         if literals.len() == 1 {
             return Test::single(single, first);
         }
-        match (single, first) {
-            (Op::Eq, Literal::Int(_)) => Test::IntSet(
-                literals
-                    .iter()
-                    .filter_map(|l| {
-                        if let Literal::Int(v) = l {
-                            Some(*v)
-                        } else {
-                            None
-                        }
-                    })
-                    .collect(),
-            ),
-            (Op::Eq, Literal::Uint(_)) => Test::UintSet(
-                literals
-                    .iter()
-                    .filter_map(|l| {
-                        if let Literal::Uint(v) = l {
-                            Some(*v)
-                        } else {
-                            None
-                        }
-                    })
-                    .collect(),
-            ),
-            (Op::Eq, Literal::Ip(_)) => Test::IpSet(
-                literals
-                    .iter()
-                    .filter_map(|l| {
-                        if let Literal::Ip(v) = l {
-                            Some(*v)
-                        } else {
-                            None
-                        }
-                    })
-                    .collect(),
-            ),
-            (Op::Eq, Literal::Net(_)) => Test::NetSet(
-                literals
-                    .iter()
-                    .filter_map(|l| {
-                        if let Literal::Net(v) = l {
-                            Some(*v)
-                        } else {
-                            None
-                        }
-                    })
-                    .collect(),
-            ),
-            (Op::Eq, Literal::Bytes(_)) if literals.len() <= SMALL_SET => {
-                Test::TextFew(texts(literals).collect())
-            }
-            (Op::Eq, Literal::Bytes(_)) => Test::TextSet(TextSet::new(texts(literals))),
-            (Op::Startswith | Op::Bstartswith, _) => {
+        match single {
+            Op::Eq => Test::member(first, literals),
+            Op::Startswith | Op::Bstartswith => {
                 Test::PrefixAny(Affixes::new(texts(literals), |bytes| bytes.first()))
             }
-            (Op::Endswith, _) => {
-                Test::SuffixAny(Affixes::new(texts(literals), |bytes| bytes.last()))
-            }
-            (Op::Contains | Op::Bcontains, _) => match AhoCorasick::new(texts(literals)) {
+            Op::Endswith => Test::SuffixAny(Affixes::new(texts(literals), |bytes| bytes.last())),
+            Op::Contains | Op::Bcontains => match AhoCorasick::new(texts(literals)) {
                 Ok(automaton) => Test::ContainsAny(Box::new(automaton)),
                 Err(_) => Test::count_any(single, literals),
             },
             _ => Test::count_any(single, literals),
+        }
+    }
+
+    /// The value is one of the literals, which are of one type.
+    fn member(first: &Literal, literals: &[Literal]) -> Test {
+        macro_rules! each {
+            ($variant:ident) => {
+                literals.iter().filter_map(|literal| match literal {
+                    Literal::$variant(value) => Some(*value),
+                    _ => None,
+                })
+            };
+        }
+        match first {
+            Literal::Int(_) => Test::IntSet(each!(Int).collect()),
+            Literal::Uint(_) => Test::UintSet(each!(Uint).collect()),
+            Literal::Ip(_) => Test::IpSet(each!(Ip).collect()),
+            Literal::Net(_) => Test::NetSet(each!(Net).collect()),
+            Literal::Bool(_) => Test::count_any(Op::Eq, literals),
+            Literal::Bytes(_) if literals.len() <= SMALL_SET => {
+                Test::TextFew(texts(literals).collect())
+            }
+            Literal::Bytes(_) => Test::TextSet(TextSet::new(texts(literals))),
         }
     }
 

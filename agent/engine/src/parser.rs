@@ -1,14 +1,14 @@
 //! Parser of conditions (rules-spec B1).
 //!
-//! The boolean level keeps its own stack, so that a thousand parentheses cost no machine stack; only
-//! transformers, whose nesting is small, recurse.
+//! The boolean level keeps its own stack, so that a thousand parentheses cost no machine stack;
+//! only transformers, whose nesting is small, recurse.
 
 use crate::ast::{Check, Expr, Modifier, Op, Operand, Rhs, Transformer, Word};
 use crate::diagnostics::nearest;
 use crate::lexer::{Lexer, Result, SyntaxError, is_blank};
 
-/// Deepest nesting of parentheses in a condition, and of the tree made from it: what walks trees may
-/// recurse. Falco has the same limit for rules.
+/// Deepest nesting of parentheses in a condition, and of the tree made from it: what walks trees
+/// may recurse. Falco has the same limit for rules.
 pub const MAX_DEPTH: usize = 1000;
 
 /// Deepest nesting of transformers; real rules use two or three.

@@ -1,7 +1,7 @@
 //! Evaluation of terms: fields and transformers over them (rules-spec B7).
 //!
-//! Results are handed to a visitor, so that a transformed text can live in a buffer of the [`Pool`];
-//! after warm-up nothing is allocated.
+//! Results are handed to a visitor, so that a transformed text can live in a buffer of the
+//! [`Pool`]; after warm-up nothing is allocated.
 
 use std::ops::ControlFlow;
 

@@ -20,6 +20,11 @@ pub(crate) const FALSE: NodeId = 0;
 /// The node that is always true.
 pub(crate) const TRUE: NodeId = 1;
 
+/// Costs are counted in this fraction, so that sharing can divide them.
+const COST_UNIT: u32 = 16;
+/// Sharing by more parents than this makes no further difference.
+const MAX_SHARE: u32 = 16;
+
 /// A node; children stand before their parents.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) enum Node {
@@ -46,10 +51,13 @@ pub(super) struct Graph<'a> {
     pub(super) predicates: Vec<Compiled>,
     specs: Vec<Arc<Predicate>>,
     predicate_ids: FxHashMap<Arc<Predicate>, u32>,
+    uses: FxHashMap<Arc<Predicate>, u32>,
 }
 
 impl<'a> Graph<'a> {
-    pub(super) fn new(schema: &'a dyn Schema) -> Self {
+    /// An empty graph. `uses`: how many parents each predicate will have, as far as known; what many
+    /// share is computed once for all of them, and so counts as cheap.
+    pub(super) fn new(schema: &'a dyn Schema, uses: FxHashMap<Arc<Predicate>, u32>) -> Self {
         let mut graph = Self {
             schema,
             nodes: Vec::new(),
@@ -59,6 +67,7 @@ impl<'a> Graph<'a> {
             predicates: Vec::new(),
             specs: Vec::new(),
             predicate_ids: FxHashMap::default(),
+            uses,
         };
         graph.intern(Node::Constant(false), 0, false);
         graph.intern(Node::Constant(true), 0, false);
@@ -75,6 +84,27 @@ impl<'a> Graph<'a> {
         self.costs.push(cost);
         self.varies.push(varies);
         id
+    }
+
+    /// How many parents each predicate has.
+    pub(super) fn uses(self) -> FxHashMap<Arc<Predicate>, u32> {
+        let mut uses = vec![0u32; self.nodes.len()];
+        for node in &self.nodes {
+            match node {
+                Node::Constant(_) | Node::Check(_) => {}
+                Node::Not(inner) => uses[*inner as usize] += 1,
+                Node::And(children) | Node::Or(children) => {
+                    children.iter().for_each(|&child| uses[child as usize] += 1);
+                }
+            }
+        }
+        let mut result = FxHashMap::default();
+        for (node, count) in self.nodes.iter().zip(uses) {
+            if let Node::Check(index) = node {
+                result.insert(Arc::clone(&self.specs[*index as usize]), count);
+            }
+        }
+        result
     }
 
     /// Adds a condition.
@@ -134,7 +164,13 @@ impl<'a> Graph<'a> {
             }
         };
         let is_type = self.is_type(&predicate.lhs) && !matches!(predicate.rhs, Side::Term(_));
-        let cost = self.predicates[index as usize].cost;
+        let uses = self
+            .uses
+            .get(predicate)
+            .copied()
+            .unwrap_or(1)
+            .clamp(1, MAX_SHARE);
+        let cost = (self.predicates[index as usize].cost * COST_UNIT / uses).max(1);
         self.intern(Node::Check(index), cost, is_type)
     }
 

@@ -1,7 +1,8 @@
 //! Compiles checked rules into one program per event type.
 //!
-//! All conditions go into one graph in which equal parts exist once ([`graph`]). For each event type
-//! the graph is specialised: checks of the type become constants, rules that cannot match disappear.
+//! All conditions go into one graph in which equal parts exist once ([`graph`]). For each event
+//! type the graph is specialised: checks of the type become constants, rules that cannot match
+//! disappear.
 //! What a program computes twice gets a place in the matcher's memo.
 
 mod events;
@@ -131,7 +132,12 @@ pub fn compile(
 ) -> Result<RuleSet, Vec<Diagnostic>> {
     let vocabulary = Vocabulary::new(schema);
     let mut errors = Vec::new();
-    let mut graph = Graph::new(schema);
+    // Built twice: the first time only tells what is shared.
+    let mut draft = Graph::new(schema, FxHashMap::default());
+    for rule in outcome.rules.iter().filter(|rule| selection.takes(rule)) {
+        draft.add(&rule.condition);
+    }
+    let mut graph = Graph::new(schema, draft.uses());
     let (mut rules, mut roots) = (Vec::new(), Vec::new());
     for rule in outcome.rules.iter().filter(|rule| selection.takes(rule)) {
         let (output, extra) = outputs(rule, selection, &vocabulary, &mut errors);

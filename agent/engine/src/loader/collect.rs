@@ -220,7 +220,8 @@ impl Collection {
 pub(super) fn deprecated_append(item: &mut Item<'_>) -> bool {
     let append = item.boolean("append").unwrap_or(false);
     if let (true, Some(node)) = (append, item.get("append")) {
-        let message = "'append' key is deprecated. Add an 'append' entry (e.g. 'condition: append') \
+        let message = "'append' key is deprecated. Add an 'append' \
+            entry (e.g. 'condition: append') \
             under 'override' instead.";
         item.report(Code::DeprecatedItem, node, message);
     }

@@ -45,7 +45,7 @@ struct ParsedMacro<'a> {
     expr: Option<Expr>,
 }
 
-/// An error of a condition or output, kept with its kind until it is known what to do with the rule.
+/// An error of a condition or output, with its kind until it is known what to do with the rule.
 #[derive(Debug, Clone)]
 struct Finding {
     kind: ProblemKind,

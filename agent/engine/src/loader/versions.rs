@@ -79,7 +79,8 @@ pub(super) fn engine(collection: &mut Collection, item: &mut Item<'_>) {
     };
     let Some(required) = Version::parse_engine(&scalar.value) else {
         let message = format!(
-            "Unable to parse engine version '{}' as a semver string. Expected \"x.y.z\" or a number",
+            "Unable to parse engine version '{}' as a semver string. \
+             Expected \"x.y.z\" or a number",
             scalar.value
         );
         item.report(Code::YamlValidate, item.node, message);
