@@ -25,10 +25,6 @@ pub const MAX_ARRIVED: usize = 65_536;
 /// Ended processes kept for those who may still ask.
 pub const MAX_RETIRING: usize = 65_536;
 
-/// How long after everybody has passed an exit the cell can still be found by number: children
-/// of others that ended about the same time look for their reaper there.
-const RETIRE_MARGIN_NS: u64 = 1_000_000_000;
-
 /// What one worker owns. All methods are for that worker; none blocks.
 #[derive(Debug)]
 pub struct Partition {
@@ -268,12 +264,7 @@ impl Partition {
         let Some(&(first_ns, _)) = self.retiring.front() else {
             return;
         };
-        let due_ns = self
-            .ctx
-            .shared
-            .progress
-            .min_done()
-            .saturating_sub(RETIRE_MARGIN_NS);
+        let due_ns = self.ctx.shared.progress.oldest_reader();
         if first_ns > due_ns {
             return;
         }

@@ -13,6 +13,10 @@ use std::time::{Duration, Instant};
 /// Longest wait for another worker, microseconds; afterwards the reader takes what there is.
 pub const ANCESTOR_WAIT_US: u64 = 2_000;
 
+/// How much longer than anybody can ask for it the past is kept, ns: readers whose wait timed out
+/// and children that look for a reaper which ended about when their parent did still find it.
+const GRACE_NS: u64 = 1_000_000_000;
+
 /// Polls before the thread begins to yield: about the time of a few events of the other worker.
 const SPINS: u32 = 256;
 
@@ -58,6 +62,11 @@ impl Progress {
             .map(|word| word.0.load(Ordering::Acquire))
             .min()
             .unwrap_or(0)
+    }
+
+    /// What was over by then may be forgotten, ns.
+    pub fn oldest_reader(&self) -> u64 {
+        self.min_done().saturating_sub(GRACE_NS)
     }
 
     /// Waits until worker `partition` has done everything up to `until_ns`.

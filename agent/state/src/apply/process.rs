@@ -177,7 +177,7 @@ pub(super) fn exec(ctx: &mut Ctx, process: &mut Process, rec: &Record<'_>) {
         return;
     }
     let image = Arc::new(new_image(rec));
-    let oldest_reader_ns = ctx.shared.progress.min_done();
+    let oldest_reader_ns = ctx.shared.progress.oldest_reader();
     if process.doubt.has(Doubt::IMAGE) {
         // What stood there was no program: readers of older times get this one, too.
         process.cell.replace_images(Arc::clone(&image));
