@@ -49,6 +49,8 @@ const fn absent(name: &'static str, description: &'static str) -> Field {
 
 const NO_MOUNTS: &str = "A mount of the container by number or path; absent without metadata.";
 
+const DEPRECATED: &str = "Deprecated: always absent.";
+
 pub(super) const FIELDS: &[Field] = &[
     Field::new(
         "container.id",
@@ -123,11 +125,61 @@ pub(super) const FIELDS: &[Field] = &[
         },
         "When the init of the pid namespace began, nanoseconds since the epoch.",
     ),
+    Field::new(
+        "container.duration",
+        RelTime,
+        |e, _| {
+            let began_ns = Some(e.process()?.pidns_start_ns).filter(|&ns| ns != 0)?;
+            Some(Value::Int(
+                e.record().hdr().ts_ns.saturating_sub(began_ns) as i64
+            ))
+        },
+        "Nanoseconds since the init of the pid namespace began.",
+    ),
+    of_engine(
+        "container.ip",
+        "Address of the container; absent without metadata.",
+    ),
+    of_engine(
+        "container.cni.json",
+        "Result of the network plugin; absent without metadata.",
+    ),
+    of_engine(
+        "container.labels",
+        "Labels of the container; absent without metadata.",
+    ),
+    absent("container.healthcheck", DEPRECATED),
+    absent("container.liveness_probe", DEPRECATED),
+    absent("container.readiness_probe", DEPRECATED),
     absent(
         "k8s.ns.name",
         "Namespace of the pod; absent without metadata.",
     ),
     absent("k8s.pod.name", "Name of the pod; absent without metadata."),
+    absent("k8s.pod.id", "Id of the pod; absent without metadata."),
+    absent("k8s.pod.uid", "Id of the pod; absent without metadata."),
+    absent(
+        "k8s.pod.sandbox_id",
+        "Short id of the pod's sandbox; absent without metadata.",
+    ),
+    absent(
+        "k8s.pod.full_sandbox_id",
+        "Id of the pod's sandbox; absent without metadata.",
+    ),
+    absent(
+        "k8s.pod.labels",
+        "Labels of the pod; absent without metadata.",
+    ),
+    absent(
+        "k8s.pod.label",
+        "A label of the pod; absent without metadata.",
+    )
+    .arg(Key, KeyKind::Text),
+    absent("k8s.pod.ip", "Address of the pod; absent without metadata."),
+    absent(
+        "k8s.pod.cni.json",
+        "Result of the network plugin; absent without metadata.",
+    ),
 ];
 
 impl EventView<'_> {

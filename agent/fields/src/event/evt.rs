@@ -7,7 +7,7 @@ use saker_engine::value::ValueType::*;
 
 use super::EventView;
 use crate::field::{Arg, Field, KeyKind, text};
-use crate::names::{errno, flags};
+use crate::names::{convert, errno, flags};
 use crate::params::Kind;
 
 /// Permission to execute, for anybody.
@@ -206,19 +206,29 @@ pub(super) struct Open {
 }
 
 impl EventView<'_> {
-    /// Only open, openat and openat2 (rules-spec D1).
+    /// Only open, openat and openat2 (rules-spec D1). Slots are looked up by number: rules ask this
+    /// of every open.
     pub(super) fn open(&self) -> Option<Open> {
-        let opens = matches!(
-            self.record.event(),
-            SAKER_EV_OPEN | SAKER_EV_OPENAT | SAKER_EV_OPENAT2
-        );
-        let number = |name| {
-            self.position_of(name)
-                .map_or(0, |at| self.number(&self.params()[at]))
+        let (flags, mode, facts) = match self.record.event() {
+            SAKER_EV_OPEN => (SAKER_P_OPEN_flags, SAKER_P_OPEN_mode, SAKER_P_OPEN_facts),
+            SAKER_EV_OPENAT => (
+                SAKER_P_OPENAT_flags,
+                SAKER_P_OPENAT_mode,
+                SAKER_P_OPENAT_facts,
+            ),
+            SAKER_EV_OPENAT2 => (
+                SAKER_P_OPENAT2_flags,
+                SAKER_P_OPENAT2_mode,
+                SAKER_P_OPENAT2_facts,
+            ),
+            _ => return None,
         };
-        opens.then(|| Open {
-            flags: number("flags"),
-            mode: number("mode"),
+        let kernel_flags = self.record.u64(flags);
+        let facts = convert::open_facts(self.record.u64(facts));
+        let creates = convert::open_creates(kernel_flags);
+        Some(Open {
+            flags: convert::open_flags(kernel_flags) | facts,
+            mode: if creates { self.record.u64(mode) } else { 0 },
         })
     }
 

@@ -13,9 +13,9 @@ pub type Name = (&'static str, u64);
 
 /// Appends the names of the flags set in `value` in table order, joined by `|`.
 ///
-/// A name counts when all its bits are still there; they are taken away then, so that `O_RDWR` hides
-/// `O_RDONLY` and `O_WRONLY`. A name of value zero stands only for a value of zero. Bits without a
-/// name leave no trace.
+/// A name counts when all its bits are still there; they are taken away then, so that `O_RDWR`
+/// hides `O_RDONLY` and `O_WRONLY`. A name of value zero stands only for a value of zero. Bits
+/// without a name leave no trace.
 pub fn write_flags(out: &mut Vec<u8>, table: &[Name], value: u64) {
     let mut rest = value;
     let start = out.len();
