@@ -14,7 +14,7 @@ use crate::directory::MAX_PROCESSES;
 use crate::handover::Message;
 use crate::lineage::{Cell, Reader};
 use crate::park::Parking;
-use crate::process::Process;
+use crate::process::{Doubt, Process};
 use crate::scan::Scanned;
 use crate::shared::SharedState;
 use crate::view::{Applied, Outcome, View};
@@ -198,8 +198,33 @@ impl Partition {
     /// Records of this partition were lost: everything it knows is doubtful until recovered.
     pub fn mark_loss(&mut self) {
         for process in self.processes.values_mut() {
-            process.doubt = process.doubt.with(crate::process::Doubt::LOSS);
+            process.doubt = process.doubt.with(Doubt::LOSS);
         }
+    }
+
+    /// Asks for a look at up to `max` processes that a loss made doubtful; returns how many. Call
+    /// it once a round after a loss until it returns 0: the background mends them bit by bit.
+    pub fn recover_some(&mut self, max: usize) -> usize {
+        let mut list = std::mem::take(&mut self.list);
+        list.clear();
+        let lost = self
+            .processes
+            .values_mut()
+            .filter(|process| process.doubt.has(Doubt::LOSS));
+        for process in lost.take(max) {
+            let unknown = Doubt::IMAGE
+                .with(Doubt::FDS)
+                .with(Doubt::INHERITED)
+                .with(Doubt::STALE);
+            process.doubt = process.doubt.without(Doubt::LOSS).with(unknown);
+            list.push(process.tgid);
+        }
+        for &tgid in &list {
+            self.ask(tgid);
+        }
+        let asked = list.len();
+        self.list = list;
+        asked
     }
 
     /// Takes over processes found by a scan, those of this partition; before the first record.
@@ -340,10 +365,7 @@ impl Partition {
     }
 
     /// Lets go of groups whose parent was parked itself and has forked by now.
-    fn release_ready(
-        &mut self,
-        evaluate: &mut impl FnMut(&Partition, &Record<'_>, &Applied),
-    ) {
+    fn release_ready(&mut self, evaluate: &mut impl FnMut(&Partition, &Record<'_>, &Applied)) {
         while let Some(tgid) = self.ready.pop() {
             self.release(tgid, None, evaluate);
         }

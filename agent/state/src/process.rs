@@ -109,6 +109,8 @@ impl Doubt {
     pub const INHERITED: Self = Self(4);
     /// Records of its partition were lost since it was last whole.
     pub const LOSS: Self = Self(8);
+    /// The same, and a look-up is under way whose answer overrides what is known.
+    pub(crate) const STALE: Self = Self(16);
 
     /// Whether there is any.
     pub const fn any(self) -> bool {

@@ -86,7 +86,7 @@ impl Partition {
         }
     }
 
-    fn ask(&mut self, tgid: u32) {
+    pub(crate) fn ask(&mut self, tgid: u32) {
         self.ctx.counters.recovery_requests += 1;
         if !self.ctx.shared.request(Request {
             tgid,
@@ -260,7 +260,7 @@ impl Partition {
         found.fill(process);
         let counters = &mut self.ctx.counters;
         counters.recovered += 1;
-        counters.fds += process.fds.len() as u64 - fds;
+        counters.fds = (counters.fds + process.fds.len() as u64).saturating_sub(fds);
         counters.threads += process.threads.len() as u64 - threads;
         if process.cell.first_parent().is_none() && process.ppid > 0 {
             process

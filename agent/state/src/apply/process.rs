@@ -181,7 +181,10 @@ pub(super) fn exec(ctx: &mut Ctx, process: &mut Process, rec: &Record<'_>) {
     if process.doubt.has(Doubt::IMAGE) {
         // What stood there was no program: readers of older times get this one, too.
         process.cell.replace_images(Arc::clone(&image));
-    } else if !process.cell.push_image(Arc::clone(&image), oldest_reader_ns) {
+    } else if !process
+        .cell
+        .push_image(Arc::clone(&image), oldest_reader_ns)
+    {
         ctx.counters.version_overflow += 1;
     }
     process.image = image;

@@ -14,6 +14,7 @@ use std::sync::Arc;
 use rustix::fs::{CWD, Dir, Mode, OFlags, openat};
 
 use crate::fd::Fd;
+use crate::fdtable::FdTable;
 use crate::image::Image;
 use crate::lineage::Cell;
 use crate::process::{Blank, Comm, Cred, Doubt, NO_ID, Origin, Process, Thread};
@@ -78,6 +79,12 @@ impl Scanned {
     /// what they have said stays.
     pub(crate) fn fill(mut self, process: &mut Process) {
         let doubt = process.doubt;
+        if doubt.has(Doubt::STALE) {
+            // Changes were lost: what stands here may be older than what was found.
+            process.cwd = Arc::from(&b""[..]);
+            process.cred = Cred::default();
+            process.fds = FdTable::default();
+        }
         if doubt.has(Doubt::IMAGE) {
             process.image = Arc::new(std::mem::take(&mut self.image));
             process.cell.replace_images(Arc::clone(&process.image));

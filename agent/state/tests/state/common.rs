@@ -7,7 +7,11 @@ use saker_state::{Applied, Outcome, Partition, State, StateConfig, View};
 
 /// A state of `partitions` partitions in which nobody waits for anybody.
 pub(crate) fn state(partitions: u32) -> State {
-    let config = StateConfig { partitions, ancestor_wait_us: 0, ..StateConfig::default() };
+    let config = StateConfig {
+        partitions,
+        ancestor_wait_us: 0,
+        ..StateConfig::default()
+    };
     State::new(config).expect("a power of two")
 }
 
@@ -88,7 +92,10 @@ pub(crate) fn exec(ts: u64, process: Who, comm: &str, args: &str) -> RecordBuild
         .var(SAKER_P_EXECVE_exe, comm.as_bytes())
         .var(SAKER_P_EXECVE_comm, comm.as_bytes())
         .var(SAKER_P_EXECVE_args, args.as_bytes())
-        .var(SAKER_P_EXECVE_trusted_exepath, format!("/bin/{comm}").as_bytes())
+        .var(
+            SAKER_P_EXECVE_trusted_exepath,
+            format!("/bin/{comm}").as_bytes(),
+        )
         .num(SAKER_P_EXECVE_start_ns, process.start_ns as i64)
         .num(SAKER_P_EXECVE_vpid, process.pid.into())
         .num(SAKER_P_EXECVE_sid, 1)
@@ -115,7 +122,9 @@ pub(crate) fn openat(ts: u64, pid: u32, fd: i32, dirfd: i32, name: &str, flags: 
 
 /// close(2) with success.
 pub(crate) fn close(ts: u64, pid: u32, fd: i32) -> Vec<u8> {
-    RecordBuilder::new(SAKER_EV_CLOSE, ts, pid, pid).num(SAKER_P_CLOSE_fd, fd.into()).build()
+    RecordBuilder::new(SAKER_EV_CLOSE, ts, pid, pid)
+        .num(SAKER_P_CLOSE_fd, fd.into())
+        .build()
 }
 
 /// chdir(2) with success.

@@ -1,12 +1,14 @@
 //! Opens, directories, duplicates.
 
-
 use crate::common::*;
 use saker_abi::raw::*;
 use saker_abi::record::RecordBuilder;
 use saker_state::{FdKind, Partition};
 
-const P: Who = Who { pid: 50, start_ns: 50 };
+const P: Who = Who {
+    pid: 50,
+    start_ns: 50,
+};
 const O_DIRECTORY: i64 = 0o200_000;
 const O_CLOEXEC: i64 = 0o2_000_000;
 
@@ -27,25 +29,44 @@ fn names_are_normalised_and_the_text_given_is_kept() {
     let rec = openat(2, 50, 3, -100, "../log/./x", 0);
     let seen = step(&mut partition, &rec, |view, applied| {
         let fd = view.fd().expect("opened");
-        (text(&fd.name), text(fd.raw_name()), fd.kind, fd.ino, applied.fd, applied.name_changed)
+        (
+            text(&fd.name),
+            text(fd.raw_name()),
+            fd.kind,
+            fd.ino,
+            applied.fd,
+            applied.name_changed,
+        )
     });
-    let expected = ("/var/log/x".into(), "../log/./x".into(), FdKind::File, 7, Some(3), true);
+    let expected = (
+        "/var/log/x".into(),
+        "../log/./x".into(),
+        FdKind::File,
+        7,
+        Some(3),
+        true,
+    );
     assert_eq!(seen, expected);
     run(&mut partition, &openat(3, 50, 4, -100, "/etc", O_DIRECTORY));
     run(&mut partition, &openat(4, 50, 5, 4, "passwd", 0));
     run(&mut partition, &openat(5, 50, 6, 99, "passwd", 0));
     assert_eq!(name(&partition, 5).as_deref(), Some("/etc/passwd"));
     assert_eq!(name(&partition, 6).as_deref(), Some("<UNKNOWN>/passwd"));
-    let kind = partition.process(50).and_then(|p| p.fds.get(4)).map(|fd| fd.kind);
+    let kind = partition
+        .process(50)
+        .and_then(|p| p.fds.get(4))
+        .map(|fd| fd.kind);
     assert_eq!(kind, Some(FdKind::Directory));
 }
 
 #[test]
 fn failed_opens_change_nothing() {
     let mut partition = process_in("/");
-    let seen = step(&mut partition, &openat(2, 50, -2, -100, "/x", 0), |view, applied| {
-        (view.fd().is_none(), applied.fd, applied.name_changed)
-    });
+    let seen = step(
+        &mut partition,
+        &openat(2, 50, -2, -100, "/x", 0),
+        |view, applied| (view.fd().is_none(), applied.fd, applied.name_changed),
+    );
     assert_eq!(seen, (true, Some(-2), false));
     assert_eq!(partition.counters().fds, 0);
 }
@@ -58,9 +79,16 @@ fn creat_and_open_too() {
     let rec = RecordBuilder::new(SAKER_EV_OPEN, 3, 50, 50).num(SAKER_P_OPEN_fd, 4);
     run(&mut partition, &rec.var(SAKER_P_OPEN_name, b"/old").build());
     let rec = RecordBuilder::new(SAKER_EV_OPENAT2, 4, 50, 50).num(SAKER_P_OPENAT2_fd, 5);
-    let rec = rec.num(SAKER_P_OPENAT2_dirfd, -100).var(SAKER_P_OPENAT2_name, b"b");
-    run(&mut partition, &rec.num(SAKER_P_OPENAT2_flags, O_CLOEXEC).build());
-    let names: Vec<_> = [3, 4, 5].map(|fd| name(&partition, fd).unwrap_or_default()).into();
+    let rec = rec
+        .num(SAKER_P_OPENAT2_dirfd, -100)
+        .var(SAKER_P_OPENAT2_name, b"b");
+    run(
+        &mut partition,
+        &rec.num(SAKER_P_OPENAT2_flags, O_CLOEXEC).build(),
+    );
+    let names: Vec<_> = [3, 4, 5]
+        .map(|fd| name(&partition, fd).unwrap_or_default())
+        .into();
     assert_eq!(names, ["/a/new", "/old", "/a/b"]);
     let fds = &partition.process(50).expect("known").fds;
     assert_eq!(fds.get(3).map(|fd| fd.open_flags), Some(0o1101));
@@ -71,7 +99,9 @@ fn creat_and_open_too() {
 fn close_waits_for_the_rules() {
     let mut partition = process_in("/");
     run(&mut partition, &openat(2, 50, 3, -100, "/x", 0));
-    let seen = step(&mut partition, &close(3, 50, 3), |view, _| view.fd().map(|fd| text(&fd.name)));
+    let seen = step(&mut partition, &close(3, 50, 3), |view, _| {
+        view.fd().map(|fd| text(&fd.name))
+    });
     assert_eq!(seen.as_deref(), Some("/x"));
     assert_eq!((name(&partition, 3), partition.counters().fds), (None, 0));
     run(&mut partition, &close(4, 50, 3));
@@ -84,7 +114,9 @@ fn duplicates() {
     run(&mut partition, &openat(2, 50, 3, -100, "/x", O_CLOEXEC));
     let dup2 = |ts, old: i64, new: i64| {
         let rec = RecordBuilder::new(SAKER_EV_DUP2, ts, 50, 50).num(SAKER_P_DUP2_oldfd, old);
-        rec.num(SAKER_P_DUP2_res, new).num(SAKER_P_DUP2_newfd, new).build()
+        rec.num(SAKER_P_DUP2_res, new)
+            .num(SAKER_P_DUP2_newfd, new)
+            .build()
     };
     run(&mut partition, &dup2(3, 3, 0));
     let fcntl = |ts, cmd: i64, arg: i64, res: i64| {
@@ -95,14 +127,21 @@ fn duplicates() {
     run(&mut partition, &fcntl(4, 1030, 10, 10));
     run(&mut partition, &fcntl(5, 0, 11, 11));
     let cloexec = |partition: &Partition, fd| {
-        partition.process(50).and_then(|p| p.fds.get(fd)).map(|fd| fd.cloexec)
+        partition
+            .process(50)
+            .and_then(|p| p.fds.get(fd))
+            .map(|fd| fd.cloexec)
     };
     let flags = [0, 3, 10, 11].map(|fd| cloexec(&partition, fd));
     assert_eq!(flags, [Some(false), Some(true), Some(true), Some(false)]);
     run(&mut partition, &fcntl(6, 2, 0, 0));
     assert_eq!(cloexec(&partition, 3), Some(false));
     run(&mut partition, &dup2(7, 98, 0));
-    assert_eq!(name(&partition, 0), None, "what it was is closed, what it is nobody knows");
+    assert_eq!(
+        name(&partition, 0),
+        None,
+        "what it was is closed, what it is nobody knows"
+    );
 }
 
 #[test]
@@ -111,23 +150,34 @@ fn directories() {
     run(&mut partition, &chdir(2, 50, "usr//lib/"));
     let cwd = |partition: &Partition| partition.process(50).map(|p| text(&p.cwd));
     assert_eq!(cwd(&partition).as_deref(), Some("/usr/lib/"));
-    run(&mut partition, &openat(3, 50, 3, -100, "../share", O_DIRECTORY));
+    run(
+        &mut partition,
+        &openat(3, 50, 3, -100, "../share", O_DIRECTORY),
+    );
     let rec = RecordBuilder::new(SAKER_EV_FCHDIR, 4, 50, 50).num(SAKER_P_FCHDIR_fd, 3);
     run(&mut partition, &rec.build());
     assert_eq!(cwd(&partition).as_deref(), Some("/usr/share/"));
     let rec = RecordBuilder::new(SAKER_EV_CHDIR, 5, 50, 50).num(SAKER_P_CHDIR_res, -2);
-    run(&mut partition, &rec.var(SAKER_P_CHDIR_path, b"/nowhere").build());
+    run(
+        &mut partition,
+        &rec.var(SAKER_P_CHDIR_path, b"/nowhere").build(),
+    );
     assert_eq!(cwd(&partition).as_deref(), Some("/usr/share/"));
     let rec = RecordBuilder::new(SAKER_EV_CHROOT, 6, 50, 50).var(SAKER_P_CHROOT_path, b"jail");
     run(&mut partition, &rec.build());
-    assert_eq!(partition.process(50).map(|p| text(&p.root)).as_deref(), Some("/usr/share/jail"));
+    assert_eq!(
+        partition.process(50).map(|p| text(&p.root)).as_deref(),
+        Some("/usr/share/jail")
+    );
 }
 
 #[test]
 fn descriptors_without_a_path() {
     let mut partition = process_in("/");
     let rec = RecordBuilder::new(SAKER_EV_MEMFD_CREATE, 2, 50, 50).num(SAKER_P_MEMFD_CREATE_fd, 3);
-    let rec = rec.var(SAKER_P_MEMFD_CREATE_name, b"evil").num(SAKER_P_MEMFD_CREATE_flags, 1);
+    let rec = rec
+        .var(SAKER_P_MEMFD_CREATE_name, b"evil")
+        .num(SAKER_P_MEMFD_CREATE_flags, 1);
     run(&mut partition, &rec.build());
     let bpf = |ts, fd: i64, cmd: i64| {
         let rec = RecordBuilder::new(SAKER_EV_BPF, ts, 50, 50).num(SAKER_P_BPF_fd, fd);
@@ -138,6 +188,9 @@ fn descriptors_without_a_path() {
     assert_eq!(lookup, None, "the result of a look-up is no descriptor");
     let fds = &partition.process(50).expect("known").fds;
     let memory = fds.get(3).expect("created");
-    assert_eq!((memory.kind, text(&memory.name), memory.cloexec), (FdKind::Memfd, "evil".into(), true));
+    assert_eq!(
+        (memory.kind, text(&memory.name), memory.cloexec),
+        (FdKind::Memfd, "evil".into(), true)
+    );
     assert_eq!(fds.get(4).map(|fd| fd.kind), Some(FdKind::Bpf));
 }

@@ -45,7 +45,12 @@ impl Events {
             ancestors: Vec::new(),
         };
         let (ts_ns, tgid) = (rec.hdr().ts_ns, rec.hdr().tgid);
-        self.open.push(Open { ts_ns, tgid, seen, cell: Arc::clone(&process.cell) });
+        self.open.push(Open {
+            ts_ns,
+            tgid,
+            seen,
+            cell: Arc::clone(&process.cell),
+        });
         self.finish(partition);
     }
 
@@ -58,7 +63,10 @@ impl Events {
                 let reader = partition.reader(event.ts_ns);
                 let name = |cell: Arc<Cell>| text(&reader.image(&cell).comm);
                 let ancestors = reader.ancestors(&event.cell).map(name).collect();
-                let seen = Seen { ancestors, ..event.seen.clone() };
+                let seen = Seen {
+                    ancestors,
+                    ..event.seen.clone()
+                };
                 self.done.insert((event.ts_ns, event.tgid), seen);
             }
             waits
@@ -77,28 +85,43 @@ struct Live {
 
 /// Turns numbers into a stream of records that a kernel could have produced.
 fn stream(choices: &[(u8, u8, u8)]) -> Vec<(u32, Vec<u8>)> {
-    let init = Live { who: who(1, 1), comm: "init".into(), execs: 1 };
+    let init = Live {
+        who: who(1, 1),
+        comm: "init".into(),
+        execs: 1,
+    };
     let mut live = vec![init];
     let mut records = vec![(1, exec(1, who(1, 1), "init", "").build())];
     let mut next_pid = 10;
     for (i, &(kind, which, arg)) in choices.iter().enumerate() {
         let ts = 100 + 10 * i as u64;
         let index = usize::from(which) % live.len();
-        let Live { who: me, comm, execs } = live[index].clone();
+        let Live {
+            who: me,
+            comm,
+            execs,
+        } = live[index].clone();
         match kind % 6 {
             0 | 1 => {
                 next_pid += 1 + u32::from(arg);
                 let child = who(next_pid, ts);
                 let (parents, birth) = fork(ts, me, child, &comm);
                 records.extend([(me.pid, parents), (child.pid, birth)]);
-                live.push(Live { who: child, comm, execs: 1 });
+                live.push(Live {
+                    who: child,
+                    comm,
+                    execs: 1,
+                });
             }
             2 if execs < saker_state::limits::MAX_VERSIONS => {
                 let comm = format!("prog{arg}");
                 records.push((me.pid, exec(ts, me, &comm, "x").build()));
                 (live[index].comm, live[index].execs) = (comm, execs + 1);
             }
-            3 => records.push((me.pid, openat(ts, me.pid, 3 + i32::from(arg % 4), -100, "f", 0))),
+            3 => records.push((
+                me.pid,
+                openat(ts, me.pid, 3 + i32::from(arg % 4), -100, "f", 0),
+            )),
             4 => records.push((me.pid, chdir(ts, me.pid, &format!("../d{arg}")))),
             _ if index > 0 => {
                 records.push((me.pid, exit(ts, me.pid, 1)));
@@ -115,14 +138,20 @@ struct Seed(u64);
 
 impl Seed {
     fn below(&mut self, n: usize) -> usize {
-        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963);
+        self.0 = self
+            .0
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963);
         (self.0 >> 33) as usize % n
     }
 }
 
 /// Applies the stream with workers taking turns as `seed` says; sees every event.
 fn simulate(records: &[(u32, Vec<u8>)], partitions: u32, seed: u64) -> BTreeMap<(u64, u32), Seen> {
-    let State { partitions: mut workers, .. } = state(partitions);
+    let State {
+        partitions: mut workers,
+        ..
+    } = state(partitions);
     let mut queues: Vec<Vec<&[u8]>> = vec![Vec::new(); workers.len()];
     for (tgid, bytes) in records {
         queues[saker_abi::event::partition(*tgid, partitions) as usize].push(bytes);
@@ -130,16 +159,22 @@ fn simulate(records: &[(u32, Vec<u8>)], partitions: u32, seed: u64) -> BTreeMap<
     let mut next = vec![0; workers.len()];
     let (mut seed, mut events) = (Seed(seed), Events::default());
     let busy = |next: &[usize], queues: &[Vec<&[u8]>]| {
-        next.iter().zip(queues).any(|(&next, queue)| next < queue.len())
+        next.iter()
+            .zip(queues)
+            .any(|(&next, queue)| next < queue.len())
     };
     let parked = |workers: &[Partition]| workers.iter().any(|w| w.counters().parked_groups > 0);
     while busy(&next, &queues) || !events.open.is_empty() || parked(&workers) {
         let p = seed.below(workers.len());
         let worker = &mut workers[p];
         // The clock stands still: only the others' progress ends a wait here.
-        worker.poll_inbox(0, |partition, rec, applied| events.look(partition, rec, applied));
+        worker.poll_inbox(0, |partition, rec, applied| {
+            events.look(partition, rec, applied)
+        });
         for _ in 0..seed.below(8) {
-            let Some(bytes) = queues[p].get(next[p]) else { break };
+            let Some(bytes) = queues[p].get(next[p]) else {
+                break;
+            };
             next[p] += 1;
             let rec = Record::parse(bytes).expect("built by the builder");
             let applied = worker.apply(&rec);
@@ -151,7 +186,11 @@ fn simulate(records: &[(u32, Vec<u8>)], partitions: u32, seed: u64) -> BTreeMap<
         // Up to the next record, or past the last of all; not so far that cells are let go, which
         // a real worker with an unfinished event would hold up.
         let upto = queues[p].get(next[p]).map_or(1_000_000, |bytes| {
-            Record::parse(bytes).expect("built by the builder").hdr().ts_ns - 1
+            Record::parse(bytes)
+                .expect("built by the builder")
+                .hdr()
+                .ts_ns
+                - 1
         });
         worker.round_done(upto);
         events.finish(worker);
@@ -161,7 +200,13 @@ fn simulate(records: &[(u32, Vec<u8>)], partitions: u32, seed: u64) -> BTreeMap<
         assert_eq!((counters.park_timeouts, counters.park_overflow), (0, 0));
     }
     // Only init, whose own birth nobody has seen.
-    assert_eq!(workers.iter().map(|worker| worker.counters().placeholders).sum::<u64>(), 1);
+    assert_eq!(
+        workers
+            .iter()
+            .map(|worker| worker.counters().placeholders)
+            .sum::<u64>(),
+        1
+    );
     events.done
 }
 
@@ -189,7 +234,9 @@ proptest! {
 /// Two processes in different partitions of two.
 fn strangers() -> (Who, Who) {
     let owner = |pid| saker_abi::event::partition(pid, 2);
-    let other = (11..).find(|&pid| owner(pid) != owner(10)).expect("the hash spreads");
+    let other = (11..)
+        .find(|&pid| owner(pid) != owner(10))
+        .expect("the hash spreads");
     (who(10, 10 << 20), who(other, 30))
 }
 
@@ -198,22 +245,40 @@ fn a_birth_without_its_snapshot_goes_on_after_the_timeout() {
     let mut world = state(2);
     let (parent, child) = strangers();
     let index = |who: Who| saker_abi::event::partition(who.pid, 2) as usize;
-    run(&mut world.partitions[index(parent)], &exec(5, parent, "sh", "").build());
+    run(
+        &mut world.partitions[index(parent)],
+        &exec(5, parent, "sh", "").build(),
+    );
     let (_, birth) = fork(30, parent, child, "sh");
     let partition = &mut world.partitions[index(child)];
     let apply = |partition: &mut Partition, bytes: &[u8]| {
-        partition.apply(&Record::parse(bytes).expect("a record")).outcome
+        partition
+            .apply(&Record::parse(bytes).expect("a record"))
+            .outcome
     };
     assert_eq!(apply(partition, &birth), Outcome::Parked);
-    assert_eq!(apply(partition, &openat(31, child.pid, 3, -100, "f", 0)), Outcome::Parked);
+    assert_eq!(
+        apply(partition, &openat(31, child.pid, 3, -100, "f", 0)),
+        Outcome::Parked
+    );
     let mut seen = Vec::new();
     partition.poll_inbox(1_000_000, |_, rec, _| seen.push(rec.info().name));
     assert!(seen.is_empty());
     partition.poll_inbox(60_000_000, |_, rec, _| seen.push(rec.info().name));
     assert_eq!(seen, ["clone", "openat"]);
-    assert_eq!((partition.counters().park_timeouts, partition.counters().births_without_fork), (1, 1));
+    assert_eq!(
+        (
+            partition.counters().park_timeouts,
+            partition.counters().births_without_fork
+        ),
+        (1, 1)
+    );
     let process = partition.process(child.pid).expect("made from its birth");
-    assert_eq!(process.comm(child.pid), b"sh", "the parent's program can be read");
+    assert_eq!(
+        process.comm(child.pid),
+        b"sh",
+        "the parent's program can be read"
+    );
     assert!(process.doubt.any());
     assert_eq!(process.cell.start_ns(), child.start_ns);
 }
@@ -229,7 +294,10 @@ fn a_group_that_waits_too_much_is_let_go() {
     loop {
         let bytes = openat(31 + applied, child.pid, 3, -100, "f", 0);
         applied += 1;
-        match partition.apply(&Record::parse(&bytes).expect("a record")).outcome {
+        match partition
+            .apply(&Record::parse(&bytes).expect("a record"))
+            .outcome
+        {
             Outcome::ParkedFull => break,
             outcome => assert_eq!(outcome, Outcome::Parked),
         }
@@ -246,21 +314,33 @@ fn a_child_whose_birth_was_lost_is_known_all_the_same() {
     let mut world = state(2);
     let (parent, child) = strangers();
     let index = |who: Who| saker_abi::event::partition(who.pid, 2) as usize;
-    run(&mut world.partitions[index(parent)], &exec(5, parent, "sh", "").build());
+    run(
+        &mut world.partitions[index(parent)],
+        &exec(5, parent, "sh", "").build(),
+    );
     let (parents, _) = fork(30, parent, child, "sh");
     run(&mut world.partitions[index(parent)], &parents);
     let partition = &mut world.partitions[index(child)];
     partition.poll_inbox(40, |_, _, _| ());
-    assert!(partition.process(child.pid).is_none(), "its birth may still come");
+    assert!(
+        partition.process(child.pid).is_none(),
+        "its birth may still come"
+    );
     partition.round_done(40);
-    assert_eq!(partition.process(child.pid).map(|p| p.comm(0)), Some(&b"sh"[..]));
+    assert_eq!(
+        partition.process(child.pid).map(|p| p.comm(0)),
+        Some(&b"sh"[..])
+    );
     assert_eq!(partition.counters().placeholders, 0);
 }
 
 #[test]
 fn numbers_of_partitions() {
     for wrong in [0, 3, 16] {
-        let config = saker_state::StateConfig { partitions: wrong, ..Default::default() };
+        let config = saker_state::StateConfig {
+            partitions: wrong,
+            ..Default::default()
+        };
         assert!(State::new(config).is_err());
     }
 }

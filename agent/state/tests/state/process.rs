@@ -1,19 +1,26 @@
 //! Fork, exec, threads, exit, credentials.
 
-
 use crate::common::*;
 use saker_abi::raw::*;
 use saker_abi::record::RecordBuilder;
 use saker_state::{Doubt, Origin, Partition};
 
-const SHELL: Who = Who { pid: 100, start_ns: 100 << 20 };
-const CHILD: Who = Who { pid: 200, start_ns: 200 << 20 };
+const SHELL: Who = Who {
+    pid: 100,
+    start_ns: 100 << 20,
+};
+const CHILD: Who = Who {
+    pid: 200,
+    start_ns: 200 << 20,
+};
 
 /// A partition with a shell in /home.
 fn with_shell() -> Partition {
     let mut partition = state(1).partitions.remove(0);
     let rec = exec(10, SHELL, "bash", "-c\0x").var(SAKER_P_EXECVE_cwd, b"/home");
-    let rec = rec.var(SAKER_P_EXECVE_env, b"A=1\0B=2").num(SAKER_P_EXECVE_tty, 34816);
+    let rec = rec
+        .var(SAKER_P_EXECVE_env, b"A=1\0B=2")
+        .num(SAKER_P_EXECVE_tty, 34816);
     run(&mut partition, &rec.num(SAKER_P_EXECVE_uid, 1000).build());
     partition
 }
@@ -23,9 +30,15 @@ fn exec_says_who_a_process_is() {
     let partition = with_shell();
     let shell = partition.process(100).expect("known");
     assert_eq!(text(&shell.image.cmdline), "bash -c x");
-    assert_eq!((text(&shell.image.args), &*shell.image.arg_ends), ("-c x".into(), &[2, 4][..]));
+    assert_eq!(
+        (text(&shell.image.args), &*shell.image.arg_ends),
+        ("-c x".into(), &[2, 4][..])
+    );
     assert_eq!(text(&shell.image.env), "A=1\0B=2\0");
-    assert_eq!((text(&shell.cwd), shell.cred.uid, shell.tty), ("/home/".into(), 1000, 34816));
+    assert_eq!(
+        (text(&shell.cwd), shell.cred.uid, shell.tty),
+        ("/home/".into(), 1000, 34816)
+    );
     assert!(!shell.doubt.has(Doubt::IMAGE) && shell.doubt.has(Doubt::FDS));
     assert_eq!(&*shell.container, "host");
 }
@@ -33,7 +46,9 @@ fn exec_says_who_a_process_is() {
 #[test]
 fn a_failed_exec_changes_nothing() {
     let mut partition = with_shell();
-    let rec = exec(20, SHELL, "nosuch", "").num(SAKER_P_EXECVE_res, -2).build();
+    let rec = exec(20, SHELL, "nosuch", "")
+        .num(SAKER_P_EXECVE_res, -2)
+        .build();
     let seen = step(&mut partition, &rec, |view, _| view.comm().map(text));
     assert_eq!(seen.as_deref(), Some("bash"));
 }
@@ -42,22 +57,44 @@ fn a_failed_exec_changes_nothing() {
 fn a_child_inherits_and_goes_its_own_way() {
     let mut partition = with_shell();
     run(&mut partition, &openat(20, 100, 3, -100, "notes", 0));
-    run(&mut partition, &openat(21, 100, 4, -100, "secret", 0o2_000_000));
+    run(
+        &mut partition,
+        &openat(21, 100, 4, -100, "secret", 0o2_000_000),
+    );
     let (parents, birth) = fork(30, SHELL, CHILD, "bash");
     run(&mut partition, &parents);
     let seen = step(&mut partition, &birth, |view, _| {
-        let names: Vec<_> = [3, 4].map(|fd| view.fd_at(fd).map(|fd| text(&fd.name))).into();
+        let names: Vec<_> = [3, 4]
+            .map(|fd| view.fd_at(fd).map(|fd| text(&fd.name)))
+            .into();
         (view.comm().map(text), names)
     });
     assert_eq!(seen.0.as_deref(), Some("bash"));
-    assert_eq!(seen.1, [Some("/home/notes".into()), Some("/home/secret".into())]);
+    assert_eq!(
+        seen.1,
+        [Some("/home/notes".into()), Some("/home/secret".into())]
+    );
     run(&mut partition, &exec(40, CHILD, "cat", "notes").build());
     run(&mut partition, &close(41, 100, 3));
     let child = partition.process(200).expect("born");
-    assert_eq!((text(&child.image.comm), text(&child.cwd)), ("cat".into(), "/home/".into()));
-    assert_eq!((child.clone_ts_ns, child.ppid), (30, 100), "exec does not change the clone time");
-    assert!(child.fds.get(3).is_some() && child.fds.get(4).is_none(), "close-on-exec");
-    assert!(partition.process(100).is_some_and(|shell| shell.fds.get(3).is_none()));
+    assert_eq!(
+        (text(&child.image.comm), text(&child.cwd)),
+        ("cat".into(), "/home/".into())
+    );
+    assert_eq!(
+        (child.clone_ts_ns, child.ppid),
+        (30, 100),
+        "exec does not change the clone time"
+    );
+    assert!(
+        child.fds.get(3).is_some() && child.fds.get(4).is_none(),
+        "close-on-exec"
+    );
+    assert!(
+        partition
+            .process(100)
+            .is_some_and(|shell| shell.fds.get(3).is_none())
+    );
     let names: Vec<_> = partition
         .reader(50)
         .ancestors(&child.cell)
@@ -71,15 +108,25 @@ fn threads_have_names_and_exec_ends_them() {
     let mut partition = with_shell();
     run(&mut partition, &thread(20, SHELL, 101, "worker"));
     let by_thread = |ts| {
-        RecordBuilder::new(SAKER_EV_UNLINK, ts, 100, 101).var(SAKER_P_UNLINK_path, b"/x").build()
+        RecordBuilder::new(SAKER_EV_UNLINK, ts, 100, 101)
+            .var(SAKER_P_UNLINK_path, b"/x")
+            .build()
     };
     let name = |view: saker_state::View<'_>, _| view.comm().map(text);
-    assert_eq!(step(&mut partition, &by_thread(21), name).as_deref(), Some("worker"));
+    assert_eq!(
+        step(&mut partition, &by_thread(21), name).as_deref(),
+        Some("worker")
+    );
     let end = RecordBuilder::new(SAKER_EV_PROCEXIT, 22, 100, 100).build();
     run(&mut partition, &end);
     let shell = partition.process(100).expect("its thread lives");
     assert!(shell.leader_exited && shell.vtid(101) == 101);
-    run(&mut partition, &exec(30, SHELL, "ls", "").num(SAKER_P_EXECVE_old_tid, 101).build());
+    run(
+        &mut partition,
+        &exec(30, SHELL, "ls", "")
+            .num(SAKER_P_EXECVE_old_tid, 101)
+            .build(),
+    );
     let shell = partition.process(100).expect("alive");
     assert!(!shell.leader_exited && shell.threads.is_empty());
     assert_eq!(shell.comm(100), b"ls");
@@ -98,13 +145,20 @@ fn a_renamed_thread_names_its_child() {
 #[test]
 fn rules_see_a_process_exit_and_then_it_is_gone() {
     let mut partition = with_shell();
-    let seen = step(&mut partition, &exit(20, 100, 1), |view, _| view.comm().map(text));
+    let seen = step(&mut partition, &exit(20, 100, 1), |view, _| {
+        view.comm().map(text)
+    });
     assert_eq!(seen.as_deref(), Some("bash"));
     assert!(partition.process(100).is_none());
-    assert!(partition.shared().directory().get(100).is_some(), "its children may still ask");
+    assert!(
+        partition.shared().directory().get(100).is_some(),
+        "its children may still ask"
+    );
     partition.round_done(5_000_000_000);
     assert!(partition.shared().directory().get(100).is_none());
-    assert!(step(&mut partition, &exit(21, 100, 1), |view, _| view.process().is_none()));
+    assert!(step(&mut partition, &exit(21, 100, 1), |view, _| view
+        .process()
+        .is_none()));
 }
 
 #[test]
@@ -128,8 +182,14 @@ fn strangers_get_a_placeholder_and_numbers_are_reused() {
     let mut partition = state(1).partitions.remove(0);
     run(&mut partition, &openat(5, 77, 3, -100, "rel", 0));
     let stranger = partition.process(77).expect("made up");
-    assert_eq!((stranger.origin, stranger.comm(77)), (Origin::Placeholder, &b"<NA>"[..]));
-    assert_eq!(stranger.fds.get(3).map(|fd| text(&fd.name)).as_deref(), Some("<UNKNOWN>/rel"));
+    assert_eq!(
+        (stranger.origin, stranger.comm(77)),
+        (Origin::Placeholder, &b"<NA>"[..])
+    );
+    assert_eq!(
+        stranger.fds.get(3).map(|fd| text(&fd.name)).as_deref(),
+        Some("<UNKNOWN>/rel")
+    );
     assert_eq!(partition.counters().placeholders, 1);
     assert_eq!(partition.counters().recovery_requests, 1);
     let tagged = |ts, tag| {
@@ -137,9 +197,17 @@ fn strangers_get_a_placeholder_and_numbers_are_reused() {
         rec.hdr(|h| h.start_tag = tag).build()
     };
     run(&mut partition, &tagged(6, 9));
-    assert!(partition.process(77).is_some_and(|process| process.fds.get(3).is_some()));
+    assert!(
+        partition
+            .process(77)
+            .is_some_and(|process| process.fds.get(3).is_some())
+    );
     run(&mut partition, &tagged(7, 10));
-    assert!(partition.process(77).is_some_and(|process| process.fds.get(3).is_none()));
+    assert!(
+        partition
+            .process(77)
+            .is_some_and(|process| process.fds.get(3).is_none())
+    );
     assert_eq!(partition.counters().pid_reused, 1);
 }
 
@@ -147,20 +215,37 @@ fn strangers_get_a_placeholder_and_numbers_are_reused() {
 fn credentials_are_what_the_kernel_says() {
     let mut partition = with_shell();
     let failed = RecordBuilder::new(SAKER_EV_SETUID, 20, 100, 100).num(SAKER_P_SETUID_res, -1);
-    run(&mut partition, &failed.num(SAKER_P_SETUID_now_euid, 0).build());
-    assert_eq!(partition.process(100).map(|process| process.cred.uid), Some(1000));
+    run(
+        &mut partition,
+        &failed.num(SAKER_P_SETUID_now_euid, 0).build(),
+    );
+    assert_eq!(
+        partition.process(100).map(|process| process.cred.uid),
+        Some(1000)
+    );
     let rec = RecordBuilder::new(SAKER_EV_SETRESUID, 21, 100, 100).num(SAKER_P_SETRESUID_euid, -1);
     let rec = rec.num(SAKER_P_SETRESUID_now_euid, 33).build();
-    let uid = step(&mut partition, &rec, |view, _| view.process().map(|p| p.cred.uid));
+    let uid = step(&mut partition, &rec, |view, _| {
+        view.process().map(|p| p.cred.uid)
+    });
     assert_eq!(uid, Some(33), "before the rules look");
     let rec = RecordBuilder::new(SAKER_EV_SETREGID, 22, 100, 100);
-    run(&mut partition, &rec.num(SAKER_P_SETREGID_now_egid, 34).build());
+    run(
+        &mut partition,
+        &rec.num(SAKER_P_SETREGID_now_egid, 34).build(),
+    );
     let rec = RecordBuilder::new(SAKER_EV_CAPSET, 23, 100, 100);
-    run(&mut partition, &rec.num(SAKER_P_CAPSET_cap_effective, 5).build());
+    run(
+        &mut partition,
+        &rec.num(SAKER_P_CAPSET_cap_effective, 5).build(),
+    );
     let cred = partition.process(100).expect("known").cred;
     assert_eq!((cred.gid, cred.cap_effective), (34, 5));
     let rec = RecordBuilder::new(SAKER_EV_UNSHARE, 24, 100, 100);
-    run(&mut partition, &rec.num(SAKER_P_UNSHARE_flags, 0x1000_0000).build());
+    run(
+        &mut partition,
+        &rec.num(SAKER_P_UNSHARE_flags, 0x1000_0000).build(),
+    );
     let cred = partition.process(100).expect("known").cred;
     assert_eq!(cred.cap_effective, 0x1ff_ffff_ffff);
 }
@@ -170,13 +255,23 @@ fn containers_come_with_the_exec() {
     let mut partition = with_shell();
     let id = "3ad7b26ded6d8e7b23da7d48fe889434573036c27ae5a74837233de441c3601e";
     let rec = exec(20, SHELL, "sh", "").hdr(|h| h.cgroup_id = 55);
-    let rec = rec.var(SAKER_P_EXECVE_cgroups, format!("cpu=/docker/{id}").as_bytes());
+    let rec = rec.var(
+        SAKER_P_EXECVE_cgroups,
+        format!("cpu=/docker/{id}").as_bytes(),
+    );
     run(&mut partition, &rec.build());
-    assert_eq!(partition.process(100).map(|p| &*p.container), Some(&id[..12]));
+    assert_eq!(
+        partition.process(100).map(|p| &*p.container),
+        Some(&id[..12])
+    );
     let (parents, birth) = fork(30, SHELL, CHILD, "sh");
     run(&mut partition, &parents);
     run(&mut partition, &birth);
-    assert!(partition.process(200).is_some_and(|child| child.in_container()));
+    assert!(
+        partition
+            .process(200)
+            .is_some_and(|child| child.in_container())
+    );
 }
 
 #[test]

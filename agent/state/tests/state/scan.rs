@@ -10,13 +10,15 @@ use crate::common::*;
 use saker_abi::raw::*;
 use saker_abi::record::RecordBuilder;
 use saker_state::scan::{Scanned, Scanner};
-use saker_state::{FdKind, Origin, Role};
+use saker_state::{Doubt, FdKind, Origin, Role};
 
 fn myself() -> Scanned {
     let mut scanner = Scanner::open(Path::new("/")).expect("a /proc");
     let all = scanner.all().expect("processes");
     assert!(all.iter().all(|found| !found.image.comm.is_empty()));
-    all.into_iter().find(|found| found.tgid == std::process::id()).expect("this process")
+    all.into_iter()
+        .find(|found| found.tgid == std::process::id())
+        .expect("this process")
 }
 
 #[test]
@@ -43,10 +45,19 @@ fn this_process_is_found_as_it_is() {
         found.map(|(_, fd)| fd.clone()).expect("open")
     };
     let fd = entry(file.as_raw_fd());
-    assert_eq!((text(&fd.name), fd.kind), (file.path().display().to_string(), FdKind::File));
-    assert!(fd.cloexec && fd.ino != 0 && fd.open_flags & 0o3 == 2, "read and write");
+    assert_eq!(
+        (text(&fd.name), fd.kind),
+        (file.path().display().to_string(), FdKind::File)
+    );
+    assert!(
+        fd.cloexec && fd.ino != 0 && fd.open_flags & 0o3 == 2,
+        "read and write"
+    );
     let fd = entry(listener.as_raw_fd());
-    assert_eq!((text(&fd.name), fd.kind), (address.to_string(), FdKind::Ipv4));
+    assert_eq!(
+        (text(&fd.name), fd.kind),
+        (address.to_string(), FdKind::Ipv4)
+    );
     let fd = entry(client.as_raw_fd());
     let near = client.local_addr().expect("bound");
     assert_eq!(text(&fd.name), format!("{near}->{address}"));
@@ -56,17 +67,29 @@ fn this_process_is_found_as_it_is() {
 #[test]
 fn a_scan_fills_every_partition() {
     let mut world = state(4);
-    let found = Scanner::open(Path::new("/")).expect("a /proc").all().expect("processes");
+    let found = Scanner::open(Path::new("/"))
+        .expect("a /proc")
+        .all()
+        .expect("processes");
     for partition in &mut world.partitions {
         partition.adopt(found.clone());
     }
-    world.partitions.iter_mut().for_each(|partition| partition.link_adopted());
+    world
+        .partitions
+        .iter_mut()
+        .for_each(|partition| partition.link_adopted());
     let me = std::process::id();
-    let owner = world.partitions.iter().find(|partition| partition.process(me).is_some());
+    let owner = world
+        .partitions
+        .iter()
+        .find(|partition| partition.process(me).is_some());
     let owner = owner.expect("one of them has it");
     let process = owner.process(me).expect("just seen");
     assert_eq!((process.origin, process.doubt.any()), (Origin::Proc, false));
-    let parent = owner.reader(u64::MAX).parent(&process.cell).expect("linked");
+    let parent = owner
+        .reader(u64::MAX)
+        .parent(&process.cell)
+        .expect("linked");
     assert_eq!(parent.tgid(), std::os::unix::process::parent_id());
 }
 
@@ -82,16 +105,55 @@ fn a_stranger_is_looked_up() {
     let process = partition.process(me).expect("known");
     let exe = std::env::current_exe().expect("a path");
     assert_eq!(text(&process.image.exepath), exe.to_str().expect("text"));
-    assert_eq!(process.cred.uid, 4242, "the record is newer than the look at /proc");
+    assert_eq!(
+        process.cred.uid, 4242,
+        "the record is newer than the look at /proc"
+    );
     assert!(!process.cwd.is_empty() && !process.doubt.any());
     assert_eq!(partition.counters().recovered, 1);
     assert!(!world.recovery.serve(Duration::ZERO));
 }
 
 #[test]
+fn what_a_loss_made_doubtful_is_looked_up() {
+    let mut world = state(1);
+    let me = std::process::id();
+    let partition = &mut world.partitions[0];
+    partition.adopt([myself()]);
+    run(partition, &chdir(1, me, "/stale"));
+    run(partition, &openat(2, me, 4000, -100, "/closed/since", 0));
+    partition.mark_loss();
+    assert!(
+        partition
+            .process(me)
+            .is_some_and(|process| process.doubt.has(Doubt::LOSS))
+    );
+    assert_eq!(
+        (partition.recover_some(10), partition.recover_some(10)),
+        (1, 0)
+    );
+    assert!(
+        partition
+            .process(me)
+            .is_some_and(|process| process.doubt.any())
+    );
+    assert!(world.recovery.serve(Duration::from_secs(10)));
+    partition.poll_inbox(3, |_, _, _| ());
+    let process = partition.process(me).expect("known");
+    let cwd = std::env::current_dir().expect("a directory");
+    assert_eq!(text(&process.cwd), format!("{}/", cwd.display()));
+    assert!(process.fds.get(4000).is_none() && !process.doubt.any());
+    assert_eq!(partition.counters().fds, process.fds.len() as u64);
+}
+
+#[test]
 fn what_is_gone_is_no_error() {
     let mut scanner = Scanner::open(Path::new("/")).expect("a /proc");
     assert!(scanner.process(u32::MAX).is_none());
-    assert!(scanner.process(2).is_none_or(|found| !found.image.cmdline.is_empty()));
+    assert!(
+        scanner
+            .process(2)
+            .is_none_or(|found| !found.image.cmdline.is_empty())
+    );
     assert!(Scanner::open(Path::new("/nonexistent")).is_err());
 }

@@ -1,6 +1,5 @@
 //! Sockets: roles, names, healing.
 
-
 use std::net::IpAddr;
 
 use crate::common::*;
@@ -8,7 +7,10 @@ use saker_abi::raw::*;
 use saker_abi::record::RecordBuilder;
 use saker_state::{Fd, FdKind, Partition, Role};
 
-const P: Who = Who { pid: 60, start_ns: 60 };
+const P: Who = Who {
+    pid: 60,
+    start_ns: 60,
+};
 
 fn partition() -> Partition {
     let mut partition = state(1).partitions.remove(0);
@@ -17,7 +19,12 @@ fn partition() -> Partition {
 }
 
 fn tuple(family: u16, local: &str, remote: &str) -> saker_tuple {
-    let mut tuple = saker_tuple { family, proto: 6, type_: 1, ..saker_tuple::default_zero() };
+    let mut tuple = saker_tuple {
+        family,
+        proto: 6,
+        type_: 1,
+        ..saker_tuple::default_zero()
+    };
     let end = |text: &str, bytes: &mut [u8; 16]| {
         let (ip, port) = text.rsplit_once(' ').expect("address and port");
         match ip.parse().expect("an address") {
@@ -33,12 +40,16 @@ fn tuple(family: u16, local: &str, remote: &str) -> saker_tuple {
 
 fn socket(ts: u64, fd: i64, domain: i64, ty: i64) -> Vec<u8> {
     let rec = RecordBuilder::new(SAKER_EV_SOCKET, ts, 60, 60).num(SAKER_P_SOCKET_fd, fd);
-    rec.num(SAKER_P_SOCKET_domain, domain).num(SAKER_P_SOCKET_type, ty).build()
+    rec.num(SAKER_P_SOCKET_domain, domain)
+        .num(SAKER_P_SOCKET_type, ty)
+        .build()
 }
 
 fn connect(ts: u64, fd: i64, res: i64, tuple: &saker_tuple) -> Vec<u8> {
     let rec = RecordBuilder::new(SAKER_EV_CONNECT, ts, 60, 60).num(SAKER_P_CONNECT_fd, fd);
-    rec.num(SAKER_P_CONNECT_res, res).tuple(SAKER_P_CONNECT_tuple, tuple).build()
+    rec.num(SAKER_P_CONNECT_res, res)
+        .tuple(SAKER_P_CONNECT_tuple, tuple)
+        .build()
 }
 
 fn bind(ts: u64, fd: i64, tuple: &saker_tuple) -> Vec<u8> {
@@ -52,7 +63,10 @@ fn accept(ts: u64, fd: i64, tuple: &saker_tuple) -> Vec<u8> {
 }
 
 fn fd(partition: &Partition, number: i32) -> &Fd {
-    partition.process(60).and_then(|p| p.fds.get(number)).expect("known")
+    partition
+        .process(60)
+        .and_then(|p| p.fds.get(number))
+        .expect("known")
 }
 
 #[test]
@@ -64,15 +78,21 @@ fn clients() {
     let to = tuple(2, "10.0.0.5 40000", "1.2.3.4 443");
     run(&mut partition, &connect(3, 3, -111, &to));
     assert!(fd(&partition, 3).name.is_empty(), "refused");
-    let changed =
-        step(&mut partition, &connect(4, 3, -115, &to), |_, applied| applied.name_changed);
+    let changed = step(&mut partition, &connect(4, 3, -115, &to), |_, applied| {
+        applied.name_changed
+    });
     assert!(changed, "in progress");
     let entry = fd(&partition, 3);
-    assert_eq!((text(&entry.name), entry.kind), ("10.0.0.5:40000->1.2.3.4:443".into(), FdKind::Ipv4));
+    assert_eq!(
+        (text(&entry.name), entry.kind),
+        ("10.0.0.5:40000->1.2.3.4:443".into(), FdKind::Ipv4)
+    );
     let socket = entry.socket.as_ref().expect("a socket");
     assert!(socket.connected && socket.role == Role::Client && socket.proto == 6);
     assert!(entry.cloexec);
-    let again = step(&mut partition, &connect(5, 3, 0, &to), |_, applied| applied.name_changed);
+    let again = step(&mut partition, &connect(5, 3, 0, &to), |_, applied| {
+        applied.name_changed
+    });
     assert!(!again);
 }
 
@@ -82,14 +102,37 @@ fn servers() {
     run(&mut partition, &socket(2, 3, 10, 1));
     run(&mut partition, &bind(3, 3, &tuple(10, ":: 8080", ":: 0")));
     let entry = fd(&partition, 3);
-    assert_eq!((text(&entry.name), entry.kind), ("0.0.0.0:8080".into(), FdKind::Ipv4));
+    assert_eq!(
+        (text(&entry.name), entry.kind),
+        ("0.0.0.0:8080".into(), FdKind::Ipv4)
+    );
     assert_eq!(entry.ends().1.map(|end| end.1), Some(8080));
-    run(&mut partition, &accept(4, 4, &tuple(10, "::ffff:10.0.0.5 8080", "::ffff:1.2.3.4 9999")));
+    run(
+        &mut partition,
+        &accept(
+            4,
+            4,
+            &tuple(10, "::ffff:10.0.0.5 8080", "::ffff:1.2.3.4 9999"),
+        ),
+    );
     let entry = fd(&partition, 4);
-    assert_eq!((text(&entry.name), entry.kind), ("1.2.3.4:9999->10.0.0.5:8080".into(), FdKind::Ipv4));
-    assert_eq!(entry.ends().0.map(|end| end.1), Some(9999), "the client comes first");
-    run(&mut partition, &accept(5, 5, &tuple(10, "2001:db8::1 80", "2001:db8::2 7")));
-    assert_eq!(text(&fd(&partition, 5).name), "2001:db8::2:7->2001:db8::1:80");
+    assert_eq!(
+        (text(&entry.name), entry.kind),
+        ("1.2.3.4:9999->10.0.0.5:8080".into(), FdKind::Ipv4)
+    );
+    assert_eq!(
+        entry.ends().0.map(|end| end.1),
+        Some(9999),
+        "the client comes first"
+    );
+    run(
+        &mut partition,
+        &accept(5, 5, &tuple(10, "2001:db8::1 80", "2001:db8::2 7")),
+    );
+    assert_eq!(
+        text(&fd(&partition, 5).name),
+        "2001:db8::2:7->2001:db8::1:80"
+    );
     assert_eq!(fd(&partition, 5).kind, FdKind::Ipv6);
 }
 
@@ -97,14 +140,23 @@ fn servers() {
 fn the_kernel_is_right_about_stale_entries() {
     let mut partition = partition();
     run(&mut partition, &openat(2, 60, 3, -100, "/etc/passwd", 0));
-    run(&mut partition, &connect(3, 3, 0, &tuple(2, "10.0.0.5 1", "1.2.3.4 2")));
+    run(
+        &mut partition,
+        &connect(3, 3, 0, &tuple(2, "10.0.0.5 1", "1.2.3.4 2")),
+    );
     assert_eq!(fd(&partition, 3).kind, FdKind::Ipv4);
     assert_eq!(partition.counters().fd_healed, 1);
     let rec = RecordBuilder::new(SAKER_EV_DUP2, 4, 60, 60).num(SAKER_P_DUP2_oldfd, 9);
     let stdin = tuple(2, "10.0.0.5 1", "1.2.3.4 2");
-    let rec = rec.num(SAKER_P_DUP2_res, 0).tuple(SAKER_P_DUP2_tuple, &stdin);
+    let rec = rec
+        .num(SAKER_P_DUP2_res, 0)
+        .tuple(SAKER_P_DUP2_tuple, &stdin);
     run(&mut partition, &rec.build());
-    assert_eq!(fd(&partition, 0).kind, FdKind::Ipv4, "a socket nobody saw being made");
+    assert_eq!(
+        fd(&partition, 0).kind,
+        FdKind::Ipv4,
+        "a socket nobody saw being made"
+    );
     let listen = RecordBuilder::new(SAKER_EV_LISTEN, 5, 60, 60).num(SAKER_P_LISTEN_fd, 12);
     let listen = listen.tuple(SAKER_P_LISTEN_tuple, &tuple(2, "0.0.0.0 22", "0.0.0.0 0"));
     run(&mut partition, &listen.build());
@@ -115,7 +167,11 @@ fn the_kernel_is_right_about_stale_entries() {
 fn unix_sockets() {
     let mut partition = partition();
     run(&mut partition, &socket(2, 3, 1, 1));
-    let mut to = saker_tuple { family: 1, type_: 1, ..saker_tuple::default_zero() };
+    let mut to = saker_tuple {
+        family: 1,
+        type_: 1,
+        ..saker_tuple::default_zero()
+    };
     (to.sock_id, to.peer_id) = (0xabc, 0xdef);
     to.path[..9].copy_from_slice(b"/run/sock");
     run(&mut partition, &connect(3, 3, 0, &to));
@@ -134,13 +190,21 @@ fn addresses_stand_in_for_a_tuple() {
     let mut partition = partition();
     run(&mut partition, &socket(2, 3, 2, 2));
     let rec = RecordBuilder::new(SAKER_EV_CONNECT, 3, 60, 60).num(SAKER_P_CONNECT_fd, 3);
-    let rec = rec.var(SAKER_P_CONNECT_addr, &[2, 0, 0, 53, 8, 8, 4, 4, 0, 0, 0, 0, 0, 0, 0, 0]);
+    let rec = rec.var(
+        SAKER_P_CONNECT_addr,
+        &[2, 0, 0, 53, 8, 8, 4, 4, 0, 0, 0, 0, 0, 0, 0, 0],
+    );
     run(&mut partition, &rec.build());
     assert_eq!(text(&fd(&partition, 3).name), "0.0.0.0:0->8.8.4.4:53");
-    assert_eq!(fd(&partition, 3).socket.as_ref().map(|socket| socket.proto), Some(17));
+    assert_eq!(
+        fd(&partition, 3).socket.as_ref().map(|socket| socket.proto),
+        Some(17)
+    );
     for cut in 0..8 {
         let rec = RecordBuilder::new(SAKER_EV_CONNECT, 4, 60, 60).num(SAKER_P_CONNECT_fd, 3);
-        let rec = rec.var(SAKER_P_CONNECT_addr, &[2, 0, 0, 80, 1, 1, 1, 1][..cut]).build();
+        let rec = rec
+            .var(SAKER_P_CONNECT_addr, &[2, 0, 0, 80, 1, 1, 1, 1][..cut])
+            .build();
         run(&mut partition, &rec);
     }
     assert_eq!(text(&fd(&partition, 3).name), "0.0.0.0:0->8.8.4.4:53");
