@@ -25,7 +25,7 @@ const FAMILIES: [&str; 9] = [
 /// Texts in comments and descriptions that look like fields.
 const NO_FIELDS: [&str; 3] = ["k8s.io", "user.log", "evt.arg.res_or_fd"];
 
-fn compat_dir() -> PathBuf {
+pub(crate) fn compat_dir() -> PathBuf {
     let default = || {
         PathBuf::from(concat!(
             env!("CARGO_MANIFEST_DIR"),

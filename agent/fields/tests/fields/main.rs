@@ -9,5 +9,6 @@ mod evt;
 mod fd;
 mod proc;
 mod schema;
+mod stock;
 mod user;
 mod world;
