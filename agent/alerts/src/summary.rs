@@ -6,8 +6,16 @@ use std::fmt;
 use crate::alert::{Alert, PRIORITIES};
 
 /// Names of the priorities in the summary, in the order of [`PRIORITIES`].
-const SHORT_NAMES: [&str; PRIORITIES.len()] =
-    ["EMERGENCY", "ALERT", "CRITICAL", "ERROR", "WARNING", "NOTICE", "INFO", "DEBUG"];
+const SHORT_NAMES: [&str; PRIORITIES.len()] = [
+    "EMERGENCY",
+    "ALERT",
+    "CRITICAL",
+    "ERROR",
+    "WARNING",
+    "NOTICE",
+    "INFO",
+    "DEBUG",
+];
 
 /// Counts of alerts that left the queue.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

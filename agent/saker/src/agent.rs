@@ -8,7 +8,8 @@ use arc_swap::ArcSwap;
 use crossbeam_channel::Sender;
 use saker_abi::ring::{Counters, RingReader};
 use saker_alerts::{
-    AlertSender, FormatOptions, Formatter, JsonOptions, Output, QueueMonitor, Stdout, Summary, queue,
+    AlertSender, FormatOptions, Formatter, JsonOptions, Output, QueueMonitor, Stdout, Summary,
+    queue,
 };
 use saker_capture::{
     WorkerOptions, Workers, default_partitions, online_cpus, possible_cpus, ring_bytes,
@@ -104,11 +105,17 @@ impl Agent {
         if driver.is_some() {
             pages.health.set_attached();
         }
-        let mut state =
-            State::new(StateConfig { partitions: plan.partitions, ..StateConfig::default() })?;
+        let mut state = State::new(StateConfig {
+            partitions: plan.partitions,
+            ..StateConfig::default()
+        })?;
         state.shared.users().refresh();
         // Events wait in the rings meanwhile, so a process is either found here or announced there.
-        let processes = if with_driver { adopt_running(&mut state.partitions) } else { 0 };
+        let processes = if with_driver {
+            adopt_running(&mut state.partitions)
+        } else {
+            0
+        };
         pages.health.set_scanned();
 
         let context = Arc::new(context(config, schema, rules));
@@ -117,7 +124,9 @@ impl Agent {
         let output = Output::spawn(
             receiver,
             formatter(config),
-            vec![Box::new(Stdout::new().context("standard output is not usable")?)],
+            vec![Box::new(
+                Stdout::new().context("standard output is not usable")?,
+            )],
             move || _ = stop.try_send(Stop::OutputClosed),
         )?;
         let (worker_metrics, handlers) =
@@ -152,29 +161,51 @@ impl Agent {
 
     /// Records the driver could not deliver so far.
     pub(crate) fn dropped(&self) -> u64 {
-        self.driver.as_ref().map_or(0, |driver| dropped(&driver.counters()))
+        self.driver
+            .as_ref()
+            .map_or(0, |driver| dropped(&driver.counters()))
     }
 
     /// Alerts that found the queue full so far.
     pub(crate) fn queue_dropped(&self) -> u64 {
-        saker_alerts::PRIORITIES.iter().map(|&priority| self.queue.dropped(priority)).sum()
+        saker_alerts::PRIORITIES
+            .iter()
+            .map(|&priority| self.queue.dropped(priority))
+            .sum()
     }
 
     /// Detaches, handles what is in the rings, writes what is in the queue.
     pub(crate) fn stop(self) -> Finished {
-        let Self { driver, workers, output, queue, .. } = self;
+        let Self {
+            driver,
+            workers,
+            output,
+            queue,
+            ..
+        } = self;
         let counters = driver.as_ref().map(EbpfDriver::counters);
         if let Some(driver) = driver {
             driver.detach();
         }
         let finished = workers.map(Workers::stop).unwrap_or_default();
-        let events = finished.iter().map(|worker| worker.stats.snapshot().records_total()).sum();
+        let events = finished
+            .iter()
+            .map(|worker| worker.stats.snapshot().records_total())
+            .sum();
         // The handlers hold the queue's senders; without them the output comes to its end.
         drop(finished);
         let dropped = counters.map_or(0, |counters| dropped(&counters));
         let summary = output.finish();
-        let queue_dropped = saker_alerts::PRIORITIES.iter().map(|&p| queue.dropped(p)).sum();
-        Finished { summary, events, dropped, queue_dropped }
+        let queue_dropped = saker_alerts::PRIORITIES
+            .iter()
+            .map(|&p| queue.dropped(p))
+            .sum();
+        Finished {
+            summary,
+            events,
+            dropped,
+            queue_dropped,
+        }
     }
 
     fn publish(
@@ -186,8 +217,14 @@ impl Agent {
         state: Arc<SharedState>,
         plan: Plan,
     ) -> anyhow::Result<()> {
-        let capture = self.workers.as_ref().map(Workers::stats).unwrap_or_default();
-        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        let capture = self
+            .workers
+            .as_ref()
+            .map(Workers::stats)
+            .unwrap_or_default();
+        let now = SystemTime::now()
+            .duration_since(UNIX_EPOCH)
+            .unwrap_or_default();
         let sources = Sources {
             driver: DriverInfo {
                 driver: decision.driver,
@@ -217,7 +254,9 @@ impl Agent {
 fn dropped(counters: &Counters) -> u64 {
     let partitions = counters.partitions();
     let rings = (0..counters.cpus()).flat_map(|cpu| (0..partitions).map(move |p| (cpu, p)));
-    rings.map(|(cpu, partition)| counters.snapshot(cpu, partition).dropped_total()).sum()
+    rings
+        .map(|(cpu, partition)| counters.snapshot(cpu, partition).dropped_total())
+        .sum()
 }
 
 fn plan(config: &Config, rules: &Rules, schema: &FieldSchema) -> anyhow::Result<Plan> {
@@ -233,10 +272,19 @@ fn plan(config: &Config, rules: &Rules, schema: &FieldSchema) -> anyhow::Result<
         None => auto_mib,
     };
     let mut events = EventSet::state();
-    let wanted = rules.set.event_types().iter().filter(|&event| schema.captured(event));
+    let wanted = rules
+        .set
+        .event_types()
+        .iter()
+        .filter(|&event| schema.captured(event));
     wanted.for_each(|event| events.insert(event.0));
     let ring_bytes = ring_bytes(total_mib * MIB, cpus.len(), partitions);
-    Ok(Plan { cpus, partitions, ring_bytes, events })
+    Ok(Plan {
+        cpus,
+        partitions,
+        ring_bytes,
+        events,
+    })
 }
 
 fn load_driver(plan: &Plan) -> anyhow::Result<EbpfDriver> {
@@ -331,7 +379,12 @@ fn start_workers(
         nice: (nice != 0).then_some(nice),
         max_sleep: Duration::from_millis(u64::try_from(config.max_poll_interval_ms)?),
     };
-    Ok(spawn_workers(rings, &driver.counters(), handlers, &options)?)
+    Ok(spawn_workers(
+        rings,
+        &driver.counters(),
+        handlers,
+        &options,
+    )?)
 }
 
 fn facts(plan: &Plan, driver: Option<&EbpfDriver>, processes: usize) -> Facts {

@@ -36,18 +36,23 @@ impl Background {
     ) -> io::Result<Self> {
         let stop = Arc::new(AtomicBool::new(false));
         let stopped = Arc::clone(&stop);
-        let thread = thread::Builder::new().name("saker-background".into()).spawn(move || {
-            let mut refreshed = Instant::now();
-            while !stopped.load(Relaxed) {
-                recovery.serve(SERVE_TIMEOUT);
-                if refreshed.elapsed() >= REFRESH_PERIOD {
-                    refreshed = Instant::now();
-                    state.users().refresh();
-                    refresh_host(&context);
+        let thread = thread::Builder::new()
+            .name("saker-background".into())
+            .spawn(move || {
+                let mut refreshed = Instant::now();
+                while !stopped.load(Relaxed) {
+                    recovery.serve(SERVE_TIMEOUT);
+                    if refreshed.elapsed() >= REFRESH_PERIOD {
+                        refreshed = Instant::now();
+                        state.users().refresh();
+                        refresh_host(&context);
+                    }
                 }
-            }
-        })?;
-        Ok(Self { stop, thread: Some(thread) })
+            })?;
+        Ok(Self {
+            stop,
+            thread: Some(thread),
+        })
     }
 }
 

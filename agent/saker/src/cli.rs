@@ -6,7 +6,12 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 /// Saker, a runtime-security agent for Linux.
 #[derive(Debug, Parser)]
-#[command(name = "saker", version, propagate_version = true, max_term_width = 100)]
+#[command(
+    name = "saker",
+    version,
+    propagate_version = true,
+    max_term_width = 100
+)]
 pub(crate) struct Cli {
     /// What to do.
     #[command(subcommand)]

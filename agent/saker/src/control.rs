@@ -45,7 +45,10 @@ impl Control {
         let (mut term, mut int) = {
             // Handlers register with the runtime that is entered.
             let _entered = runtime.enter();
-            (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?)
+            (
+                signal(SignalKind::terminate())?,
+                signal(SignalKind::interrupt())?,
+            )
         };
         let (end, ended) = oneshot::channel();
         let work = async move {
@@ -77,7 +80,10 @@ impl Control {
             .name("saker-control".into())
             .spawn(move || runtime.block_on(work))
             .context("cannot start the control thread")?;
-        Ok(Self { end: Some(end), thread: Some(thread) })
+        Ok(Self {
+            end: Some(end),
+            thread: Some(thread),
+        })
     }
 }
 

@@ -30,7 +30,10 @@ pub(crate) fn decide(choice: DriverChoice, checks: &[Check]) -> anyhow::Result<D
     let how = match choice {
         DriverChoice::None => {
             let reason = "configured: nothing is captured".to_owned();
-            return Ok(Decision { driver: "none", reason });
+            return Ok(Decision {
+                driver: "none",
+                reason,
+            });
         }
         DriverChoice::Auto => "this host offers what it needs",
         DriverChoice::Ebpf => "configured",
@@ -45,11 +48,18 @@ pub(crate) fn decide(choice: DriverChoice, checks: &[Check]) -> anyhow::Result<D
         .collect();
     if !obstacles.is_empty() {
         let list = obstacles.join("\n");
-        return Err(anyhow!("the eBPF driver cannot be used on this host:\n{list}"));
+        return Err(anyhow!(
+            "the eBPF driver cannot be used on this host:\n{list}"
+        ));
     }
     let kernel = checks.iter().find(|check| check.name == "kernel");
-    let kernel = kernel.map(|check| format!(", kernel {}", check.detail)).unwrap_or_default();
-    Ok(Decision { driver: "ebpf", reason: format!("{how}{kernel}") })
+    let kernel = kernel
+        .map(|check| format!(", kernel {}", check.detail))
+        .unwrap_or_default();
+    Ok(Decision {
+        driver: "ebpf",
+        reason: format!("{how}{kernel}"),
+    })
 }
 
 #[cfg(test)]
@@ -58,17 +68,32 @@ mod tests {
 
     fn check(name: &'static str, ok: bool) -> Check {
         let action = (!ok).then(|| format!("mend {name}"));
-        Check { name, ok, detail: "found".into(), action }
+        Check {
+            name,
+            ok,
+            detail: "found".into(),
+            action,
+        }
     }
 
     #[test]
     fn obstacles_are_all_named_with_what_to_do() {
-        let checks = [check("kernel", true), check("privilege", false), check("BTF", false)];
+        let checks = [
+            check("kernel", true),
+            check("privilege", false),
+            check("BTF", false),
+        ];
         for choice in [DriverChoice::Auto, DriverChoice::Ebpf] {
             let error = decide(choice, &checks).expect_err("obstacles").to_string();
-            assert!(error.contains("mend privilege") && error.contains("mend BTF"), "{error}");
+            assert!(
+                error.contains("mend privilege") && error.contains("mend BTF"),
+                "{error}"
+            );
         }
-        assert_eq!(decide(DriverChoice::None, &checks).expect("always").driver, "none");
+        assert_eq!(
+            decide(DriverChoice::None, &checks).expect("always").driver,
+            "none"
+        );
     }
 
     #[test]
@@ -76,6 +101,10 @@ mod tests {
         let checks = [check("kernel", true), check("BPF JIT", false)];
         let decision = decide(DriverChoice::Auto, &checks).expect("usable");
         assert_eq!(decision.driver, "ebpf");
-        assert!(decision.reason.contains("kernel found"), "{}", decision.reason);
+        assert!(
+            decision.reason.contains("kernel found"),
+            "{}",
+            decision.reason
+        );
     }
 }

@@ -74,16 +74,26 @@ impl Health {
 
     fn ready_at(&self, now_ns: u64) -> Result<(), String> {
         let check = |fact: &AtomicBool, missing: &str| {
-            if fact.load(Relaxed) { Ok(()) } else { Err(missing.to_owned()) }
+            if fact.load(Relaxed) {
+                Ok(())
+            } else {
+                Err(missing.to_owned())
+            }
         };
         if self.stopping.load(Relaxed) {
             return Err("the agent is stopping".to_owned());
         }
         check(&self.attached, "no driver is attached")?;
         check(&self.scanned, "running processes have not been read yet")?;
-        let workers = self.workers.get().ok_or("the workers have not started yet")?;
+        let workers = self
+            .workers
+            .get()
+            .ok_or("the workers have not started yet")?;
         if let Some(idle) = workers.iter().find(|w| w.snapshot().last_round_ns == 0) {
-            return Err(format!("worker {} has not read its rings yet", idle.partition()));
+            return Err(format!(
+                "worker {} has not read its rings yet",
+                idle.partition()
+            ));
         }
         self.healthy_at(now_ns)
     }

@@ -7,7 +7,10 @@ use std::net::IpAddr;
 pub(crate) fn hostname(configured: Option<&str>) -> String {
     match configured {
         Some(name) => name.to_owned(),
-        None => rustix::system::uname().nodename().to_string_lossy().into_owned(),
+        None => rustix::system::uname()
+            .nodename()
+            .to_string_lossy()
+            .into_owned(),
     }
 }
 
@@ -42,7 +45,11 @@ fn local_v4(fib_trie: &str) -> impl Iterator<Item = IpAddr> {
     let lines = fib_trie.lines();
     lines.clone().zip(lines.skip(1)).filter_map(|(line, next)| {
         let local = next.contains("/32 host LOCAL");
-        line.trim().strip_prefix("|-- ").filter(|_| local)?.parse().ok()
+        line.trim()
+            .strip_prefix("|-- ")
+            .filter(|_| local)?
+            .parse()
+            .ok()
     })
 }
 
@@ -102,7 +109,8 @@ mod tests {
     #[test]
     fn epoch_is_now() {
         let boot = rustix::time::clock_gettime(rustix::time::ClockId::Boottime);
-        let now = boot_to_epoch_ns() + u64::try_from(boot.tv_sec).expect("positive") * 1_000_000_000;
+        let now =
+            boot_to_epoch_ns() + u64::try_from(boot.tv_sec).expect("positive") * 1_000_000_000;
         let system = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
         let system = u64::try_from(system.expect("after 1970").as_nanos()).expect("before 2554");
         assert!(system.abs_diff(now) < 2_000_000_000, "{system} {now}");

@@ -42,7 +42,9 @@ pub(crate) fn listen(address: &str) -> anyhow::Result<TcpListener> {
              or http.enabled to false"
         )
     })?;
-    listener.set_nonblocking(true).context("cannot use the listening socket")?;
+    listener
+        .set_nonblocking(true)
+        .context("cannot use the listening socket")?;
     Ok(listener)
 }
 
@@ -70,9 +72,7 @@ async fn metrics_page(State(pages): State<Arc<Pages>>) -> Response {
     };
     match metrics::encode(registry) {
         Ok(page) => ([(header::CONTENT_TYPE, TEXT_FORMAT)], page).into_response(),
-        Err(error) => {
-            (StatusCode::INTERNAL_SERVER_ERROR, format!("{error:#}\n")).into_response()
-        }
+        Err(error) => (StatusCode::INTERNAL_SERVER_ERROR, format!("{error:#}\n")).into_response(),
     }
 }
 
@@ -87,11 +87,17 @@ async fn readyz(State(pages): State<Arc<Pages>>) -> Response {
 fn status(result: Result<(), String>) -> Response {
     let (code, body) = match result {
         Ok(()) => (StatusCode::OK, json!({"status": "ok"})),
-        Err(reason) => {
-            (StatusCode::SERVICE_UNAVAILABLE, json!({"status": "error", "reason": reason}))
-        }
+        Err(reason) => (
+            StatusCode::SERVICE_UNAVAILABLE,
+            json!({"status": "error", "reason": reason}),
+        ),
     };
-    (code, [(header::CONTENT_TYPE, "application/json")], format!("{body}\n")).into_response()
+    (
+        code,
+        [(header::CONTENT_TYPE, "application/json")],
+        format!("{body}\n"),
+    )
+        .into_response()
 }
 
 async fn versions() -> Response {
@@ -100,5 +106,9 @@ async fn versions() -> Response {
         "abi_version": saker_abi::raw::SAKER_ABI_VERSION,
         "engine_version": ENGINE_VERSION.to_string(),
     });
-    ([(header::CONTENT_TYPE, "application/json")], format!("{body}\n")).into_response()
+    (
+        [(header::CONTENT_TYPE, "application/json")],
+        format!("{body}\n"),
+    )
+        .into_response()
 }

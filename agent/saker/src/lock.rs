@@ -79,7 +79,10 @@ mod tests {
         let path = dir.path().join("sub/saker.lock");
         let lock = Lock::take(&path).expect("the first");
         let error = Lock::take(&path).expect_err("the second").to_string();
-        assert!(error.contains(&format!("process {}", std::process::id())), "{error}");
+        assert!(
+            error.contains(&format!("process {}", std::process::id())),
+            "{error}"
+        );
         assert!(error.contains("lock_file"), "{error}");
         drop(lock);
         Lock::take(&path).expect("free again");

@@ -34,7 +34,11 @@ pub(crate) fn find_files(paths: &[PathBuf]) -> anyhow::Result<Vec<PathBuf>> {
             Err(error) => problems.push(format!("rules path {}: {error}", path.display())),
         }
     }
-    if problems.is_empty() { Ok(files) } else { Err(anyhow!(problems.join("\n"))) }
+    if problems.is_empty() {
+        Ok(files)
+    } else {
+        Err(anyhow!(problems.join("\n")))
+    }
 }
 
 fn entries(path: &Path) -> io::Result<Vec<PathBuf>> {
@@ -57,8 +61,15 @@ fn entries(path: &Path) -> io::Result<Vec<PathBuf>> {
 }
 
 /// Loads and checks files.
-pub(crate) fn load(files: &[PathBuf], unknown_field: UnknownField, schema: &FieldSchema) -> Outcome {
-    let mut loader = Loader::new(LoaderOptions { unknown_field, ..LoaderOptions::default() });
+pub(crate) fn load(
+    files: &[PathBuf],
+    unknown_field: UnknownField,
+    schema: &FieldSchema,
+) -> Outcome {
+    let mut loader = Loader::new(LoaderOptions {
+        unknown_field,
+        ..LoaderOptions::default()
+    });
     for path in files {
         let name = path.display().to_string();
         match read(path) {
@@ -72,7 +83,9 @@ pub(crate) fn load(files: &[PathBuf], unknown_field: UnknownField, schema: &Fiel
 /// Reads no more of a file than tells that it is too large.
 fn read(path: &Path) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
-    fs::File::open(path)?.take(MAX_FILE_BYTES as u64 + 1).read_to_end(&mut bytes)?;
+    fs::File::open(path)?
+        .take(MAX_FILE_BYTES as u64 + 1)
+        .read_to_end(&mut bytes)?;
     Ok(bytes)
 }
 
@@ -104,12 +117,21 @@ pub(crate) fn compile_configured(config: &Config, schema: &FieldSchema) -> anyho
     if outcome.has_errors() {
         let errors: Vec<String> = outcome.errors().map(ToString::to_string).collect();
         let count = errors.len();
-        return Err(anyhow!("{}\n{count} error(s) in the rules; nothing started", errors.join("\n")));
+        return Err(anyhow!(
+            "{}\n{count} error(s) in the rules; nothing started",
+            errors.join("\n")
+        ));
     }
     if outcome.rules.is_empty() && outcome.skipped.is_empty() {
-        let paths: Vec<String> =
-            config.rules_files.iter().map(|path| path.display().to_string()).collect();
-        return Err(anyhow!("no rules found in {}\n  = hint: {hint}", paths.join(", ")));
+        let paths: Vec<String> = config
+            .rules_files
+            .iter()
+            .map(|path| path.display().to_string())
+            .collect();
+        return Err(anyhow!(
+            "no rules found in {}\n  = hint: {hint}",
+            paths.join(", ")
+        ));
     }
     let selection = Selection {
         switches: config.rules.clone(),
@@ -142,10 +164,14 @@ fn blind_spots(set: &RuleSet, schema: &FieldSchema) -> (BTreeMap<String, usize>,
     let (mut events, mut silent) = (BTreeMap::new(), Vec::new());
     let named = |rule: &&RuleMeta| !rule.untyped && rule.event_types.count() <= MAX_NAMED_EVENTS;
     for rule in set.rules().iter().filter(named) {
-        let (captured, missing): (Vec<_>, Vec<_>) =
-            rule.event_types.iter().partition(|&event| schema.captured(event));
+        let (captured, missing): (Vec<_>, Vec<_>) = rule
+            .event_types
+            .iter()
+            .partition(|&event| schema.captured(event));
         for event in missing {
-            *events.entry(schema.event_name(event).to_owned()).or_default() += 1;
+            *events
+                .entry(schema.event_name(event).to_owned())
+                .or_default() += 1;
         }
         if captured.is_empty() {
             silent.push(rule.name.clone());

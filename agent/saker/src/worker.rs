@@ -15,6 +15,9 @@ use saker_state::{Applied, Names, Outcome, Partition};
 
 use crate::metrics::WorkerMetrics;
 
+#[cfg(test)]
+mod tests;
+
 /// One event in this many is timed; a power of two.
 const SAMPLE_EVERY: u64 = 64;
 /// First size of the buffer an alert's message is rendered into.
@@ -66,7 +69,10 @@ impl RuleWorker {
             host,
             events: 0,
         };
-        Self { partition, evaluator }
+        Self {
+            partition,
+            evaluator,
+        }
     }
 }
 
@@ -81,16 +87,19 @@ impl Handler for RuleWorker {
 
     fn batch_end(&mut self, watermark_ns: u64) {
         self.partition.round_done(watermark_ns);
-        self.evaluator.metrics.publish_evaluated(self.evaluator.events);
+        self.evaluator
+            .metrics
+            .publish_evaluated(self.evaluator.events);
     }
 
     fn poll_inbox(&mut self, now_ns: u64) -> bool {
         self.evaluator.refresh(&self.partition);
         let before = self.evaluator.events;
         let evaluator = &mut self.evaluator;
-        self.partition.poll_inbox(now_ns, |partition, rec, applied| {
-            evaluator.evaluate(partition, rec, applied);
-        });
+        self.partition
+            .poll_inbox(now_ns, |partition, rec, applied| {
+                evaluator.evaluate(partition, rec, applied);
+            });
         self.evaluator.events != before
     }
 
@@ -154,7 +163,10 @@ impl Evaluator {
 }
 
 fn alert(context: &Context, rule: &RuleMeta, event: &EventView<'_>) -> Alert {
-    let options = RenderOptions { escape: context.escape, ..RenderOptions::default() };
+    let options = RenderOptions {
+        escape: context.escape,
+        ..RenderOptions::default()
+    };
     let mut message = String::with_capacity(MESSAGE_BYTES);
     rule.output.render(event, options, &mut message);
     let mut fields = Vec::new();

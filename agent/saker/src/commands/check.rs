@@ -18,13 +18,20 @@ use crate::rules;
 pub(super) fn check(args: &CheckArgs) -> anyhow::Result<ExitCode> {
     let files = rules::find_files(&args.paths)?;
     let outcome = rules::load(&files, UnknownField::Error, &FieldSchema::new());
-    let names: Vec<String> = files.iter().map(|file| file.display().to_string()).collect();
+    let names: Vec<String> = files
+        .iter()
+        .map(|file| file.display().to_string())
+        .collect();
     let report = match args.format {
         Format::Text => text(&names, &outcome),
         Format::Json => format!("{}\n", json_report(&names, &outcome)),
     };
     std::io::stdout().write_all(report.as_bytes())?;
-    Ok(if outcome.has_errors() { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+    Ok(if outcome.has_errors() {
+        ExitCode::FAILURE
+    } else {
+        ExitCode::SUCCESS
+    })
 }
 
 fn text(files: &[String], outcome: &Outcome) -> String {
@@ -63,6 +70,9 @@ fn json_report(files: &[String], outcome: &Outcome) -> Json {
 }
 
 fn split<'o>(file: &str, outcome: &'o Outcome) -> (Vec<&'o Diagnostic>, Vec<&'o Diagnostic>) {
-    let of_file = outcome.diagnostics.iter().filter(|diagnostic| diagnostic.file == file);
+    let of_file = outcome
+        .diagnostics
+        .iter()
+        .filter(|diagnostic| diagnostic.file == file);
     of_file.partition(|diagnostic| diagnostic.severity == Severity::Error)
 }

@@ -22,7 +22,11 @@ pub(super) fn doctor(args: &DoctorArgs) -> anyhow::Result<ExitCode> {
         Format::Json => json_page(&checks, &decision),
     };
     std::io::stdout().write_all(page.as_bytes())?;
-    Ok(if decision.is_ok() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    Ok(if decision.is_ok() {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    })
 }
 
 fn text(checks: &[Check], decision: &anyhow::Result<Decision>) -> String {
@@ -36,7 +40,10 @@ fn text(checks: &[Check], decision: &anyhow::Result<Decision>) -> String {
     }
     match decision {
         Ok(decision) => {
-            page.push_str(&format!("driver: {} ({})\n", decision.driver, decision.reason));
+            page.push_str(&format!(
+                "driver: {} ({})\n",
+                decision.driver, decision.reason
+            ));
         }
         Err(error) => page.push_str(&format!("driver: none can be taken; {error}\n")),
     }
@@ -55,5 +62,8 @@ fn json_page(checks: &[Check], decision: &anyhow::Result<Decision>) -> String {
         Ok(decision) => (Some(decision.driver), decision.reason.clone()),
         Err(error) => (None, error.to_string()),
     };
-    format!("{}\n", json!({"checks": checks, "driver": driver, "reason": reason}))
+    format!(
+        "{}\n",
+        json!({"checks": checks, "driver": driver, "reason": reason})
+    )
 }

@@ -43,9 +43,16 @@ fn fields_text(fields: &[FieldInfo]) -> String {
     let line = |field: &FieldInfo| {
         let name = format!("{}{}", field.name, argument(field));
         let ty = format!("{:?}", field.ty).to_lowercase();
-        let list = if field.arity == Arity::List { "list of " } else { "" };
+        let list = if field.arity == Arity::List {
+            "list of "
+        } else {
+            ""
+        };
         let ty = format!("{list}{ty}");
-        format!("{name:NAME_COLUMNS$} {ty:TYPE_COLUMNS$} {}\n", field.description)
+        format!(
+            "{name:NAME_COLUMNS$} {ty:TYPE_COLUMNS$} {}\n",
+            field.description
+        )
     };
     sorted.into_iter().map(line).collect()
 }
@@ -73,13 +80,20 @@ fn field_json(field: &FieldInfo) -> Json {
 
 /// Parameters rules can name; the driver's own facts are left out.
 fn parameters(event: &EventInfo) -> impl Iterator<Item = &'static str> {
-    event.params.iter().filter(|param| !param.internal).map(|param| param.name)
+    event
+        .params
+        .iter()
+        .filter(|param| !param.internal)
+        .map(|param| param.name)
 }
 
 fn event_text(event: &EventInfo) -> String {
     let parameters: Vec<&str> = parameters(event).collect();
     let (name, class) = (event.name, event.class.name());
-    format!("{name:NAME_COLUMNS$} {class:TYPE_COLUMNS$} {}\n", parameters.join(" "))
+    format!(
+        "{name:NAME_COLUMNS$} {class:TYPE_COLUMNS$} {}\n",
+        parameters.join(" ")
+    )
 }
 
 fn event_json(event: &EventInfo) -> Json {

@@ -36,7 +36,9 @@ pub(super) fn run(args: RunArgs) -> anyhow::Result<ExitCode> {
         options: args.options,
         rules_files: args.rules,
         json: args.json,
-        hostname: std::env::var("SAKER_HOSTNAME").ok().filter(|name| !name.is_empty()),
+        hostname: std::env::var("SAKER_HOSTNAME")
+            .ok()
+            .filter(|name| !name.is_empty()),
     })?;
     logging::start(config.log_level);
     let schema = Arc::new(FieldSchema::new());
@@ -47,13 +49,22 @@ pub(super) fn run(args: RunArgs) -> anyhow::Result<ExitCode> {
         true => Some(http::listen(&config.http_listen_address)?),
         false => None,
     };
-    let address = listener.as_ref().and_then(|listener| listener.local_addr().ok());
+    let address = listener
+        .as_ref()
+        .and_then(|listener| listener.local_addr().ok());
     let pages = Arc::new(Pages::default());
     let (stop_sender, stop) = crossbeam_channel::bounded(STOP_QUEUE);
     let control = Control::start(listener, Arc::clone(&pages), stop_sender.clone())?;
     let agent = Agent::start(&config, &decision, schema, &rules, &pages, stop_sender)?;
     let metrics = address.map(|address| format!("http://{address}/metrics"));
-    announce(&config, &decision, &rules, &agent, metrics.as_deref(), started);
+    announce(
+        &config,
+        &decision,
+        &rules,
+        &agent,
+        metrics.as_deref(),
+        started,
+    );
     let outcome = wait(&agent, &stop);
     pages.health.set_stopping();
     let finished = agent.stop();
@@ -140,11 +151,21 @@ fn announce(
     }
     announce_rules(rules);
     let events = &facts.events;
-    eprintln!("events: {} types captured: {}", events.len(), events.join(" "));
+    eprintln!(
+        "events: {} types captured: {}",
+        events.len(),
+        events.join(" ")
+    );
     if !rules.not_captured.is_empty() {
-        let list: Vec<String> =
-            rules.not_captured.iter().map(|(name, count)| format!("{name} ({count})")).collect();
-        eprintln!("  not captured by this version, with the rules that name them: {}", list.join(", "));
+        let list: Vec<String> = rules
+            .not_captured
+            .iter()
+            .map(|(name, count)| format!("{name} ({count})"))
+            .collect();
+        eprintln!(
+            "  not captured by this version, with the rules that name them: {}",
+            list.join(", ")
+        );
     }
     match metrics {
         Some(address) => eprintln!("metrics: {address}"),
@@ -171,7 +192,10 @@ fn announce_rules(rules: &Rules) {
     );
     for rule in &rules.skipped {
         let (name, file, line) = (&rule.name, &rule.file, rule.line);
-        eprintln!("  skipped {name:?} ({file}:{line}): no field {}", rule.missing.join(", "));
+        eprintln!(
+            "  skipped {name:?} ({file}:{line}): no field {}",
+            rule.missing.join(", ")
+        );
     }
     for name in &rules.silent {
         eprintln!("  silent {name:?}: none of its event types is captured by this version");
@@ -180,7 +204,10 @@ fn announce_rules(rules: &Rules) {
         tracing::debug!("{warning}");
     }
     if !rules.warnings.is_empty() {
-        eprintln!("  {} warning(s): `saker check` shows them", rules.warnings.len());
+        eprintln!(
+            "  {} warning(s): `saker check` shows them",
+            rules.warnings.len()
+        );
     }
 }
 
@@ -190,7 +217,12 @@ fn report(finished: &Finished) {
         Some(summary) => eprintln!("{summary}"),
         None => eprintln!("the output did not take the last alerts in time; they are lost"),
     }
-    let Finished { events, dropped, queue_dropped, .. } = finished;
+    let Finished {
+        events,
+        dropped,
+        queue_dropped,
+        ..
+    } = finished;
     eprintln!("Events handled: {events}, dropped by the driver: {dropped}");
     if *queue_dropped > 0 {
         eprintln!("Alerts dropped because the queue was full: {queue_dropped}");

@@ -34,8 +34,10 @@ pub(crate) struct Request {
 /// # Errors
 /// All problems at once.
 pub(crate) fn load(request: &Request) -> Result<Config, Problems> {
-    let (name, text) = read_file(request)
-        .map_err(|problem| Problems { list: vec![problem], text: String::new() })?;
+    let (name, text) = read_file(request).map_err(|problem| Problems {
+        list: vec![problem],
+        text: String::new(),
+    })?;
     match build(&name, &text, request) {
         Ok(config) => Ok(config),
         Err(list) => Err(Problems { list, text }),
@@ -47,7 +49,10 @@ pub(super) fn build(name: &str, text: &str, request: &Request) -> Result<Config,
     let mut problems = Vec::new();
     let mut root = tree::parse(text, &Place::file(name)).unwrap_or_else(|problem| {
         problems.push(problem);
-        Node { place: Place::file(name), kind: Kind::Null }
+        Node {
+            place: Place::file(name),
+            kind: Kind::Null,
+        }
     });
     for option in &request.options {
         problems.extend(overrides::apply(&mut root, option).err());
@@ -68,13 +73,18 @@ pub(super) fn build(name: &str, text: &str, request: &Request) -> Result<Config,
 }
 
 fn read_file(request: &Request) -> Result<(String, String), Problem> {
-    let path = request.file.clone().unwrap_or_else(|| PathBuf::from(DEFAULT_FILE));
+    let path = request
+        .file
+        .clone()
+        .unwrap_or_else(|| PathBuf::from(DEFAULT_FILE));
     let name = path.display().to_string();
     let problem = |message: String| Problem::new(Place::file(&name), message);
     let absent_is_fine = request.file.is_none();
     match fs::metadata(&path) {
         Ok(meta) if meta.len() > MAX_FILE_BYTES => {
-            return Err(problem(format!("the file is larger than {MAX_FILE_BYTES} bytes")));
+            return Err(problem(format!(
+                "the file is larger than {MAX_FILE_BYTES} bytes"
+            )));
         }
         Err(error) if error.kind() == io::ErrorKind::NotFound && absent_is_fine => {
             return Ok((name, String::new()));

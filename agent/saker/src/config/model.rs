@@ -150,18 +150,24 @@ impl Config {
     }
 
     fn read_rules(&mut self, section: &mut Section<'_>) {
-        section.list("rules_files", &mut self.rules_files, |node, path, problems| {
-            element_text(node, path, problems).map(PathBuf::from)
-        });
+        section.list(
+            "rules_files",
+            &mut self.rules_files,
+            |node, path, problems| element_text(node, path, problems).map(PathBuf::from),
+        );
         section.list("rules", &mut self.rules, toggle);
-        section.read("rule_matching", "first or all", &mut self.rule_matching, |node| {
-            match text(node)? {
+        section.read(
+            "rule_matching",
+            "first or all",
+            &mut self.rule_matching,
+            |node| match text(node)? {
                 "first" => Some(Matching::First),
                 "all" => Some(Matching::All),
                 _ => None,
-            }
-        });
-        let priorities = "emergency, alert, critical, error, warning, notice, informational or debug";
+            },
+        );
+        let priorities =
+            "emergency, alert, critical, error, warning, notice, informational or debug";
         section.read("priority", priorities, &mut self.priority, |node| {
             Priority::from_name(text(node)?)
         });
@@ -170,13 +176,22 @@ impl Config {
 
     fn read_alerts(&mut self, section: &mut Section<'_>) {
         section.boolean("json_output", &mut self.json_output);
-        section.boolean("json_include_output_property", &mut self.json_include_output_property);
-        section.boolean("json_include_message_property", &mut self.json_include_message_property);
+        section.boolean(
+            "json_include_output_property",
+            &mut self.json_include_output_property,
+        );
+        section.boolean(
+            "json_include_message_property",
+            &mut self.json_include_message_property,
+        );
         section.boolean(
             "json_include_output_fields_property",
             &mut self.json_include_output_fields_property,
         );
-        section.boolean("json_include_tags_property", &mut self.json_include_tags_property);
+        section.boolean(
+            "json_include_tags_property",
+            &mut self.json_include_tags_property,
+        );
         section.boolean("time_format_iso_8601", &mut self.time_format_iso_8601);
         section.integer(
             "alert_queue_capacity",
@@ -189,12 +204,17 @@ impl Config {
     }
 
     fn read_capture(&mut self, section: &mut Section<'_>) {
-        section.read("driver", "auto, ebpf or none", &mut self.driver, |node| match text(node)? {
-            "auto" => Some(DriverChoice::Auto),
-            "ebpf" => Some(DriverChoice::Ebpf),
-            "none" => Some(DriverChoice::None),
-            _ => None,
-        });
+        section.read(
+            "driver",
+            "auto, ebpf or none",
+            &mut self.driver,
+            |node| match text(node)? {
+                "auto" => Some(DriverChoice::Auto),
+                "ebpf" => Some(DriverChoice::Ebpf),
+                "none" => Some(DriverChoice::None),
+                _ => None,
+            },
+        );
         section.read(
             "ring_buffer_total_mib",
             "auto or an integer from 1 to 16384",
@@ -202,11 +222,17 @@ impl Config {
             |node| auto_or(node, |node| integer_in(node, &(1..=MAX_RING_TOTAL_MIB))),
         );
         section.read("workers", "auto, 1, 2, 4 or 8", &mut self.workers, |node| {
-            auto_or(node, |node| integer_in(node, &(1..=8)).filter(|n| WORKERS.contains(n)))
+            auto_or(node, |node| {
+                integer_in(node, &(1..=8)).filter(|n| WORKERS.contains(n))
+            })
         });
         section.boolean("pin_workers", &mut self.pin_workers);
         section.integer("worker_nice", -20..=19, &mut self.worker_nice);
-        section.integer("max_poll_interval_ms", 1..=1000, &mut self.max_poll_interval_ms);
+        section.integer(
+            "max_poll_interval_ms",
+            1..=1000,
+            &mut self.max_poll_interval_ms,
+        );
     }
 
     fn read_agent(&mut self, section: &mut Section<'_>) {
@@ -215,14 +241,19 @@ impl Config {
             section.text("listen_address", &mut self.http_listen_address);
         });
         let levels = "error, warn, info, debug or trace";
-        section.read("log_level", levels, &mut self.log_level, |node| match text(node)? {
-            "error" => Some(LogLevel::Error),
-            "warn" => Some(LogLevel::Warn),
-            "info" => Some(LogLevel::Info),
-            "debug" => Some(LogLevel::Debug),
-            "trace" => Some(LogLevel::Trace),
-            _ => None,
-        });
+        section.read(
+            "log_level",
+            levels,
+            &mut self.log_level,
+            |node| match text(node)? {
+                "error" => Some(LogLevel::Error),
+                "warn" => Some(LogLevel::Warn),
+                "info" => Some(LogLevel::Info),
+                "debug" => Some(LogLevel::Debug),
+                "trace" => Some(LogLevel::Trace),
+                _ => None,
+            },
+        );
         section.read("lock_file", "text", &mut self.lock_file, |node| {
             Some(PathBuf::from(text(node)?))
         });
@@ -230,7 +261,11 @@ impl Config {
 }
 
 fn auto_or<T>(node: &Node, convert: impl FnOnce(&Node) -> Option<T>) -> Option<Option<T>> {
-    if text(node) == Some("auto") { Some(None) } else { convert(node).map(Some) }
+    if text(node) == Some("auto") {
+        Some(None)
+    } else {
+        convert(node).map(Some)
+    }
 }
 
 fn element_text(node: &Node, path: &str, problems: &mut Vec<Problem>) -> Option<String> {
@@ -256,12 +291,18 @@ fn toggle(node: &Node, path: &str, problems: &mut Vec<Problem>) -> Option<Switch
             section.text("rule", &mut rule);
             section.text("tag", &mut tag);
         });
-        let targets = [(rule, Target::Rule as fn(String) -> Target), (tag, Target::Tag)];
+        let targets = [
+            (rule, Target::Rule as fn(String) -> Target),
+            (tag, Target::Tag),
+        ];
         found.extend(
             targets
                 .into_iter()
                 .filter(|(text, _)| !text.is_empty())
-                .map(|(text, target)| Switch { enable, target: target(text) }),
+                .map(|(text, target)| Switch {
+                    enable,
+                    target: target(text),
+                }),
         );
     }
     section.finish();

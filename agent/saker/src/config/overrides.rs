@@ -22,7 +22,8 @@ pub(super) fn apply(root: &mut Node, argument: &str) -> Result<(), Problem> {
         problem("an option is written KEY=VALUE").with_hint("for example: -o json_output=true")
     })?;
     let steps = steps(path).ok_or_else(|| {
-        problem("the key is not a path").with_hint("for example: http.enabled or rules[].disable.tag")
+        problem("the key is not a path")
+            .with_hint("for example: http.enabled or rules[].disable.tag")
     })?;
     let value = parse_value(value, &place)?;
     set(root, &steps, value, &place).map_err(|message| problem(&message))
@@ -37,9 +38,14 @@ fn parse_value(value: &str, place: &Place) -> Result<Node, Problem> {
     let kind = match value {
         "true" => Kind::Bool(true),
         "false" => Kind::Bool(false),
-        _ => value.parse().map_or_else(|_| Kind::Text(value.to_owned()), Kind::Int),
+        _ => value
+            .parse()
+            .map_or_else(|_| Kind::Text(value.to_owned()), Kind::Int),
     };
-    Ok(Node { place: place.clone(), kind })
+    Ok(Node {
+        place: place.clone(),
+        kind,
+    })
 }
 
 fn steps(path: &str) -> Option<Vec<Step>> {
@@ -89,25 +95,45 @@ fn set(node: &mut Node, steps: &[Step], value: Node, place: &Place) -> Result<()
         *node = value;
         return Ok(());
     };
-    let null = || Node { place: place.clone(), kind: Kind::Null };
+    let null = || Node {
+        place: place.clone(),
+        kind: Kind::Null,
+    };
     let child = match step {
         Step::Key(key) => {
             if !matches!(node.kind, Kind::Map(_)) {
-                *node = Node { place: place.clone(), kind: Kind::Map(Vec::new()) };
+                *node = Node {
+                    place: place.clone(),
+                    kind: Kind::Map(Vec::new()),
+                };
             }
-            let Kind::Map(entries) = &mut node.kind else { return Ok(()) };
-            let at = entries.iter().position(|entry| entry.key == *key).unwrap_or_else(|| {
-                let (key, place) = (key.clone(), place.clone());
-                entries.push(Entry { key, place, value: null() });
-                entries.len() - 1
-            });
+            let Kind::Map(entries) = &mut node.kind else {
+                return Ok(());
+            };
+            let at = entries
+                .iter()
+                .position(|entry| entry.key == *key)
+                .unwrap_or_else(|| {
+                    let (key, place) = (key.clone(), place.clone());
+                    entries.push(Entry {
+                        key,
+                        place,
+                        value: null(),
+                    });
+                    entries.len() - 1
+                });
             &mut entries[at].value
         }
         Step::Index(_) | Step::Append => {
             if !matches!(node.kind, Kind::List(_)) {
-                *node = Node { place: place.clone(), kind: Kind::List(Vec::new()) };
+                *node = Node {
+                    place: place.clone(),
+                    kind: Kind::List(Vec::new()),
+                };
             }
-            let Kind::List(nodes) = &mut node.kind else { return Ok(()) };
+            let Kind::List(nodes) = &mut node.kind else {
+                return Ok(());
+            };
             let len = nodes.len();
             let at = if let Step::Index(at) = step { *at } else { len };
             if at > len {
@@ -132,11 +158,29 @@ mod tests {
         assert_eq!(steps("a.b"), Some(vec![key("a"), key("b")]));
         assert_eq!(
             steps("rules[].disable.rule"),
-            Some(vec![key("rules"), Step::Append, key("disable"), key("rule")])
+            Some(vec![
+                key("rules"),
+                Step::Append,
+                key("disable"),
+                key("rule")
+            ])
         );
-        assert_eq!(steps("a[2][0]"), Some(vec![key("a"), Step::Index(2), Step::Index(0)]));
+        assert_eq!(
+            steps("a[2][0]"),
+            Some(vec![key("a"), Step::Index(2), Step::Index(0)])
+        );
         assert_eq!(steps(r"a\.b"), Some(vec![key("a.b")]));
-        for bad in ["", ".a", "a.", "a..b", "a[", "a[x]", "[0]", "a\\", "a[99999999999]"] {
+        for bad in [
+            "",
+            ".a",
+            "a.",
+            "a..b",
+            "a[",
+            "a[x]",
+            "[0]",
+            "a\\",
+            "a[99999999999]",
+        ] {
             assert_eq!(steps(bad), None, "{bad}");
         }
     }

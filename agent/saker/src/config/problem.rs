@@ -22,15 +22,21 @@ pub(crate) enum Place {
 impl Place {
     /// A file as a whole.
     pub(crate) fn file(name: &str) -> Self {
-        Place::File { name: name.into(), line: 0, column: 0 }
+        Place::File {
+            name: name.into(),
+            line: 0,
+            column: 0,
+        }
     }
 
     /// The same file at another line and column; an argument stays as it is.
     pub(super) fn at(&self, position: Option<(u64, u64)>) -> Self {
         match (self, position) {
-            (Place::File { name, .. }, Some((line, column))) => {
-                Place::File { name: Arc::clone(name), line, column }
-            }
+            (Place::File { name, .. }, Some((line, column))) => Place::File {
+                name: Arc::clone(name),
+                line,
+                column,
+            },
             _ => self.clone(),
         }
     }
@@ -60,7 +66,11 @@ pub(crate) struct Problem {
 impl Problem {
     /// A problem without a hint.
     pub(super) fn new(place: Place, message: impl Into<String>) -> Self {
-        Self { place, message: message.into(), hint: None }
+        Self {
+            place,
+            message: message.into(),
+            hint: None,
+        }
     }
 
     /// The same with a hint.

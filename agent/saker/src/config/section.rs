@@ -37,7 +37,13 @@ impl<'a> Section<'a> {
                 &[]
             }
         };
-        Self { prefix, entries, known: Vec::new(), problems, keys }
+        Self {
+            prefix,
+            entries,
+            known: Vec::new(),
+            problems,
+            keys,
+        }
     }
 
     /// Reads a key with `convert`; `expected` finishes the sentence "KEY must be ...".
@@ -54,7 +60,8 @@ impl<'a> Section<'a> {
             None => {
                 let (prefix, found) = (&self.prefix, describe(node));
                 let message = format!("{prefix}{key} must be {expected}, not {found}");
-                self.problems.push(Problem::new(node.place.clone(), message));
+                self.problems
+                    .push(Problem::new(node.place.clone(), message));
             }
         }
     }
@@ -101,14 +108,18 @@ impl<'a> Section<'a> {
             }
             other => {
                 let message = format!("{path} must be a list, not {}", other.name());
-                self.problems.push(Problem::new(node.place.clone(), message));
+                self.problems
+                    .push(Problem::new(node.place.clone(), message));
             }
         }
     }
 
     /// Reads a nested map; `keys` of the inner map are known even when it is absent.
     pub(super) fn section(&mut self, key: &'static str, read: impl FnOnce(&mut Section<'_>)) {
-        let absent = Node { place: super::Place::file(""), kind: Kind::Null };
+        let absent = Node {
+            place: super::Place::file(""),
+            kind: Kind::Null,
+        };
         let node = self.find(key).unwrap_or(&absent);
         self.keys.pop();
         let prefix = format!("{}{key}.", self.prefix);
@@ -124,7 +135,11 @@ impl<'a> Section<'a> {
 
     /// Reports the keys that nobody read.
     pub(super) fn finish(self) {
-        for entry in self.entries.iter().filter(|e| !self.known.contains(&e.key.as_str())) {
+        for entry in self
+            .entries
+            .iter()
+            .filter(|e| !self.known.contains(&e.key.as_str()))
+        {
             let message = format!("unknown key {}{}", self.prefix, entry.key);
             let problem = Problem::new(entry.place.clone(), message);
             let problem = match nearest(&entry.key, &self.known) {
@@ -138,7 +153,10 @@ impl<'a> Section<'a> {
     fn find(&mut self, key: &'static str) -> Option<&'a Node> {
         self.known.push(key);
         self.keys.push(format!("{}{key}", self.prefix));
-        self.entries.iter().find(|entry| entry.key == key).map(|entry| &entry.value)
+        self.entries
+            .iter()
+            .find(|entry| entry.key == key)
+            .map(|entry| &entry.value)
     }
 }
 
@@ -172,9 +190,7 @@ fn nearest<'k>(key: &str, known: &[&'k str]) -> Option<&'k str> {
     known
         .iter()
         .map(|&candidate| (strsim::damerau_levenshtein(key, candidate), candidate))
-        .filter(|&(distance, candidate)| {
-            distance <= MAX_HINT_DISTANCE.min(candidate.len() / 2)
-        })
+        .filter(|&(distance, candidate)| distance <= MAX_HINT_DISTANCE.min(candidate.len() / 2))
         .min_by_key(|&(distance, _)| distance)
         .map(|(_, candidate)| candidate)
 }

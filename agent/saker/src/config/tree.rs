@@ -58,11 +58,18 @@ pub(super) fn parse(text: &str, origin: &Place) -> Result<Node, Problem> {
         let at = error.location().map(|l| (l.line(), l.column()));
         let message = error.without_snippet().to_string();
         // The message repeats the position that the place already tells.
-        let message = message.split(" at line ").next().unwrap_or(&message).to_owned();
+        let message = message
+            .split(" at line ")
+            .next()
+            .unwrap_or(&message)
+            .to_owned();
         Problem::new(origin.at(at), format!("not valid YAML: {message}"))
     };
     let raw: Option<Spanned<Raw>> = serde_yaml::from_str(text).map_err(|error| failed(&error))?;
-    let empty = Node { place: origin.clone(), kind: Kind::Map(Vec::new()) };
+    let empty = Node {
+        place: origin.clone(),
+        kind: Kind::Map(Vec::new()),
+    };
     raw.map_or(Ok(empty), |raw| located(raw, origin, 0))
 }
 
@@ -70,7 +77,10 @@ fn located(raw: Spanned<Raw>, origin: &Place, depth: usize) -> Result<Node, Prob
     let at = (raw.referenced.line(), raw.referenced.column());
     let place = origin.at(Some(at));
     if depth > MAX_DEPTH {
-        return Err(Problem::new(place, format!("nested deeper than {MAX_DEPTH} levels")));
+        return Err(Problem::new(
+            place,
+            format!("nested deeper than {MAX_DEPTH} levels"),
+        ));
     }
     let kind = match raw.value {
         Raw::Null => Kind::Null,
@@ -90,7 +100,11 @@ fn located(raw: Spanned<Raw>, origin: &Place, depth: usize) -> Result<Node, Prob
                 .map(|(key, value)| {
                     let at = (key.referenced.line(), key.referenced.column());
                     let value = located(value, origin, depth + 1)?;
-                    Ok(Entry { key: key.value, place: origin.at(Some(at)), value })
+                    Ok(Entry {
+                        key: key.value,
+                        place: origin.at(Some(at)),
+                        value,
+                    })
                 })
                 .collect::<Result<_, _>>()?,
         ),

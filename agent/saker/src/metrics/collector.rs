@@ -86,7 +86,10 @@ pub(crate) fn registry(sources: Arc<Sources>) -> anyhow::Result<Registry> {
         .context("a metric is not well defined")?;
     let registry = Registry::new();
     registry
-        .register(Box::new(Scrape { sources, descriptors }))
+        .register(Box::new(Scrape {
+            sources,
+            descriptors,
+        }))
         .context("the metrics cannot be registered")?;
     Ok(registry)
 }
@@ -133,12 +136,32 @@ impl Collector for Scrape {
 impl Scrape {
     fn agent(&self, families: &mut Families) {
         let sources = &self.sources;
-        families.value(&def::BUILD_INFO, &[("version", env!("CARGO_PKG_VERSION"))], 1.0);
-        let DriverInfo { driver, reason, version } = &sources.driver;
-        let labels = [("driver", *driver), ("reason", reason), ("version", version)];
+        families.value(
+            &def::BUILD_INFO,
+            &[("version", env!("CARGO_PKG_VERSION"))],
+            1.0,
+        );
+        let DriverInfo {
+            driver,
+            reason,
+            version,
+        } = &sources.driver;
+        let labels = [
+            ("driver", *driver),
+            ("reason", reason),
+            ("version", version),
+        ];
         families.value(&def::DRIVER_INFO, &labels, 1.0);
-        let RuleCounts { active, disabled, skipped } = sources.rules;
-        for (state, count) in [("active", active), ("disabled", disabled), ("skipped", skipped)] {
+        let RuleCounts {
+            active,
+            disabled,
+            skipped,
+        } = sources.rules;
+        for (state, count) in [
+            ("active", active),
+            ("disabled", disabled),
+            ("skipped", skipped),
+        ] {
             families.value(&def::RULES, &[("state", state)], count as f64);
         }
         families.value(&def::START_TIME, &[], sources.start_time_s);
@@ -151,7 +174,9 @@ impl Scrape {
     /// What the driver counts, ring by ring.
     fn rings(&self, families: &mut Families) {
         families.value(&def::RING_SIZE, &[], self.sources.ring_bytes as f64);
-        let Some(counters) = &self.sources.rings else { return };
+        let Some(counters) = &self.sources.rings else {
+            return;
+        };
         let rings: Vec<_> = self
             .sources
             .cpus
@@ -209,8 +234,10 @@ impl Scrape {
 
     fn capture(&self, families: &mut Families, workers: &[(String, StatsSnapshot)]) {
         for event in EVENTS.iter() {
-            let count: u64 =
-                workers.iter().map(|(_, stats)| stats.records[usize::from(event.id)]).sum();
+            let count: u64 = workers
+                .iter()
+                .map(|(_, stats)| stats.records[usize::from(event.id)])
+                .sum();
             families.value(&def::EVENTS, &[("type", event.name)], count as f64);
         }
         families.histogram(&def::KERNEL_TO_WORKER, &latency(workers));
@@ -251,13 +278,24 @@ impl Scrape {
     fn alerts(&self, families: &mut Families) {
         let sources = &self.sources;
         for (rule, label) in sources.labels.iter().enumerate() {
-            let count: u64 = sources.workers.iter().map(|worker| worker.alerts(rule)).sum();
-            let labels = [("rule", label.name.as_str()), ("priority", label.priority.name())];
+            let count: u64 = sources
+                .workers
+                .iter()
+                .map(|worker| worker.alerts(rule))
+                .sum();
+            let labels = [
+                ("rule", label.name.as_str()),
+                ("priority", label.priority.name()),
+            ];
             families.value(&def::ALERTS, &labels, count as f64);
         }
         for priority in PRIORITIES {
             let dropped = sources.queue.dropped(priority) as f64;
-            families.value(&def::QUEUE_DROPPED, &[("priority", priority.name())], dropped);
+            families.value(
+                &def::QUEUE_DROPPED,
+                &[("priority", priority.name())],
+                dropped,
+            );
         }
         families.value(&def::QUEUE_LENGTH, &[], sources.queue.waiting() as f64);
         families.value(&def::QUEUE_CAPACITY, &[], sources.queue.capacity() as f64);
@@ -274,8 +312,9 @@ impl Scrape {
                 }
             }
         }
-        let (gauges, counters): (Vec<_>, Vec<_>) =
-            sums.into_iter().partition(|(name, _)| STATE_GAUGES.contains(name));
+        let (gauges, counters): (Vec<_>, Vec<_>) = sums
+            .into_iter()
+            .partition(|(name, _)| STATE_GAUGES.contains(name));
         for (kind, value) in gauges {
             families.value(&def::STATE_ENTRIES, &[("kind", kind)], value as f64);
         }
@@ -284,12 +323,21 @@ impl Scrape {
         }
         let (done, timeout) = state.ancestor_waits();
         families.value(&def::ANCESTOR_WAITS, &[("result", "done")], done as f64);
-        families.value(&def::ANCESTOR_WAITS, &[("result", "timeout")], timeout as f64);
+        families.value(
+            &def::ANCESTOR_WAITS,
+            &[("result", "timeout")],
+            timeout as f64,
+        );
     }
 }
 
 fn latency(workers: &[(String, StatsSnapshot)]) -> HistogramSnapshot {
-    let bucket = |n: usize| workers.iter().map(|(_, stats)| stats.latency[n]).sum::<u64>();
+    let bucket = |n: usize| {
+        workers
+            .iter()
+            .map(|(_, stats)| stats.latency[n])
+            .sum::<u64>()
+    };
     let mut running = 0;
     let cumulative = LATENCY_BOUNDS_NS
         .iter()
@@ -301,7 +349,11 @@ fn latency(workers: &[(String, StatsSnapshot)]) -> HistogramSnapshot {
         .collect();
     let count = running + bucket(LATENCY_BOUNDS_NS.len());
     let sum_ns = workers.iter().map(|(_, stats)| stats.latency_sum_ns).sum();
-    HistogramSnapshot { cumulative, count, sum_ns }
+    HistogramSnapshot {
+        cumulative,
+        count,
+        sum_ns,
+    }
 }
 
 #[cfg(test)]
@@ -327,13 +379,25 @@ mod tests {
             tags: Vec::new(),
         });
         let (sender, receiver) = queue(1);
-        let alert =
-            Alert { rule: Arc::clone(&label), time_ns: 0, message: "m".into(), fields: vec![] };
+        let alert = Alert {
+            rule: Arc::clone(&label),
+            time_ns: 0,
+            message: "m".into(),
+            fields: vec![],
+        };
         assert!(sender.send(alert.clone()) && !sender.send(alert));
         let state = State::new(StateConfig::default()).expect("one partition");
         Arc::new(Sources {
-            driver: DriverInfo { driver: "ebpf", reason: "test".into(), version: "1".into() },
-            rules: RuleCounts { active: 1, disabled: 2, skipped: 3 },
+            driver: DriverInfo {
+                driver: "ebpf",
+                reason: "test".into(),
+                version: "1".into(),
+            },
+            rules: RuleCounts {
+                active: 1,
+                disabled: 2,
+                skipped: 3,
+            },
             labels: vec![label],
             rings: Some(Arc::new(rings)),
             ring_bytes: 4096,
@@ -367,8 +431,11 @@ mod tests {
             let definition = definition.unwrap_or_else(|| panic!("{} undeclared", family.name()));
             for metric in family.get_metric() {
                 let mut declared = definition.labels.to_vec();
-                let mut found: Vec<&str> =
-                    metric.get_label().iter().map(|label| label.name()).collect();
+                let mut found: Vec<&str> = metric
+                    .get_label()
+                    .iter()
+                    .map(|label| label.name())
+                    .collect();
                 declared.sort_unstable();
                 found.sort_unstable();
                 assert_eq!(found, declared, "{}", definition.name);
@@ -379,9 +446,15 @@ mod tests {
     #[test]
     fn names_follow_the_conventions() {
         for definition in def::ALL {
-            let Definition { name, kind, help, .. } = definition;
+            let Definition {
+                name, kind, help, ..
+            } = definition;
             assert!(name.starts_with("saker_"), "{name}");
-            assert_eq!(name.ends_with("_total"), *kind == def::Type::Counter, "{name}");
+            assert_eq!(
+                name.ends_with("_total"),
+                *kind == def::Type::Counter,
+                "{name}"
+            );
             assert!(help.ends_with('.'), "{name}");
         }
     }
@@ -391,9 +464,9 @@ mod tests {
         let page = page();
         for line in [
             r#"saker_produced_total{cpu="1",partition="0"} 9"#,
-            r#"saker_dropped_total{cause="shed",class="file",cpu="1",partition="0"} 4"#,
+            r#"saker_dropped_total{cpu="1",partition="0",class="file",cause="shed"} 4"#,
             "saker_dropped_records_total 4",
-            r#"saker_alerts_total{priority="Notice",rule="A \"rule\""} 2"#,
+            r#"saker_alerts_total{rule="A \"rule\"",priority="Notice"} 2"#,
             r#"saker_alert_queue_dropped_total{priority="Notice"} 1"#,
             "saker_alert_queue_length 1",
             r#"saker_evaluated_total{worker="0"} 8"#,
@@ -413,8 +486,13 @@ mod tests {
             .lines()
             .filter_map(|line| line.strip_prefix("| `saker_")?.split('`').next())
             .collect();
-        let declared: Vec<&str> =
-            def::ALL.iter().filter_map(|d| d.name.strip_prefix("saker_")).collect();
-        assert_eq!(documented, declared, "docs/metrics.md lists the metrics in this order");
+        let declared: Vec<&str> = def::ALL
+            .iter()
+            .filter_map(|d| d.name.strip_prefix("saker_"))
+            .collect();
+        assert_eq!(
+            documented, declared,
+            "docs/metrics.md lists the metrics in this order"
+        );
     }
 }

@@ -29,7 +29,10 @@ pub(crate) struct HistogramSnapshot {
 impl Histogram {
     /// Counts one duration. Only the owning thread may call this.
     pub(crate) fn observe(&self, ns: u64) {
-        let bucket = BOUNDS_NS.iter().position(|&bound| ns <= bound).unwrap_or(BOUNDS_NS.len());
+        let bucket = BOUNDS_NS
+            .iter()
+            .position(|&bound| ns <= bound)
+            .unwrap_or(BOUNDS_NS.len());
         bump(&self.counts[bucket], 1);
         bump(&self.sum_ns, ns);
     }
@@ -53,7 +56,11 @@ impl Histogram {
                 (bound, running)
             })
             .collect();
-        HistogramSnapshot { cumulative, count: counts.iter().sum(), sum_ns }
+        HistogramSnapshot {
+            cumulative,
+            count: counts.iter().sum(),
+            sum_ns,
+        }
     }
 }
 

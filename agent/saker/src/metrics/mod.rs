@@ -9,4 +9,6 @@ mod histogram;
 mod worker;
 
 pub(crate) use collector::{DriverInfo, RuleCounts, Sources, encode, registry};
+#[cfg(test)]
+pub(crate) use histogram::Histogram;
 pub(crate) use worker::WorkerMetrics;

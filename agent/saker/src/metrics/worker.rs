@@ -42,6 +42,8 @@ impl WorkerMetrics {
 
     /// Alerts of rule number `rule`.
     pub(crate) fn alerts(&self, rule: usize) -> u64 {
-        self.alerts.get(rule).map_or(0, |counter| counter.load(Relaxed))
+        self.alerts
+            .get(rule)
+            .map_or(0, |counter| counter.load(Relaxed))
     }
 }

@@ -11,27 +11,27 @@ use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 
 /// The binary under test.
-pub const BINARY: &str = env!("CARGO_BIN_EXE_saker");
+pub(crate) const BINARY: &str = env!("CARGO_BIN_EXE_saker");
 /// Longest wait for anything; far beyond what it takes.
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// What a finished process left.
 #[derive(Debug)]
-pub struct Output {
-    pub status: i32,
-    pub stdout: String,
-    pub stderr: String,
+pub(crate) struct Output {
+    pub(crate) status: i32,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
 }
 
 /// The binary with a clean environment.
-pub fn saker() -> Command {
+pub(crate) fn saker() -> Command {
     let mut command = Command::new(BINARY);
     command.env_remove("SAKER_HOSTNAME");
     command
 }
 
 /// Runs to the end.
-pub fn run(command: &mut Command) -> Output {
+pub(crate) fn run(command: &mut Command) -> Output {
     let output = command.stdin(Stdio::null()).output().expect("started");
     let text = |bytes| String::from_utf8(bytes).expect("UTF-8");
     Output {
@@ -42,7 +42,7 @@ pub fn run(command: &mut Command) -> Output {
 }
 
 /// An agent without a driver, on a free port, with a lock file of its own.
-pub struct Agent {
+pub(crate) struct Agent {
     child: Child,
     address: String,
     arguments: Vec<String>,
@@ -52,7 +52,7 @@ pub struct Agent {
 
 impl Agent {
     /// Starts it with `extra` arguments and waits until it is ready.
-    pub fn start(extra: &[&str]) -> Self {
+    pub(crate) fn start(extra: &[&str]) -> Self {
         let dir = tempfile::tempdir().expect("a directory");
         let lock = format!("lock_file={}", dir.path().join("lock").display());
         let rules = concat!(env!("CARGO_MANIFEST_DIR"), "/../../rules");
@@ -85,45 +85,67 @@ impl Agent {
             all
         });
         let address = ready(&seen);
-        Self { child, address, arguments, stderr, _dir: dir }
+        Self {
+            child,
+            address,
+            arguments,
+            stderr,
+            _dir: dir,
+        }
     }
 
-    pub fn pid(&self) -> u32 {
+    pub(crate) fn pid(&self) -> u32 {
         self.child.id()
     }
 
     /// Address and port of its pages.
-    pub fn address(&self) -> &str {
+    pub(crate) fn address(&self) -> &str {
         &self.address
     }
 
     /// What it was started with.
-    pub fn arguments(&self) -> &[String] {
+    pub(crate) fn arguments(&self) -> &[String] {
         &self.arguments
     }
 
     /// Status and body of a page.
-    pub fn get(&self, path: &str) -> (u16, String) {
+    pub(crate) fn get(&self, path: &str) -> (u16, String) {
         let mut stream = TcpStream::connect(&self.address).expect("listening");
         stream.set_read_timeout(Some(PATIENCE)).expect("set");
         let host = &self.address;
-        write!(stream, "GET {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n")
-            .expect("sent");
+        write!(
+            stream,
+            "GET {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n"
+        )
+        .expect("sent");
         let mut answer = String::new();
         stream.read_to_string(&mut answer).expect("answered");
-        let status = answer.split(' ').nth(1).and_then(|s| s.parse().ok()).expect("a status");
+        let status = answer
+            .split(' ')
+            .nth(1)
+            .and_then(|s| s.parse().ok())
+            .expect("a status");
         let body = answer.split_once("\r\n\r\n").expect("a body").1;
         (status, body.to_owned())
     }
 
     /// Sends a signal and waits for the end.
-    pub fn stop(mut self, signal: Signal) -> Output {
+    pub(crate) fn stop(mut self, signal: Signal) -> Output {
         let pid = Pid::from_child(&self.child);
         kill_process(pid, signal).expect("sent");
-        let status = self.child.wait().expect("ended").code().expect("not killed");
+        let status = self
+            .child
+            .wait()
+            .expect("ended")
+            .code()
+            .expect("not killed");
         let reader = std::mem::replace(&mut self.stderr, thread::spawn(String::new));
         let stderr = reader.join().expect("read");
-        Output { status, stdout: String::new(), stderr }
+        Output {
+            status,
+            stdout: String::new(),
+            stderr,
+        }
     }
 }
 
