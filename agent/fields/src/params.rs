@@ -227,6 +227,10 @@ fn kind(event: u32, name: &str, ty: u32) -> Kind {
         (SAKER_EV_CLONE | SAKER_EV_CLONE3 | SAKER_EV_FORK | SAKER_EV_VFORK, "uid" | "gid") => {
             return Kind::Unsigned32;
         }
+        // What a fork returns is a process.
+        (SAKER_EV_CLONE | SAKER_EV_CLONE3 | SAKER_EV_FORK | SAKER_EV_VFORK, "res") => {
+            return Kind::Pid;
+        }
         (SAKER_EV_DELETE_MODULE, "flags") => return Kind::Flags(flags::DELETE_MODULE),
         _ => {}
     }

@@ -189,7 +189,11 @@ impl<'a> EventView<'a> {
             Kind::Signed | Kind::Errno | Kind::Fd | Kind::Pid | Kind::Signal => {
                 put!(out, "{}", self.signed(param));
             }
-            Kind::Uid | Kind::Gid => put!(out, "{}", self.number(param) as u32 as i32),
+            // Nobody is -1, not the largest number there is.
+            Kind::Uid | Kind::Gid => match self.number(param) as u32 {
+                NO_ID => out.extend_from_slice(b"-1"),
+                id => put!(out, "{id}"),
+            },
             Kind::Hex => put!(out, "{:X}", self.number(param)),
             Kind::Octal | Kind::Mode => render::octal(out, self.number(param)),
             Kind::Time => render::time(out, self.number(param)),

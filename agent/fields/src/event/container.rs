@@ -7,11 +7,10 @@
 use saker_engine::schema::ArgKind::Key;
 use saker_engine::value::Value;
 use saker_engine::value::ValueType::*;
+use saker_state::HOST;
 
 use super::EventView;
 use crate::field::{Field, KeyKind, text};
-
-const HOST: &[u8] = b"host";
 
 /// Text that is empty for the host and absent for containers.
 const fn of_engine(name: &'static str, description: &'static str) -> Field {
@@ -38,7 +37,7 @@ const fn named(name: &'static str, description: &'static str) -> Field {
     Field::new(
         name,
         Str,
-        |e, _| e.on_host()?.then_some(Value::Bytes(HOST)),
+        |e, _| e.on_host()?.then_some(Value::Bytes(HOST.as_bytes())),
         description,
     )
 }

@@ -168,9 +168,8 @@ pub(super) const FIELDS: &[Field] = &[
         "proc.fdlimit",
         Int,
         |e, _| {
-            Some(Value::Int(
-                i64::try_from(e.process()?.fdlimit).unwrap_or(i64::MAX),
-            ))
+            let limit = Some(e.process()?.fdlimit).filter(|&limit| limit != 0)?;
+            Some(Value::Int(i64::try_from(limit).unwrap_or(i64::MAX)))
         },
         "Most descriptors the process may have.",
     ),

@@ -260,7 +260,8 @@ impl<'a> EventView<'a> {
         let process = self.process()?;
         let leader = self.scratch.leader(Leader::Session, || {
             let lineage = self.state.lineage();
-            let group = lineage.session_leader(&process.cell, process.sid)?;
+            let sid = Some(process.sid).filter(|&sid| sid > 0)?;
+            let group = lineage.session_leader(&process.cell, sid)?;
             let image = lineage.image(&group);
             Some(Relative { group, image })
         });
@@ -274,8 +275,8 @@ impl<'a> EventView<'a> {
         let leader = self.scratch.leader(Leader::ProcessGroup, || {
             let lineage = self.state.lineage();
             let same = |cell: &std::sync::Arc<Cell>| cell.pgid() == process.pgid;
-            let by_id = u32::try_from(process.pgid).ok().filter(|&id| id != 0);
-            let leader = by_id.and_then(|id| lineage.by_tgid(id)).filter(same);
+            let pgid = u32::try_from(process.pgid).ok().filter(|&id| id != 0)?;
+            let leader = lineage.by_tgid(pgid).filter(same);
             let group =
                 leader.or_else(|| lineage.ancestors(&process.cell).take_while(same).last())?;
             let image = lineage.image(&group);

@@ -363,7 +363,7 @@ fn forks_print_plain_ids() {
         &[
             ("evt.arg.flags", "CLONE_FILES"),
             ("evt.arg.uid", "0"),
-            ("evt.arg.res", "40"),
+            ("evt.arg.res", "sh"),
         ],
     );
 }

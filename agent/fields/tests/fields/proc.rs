@@ -241,6 +241,8 @@ fn placeholders_have_the_text_na_and_no_parent() {
             ("proc.exe", "<NA>"),
             ("proc.pname", "~"),
             ("proc.vpid", "~"),
+            ("proc.sname", ""),
+            ("proc.vpgid.name", "<NA>"),
             ("proc.cwd", "~"),
             ("proc.duration", "~"),
             ("proc.aname[0]", "<NA>"),
@@ -275,7 +277,7 @@ fn descriptors_in_numbers() {
         &any_event(6_000),
         &[
             ("proc.fdopencount", "1"),
-            ("proc.fdlimit", "0"),
+            ("proc.fdlimit", "~"),
             ("proc.fdusage", "~"),
             ("proc.stdin.type", "file"),
             ("proc.stdin.name", "/dev/null"),

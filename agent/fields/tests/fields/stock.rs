@@ -305,3 +305,61 @@ fn compat_sockets_in_containers() {
         .num(SAKER_P_DUP2_newfd, 0);
     stage.fires("ctr_dup_socket", &dup);
 }
+
+#[test]
+#[ignore = "needs SAKER_COMPAT"]
+fn compat_programs_from_unusual_places() {
+    let mut line = LINE[..6].to_vec();
+    line.push("sh");
+    let mut stage = Stage::new(&line);
+    let script = "cp /bin/true /dev/shm/lab_true; /dev/shm/lab_true arg1; rm -f /dev/shm/lab_true";
+    stage
+        .world
+        .feed(&exec(ACTOR - 1, 0, 45_000, "sh", &["-c", script]));
+    let dropped = program(60_000, "/dev/shm/lab_true", "lab_true", &["arg1"]);
+    stage.fires("exec_dev_shm", &dropped);
+
+    let mut line = LINE[..6].to_vec();
+    line.push("systemd");
+    let mut stage = Stage::new(&line);
+    let shell = program(60_000, "/usr/bin/bash", "bash", &["-c", "true"])
+        .num(SAKER_P_EXECVE_tty, 34_816)
+        .num(SAKER_P_EXECVE_vpid, 5);
+    stage.fires("ctr_tty_shell", &in_container(shell));
+
+    let mut line = LINE[..6].to_vec();
+    line.extend(["sh", "lab_untrusted"]);
+    let mut stage = Stage::new(&line);
+    let leader = ACTOR - 6;
+    stage
+        .world
+        .feed(&exec(leader, 0, 48_000, "bash", &[]).num(SAKER_P_EXECVE_sid, leader.into()));
+    let flags = SAKER_EXE_WRITABLE | SAKER_EXE_UPPER_LAYER;
+    let dropped = program(60_000, "/tmp/lab/ov/m/dropped", "dropped", &["x"])
+        .num(SAKER_P_EXECVE_flags, flags.into())
+        .num(SAKER_P_EXECVE_sid, leader.into())
+        .var(SAKER_P_EXECVE_cwd, b"/tmp/lab/ov");
+    stage.fires("ctr_drop_exec", &in_container(dropped));
+}
+
+#[test]
+#[ignore = "needs SAKER_COMPAT"]
+fn compat_all_stock_rules_compile() {
+    let schema = FieldSchema::new();
+    let mut loader = Loader::new(LoaderOptions::default());
+    for file in [
+        "falco_rules.yaml",
+        "falco-incubating_rules.yaml",
+        "falco-sandbox_rules.yaml",
+    ] {
+        let path = compat_dir().join("falco-rules").join(file);
+        let bytes = std::fs::read(&path);
+        let bytes = bytes.unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+        loader.add_file(file, &bytes);
+    }
+    let outcome = loader.finish(&schema);
+    let errors: Vec<_> = outcome.errors().collect();
+    assert!(errors.is_empty(), "{errors:?}");
+    assert_eq!(outcome.rules.len(), 93);
+    compile(&outcome, &schema, &Selection::default()).expect("all rules compile");
+}
