@@ -44,15 +44,15 @@ counters! {
     threads,
     /// Descriptors now (gauge).
     fds,
-    /// Thread groups parked now (gauge).
+    /// Thread groups whose birth waits now, with all records behind it: 0 or 1 (gauge).
     parked_groups,
     /// Processes made up because nothing was known about them.
     placeholders,
-    /// Records that waited for a snapshot of another partition.
+    /// Records that waited for a snapshot of another partition, or behind one that did.
     parked_records,
-    /// Thread groups whose snapshot did not come in time.
+    /// Births whose snapshot did not come in time.
     park_timeouts,
-    /// Thread groups let go early because too much was parked.
+    /// Births let go early because too much was parked behind them.
     park_overflow,
     /// Snapshots sent to other partitions.
     handovers_sent,

@@ -49,10 +49,7 @@ pub mod limits {
     pub use crate::fdtable::MAX_FDS;
     pub use crate::handover::INBOX_LEN;
     pub use crate::lineage::{MAX_ANCESTORS, MAX_VERSIONS};
-    pub use crate::park::{
-        MAX_BYTES as MAX_PARKED_BYTES, MAX_GROUPS as MAX_PARKED_GROUPS,
-        MAX_RECORDS as MAX_PARKED_RECORDS,
-    };
+    pub use crate::park::{MAX_BYTES as MAX_PARKED_BYTES, MAX_RECORDS as MAX_PARKED_RECORDS};
     pub use crate::partition::{MAX_ARRIVED, MAX_RETIRING};
     pub use crate::path::MAX_JOINED_LEN;
     pub use crate::process::MAX_THREADS;

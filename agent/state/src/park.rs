@@ -1,122 +1,68 @@
-//! Thread groups whose records wait for a snapshot of their parent.
+//! Records that wait for a snapshot.
+//!
+//! When a birth has to wait for its parent's worker, everything after it in the partition waits
+//! behind it, whatever its process. A worker that went on with younger events could wait for
+//! another worker that waits for the very birth it has put aside; kept in order, every wait points
+//! strictly to the past (see [`crate::progress`]).
 
-use std::collections::VecDeque;
-
-use rustc_hash::FxHashMap;
-
-/// Thread groups that wait at once.
-pub const MAX_GROUPS: usize = 1024;
-
-/// Records one thread group may have waiting.
-pub const MAX_RECORDS: usize = 256;
+/// Records that wait at once.
+pub const MAX_RECORDS: usize = 65_536;
 
 /// Bytes of all waiting records.
 pub const MAX_BYTES: usize = 8 << 20;
 
-/// Records of one thread group, in order.
-#[derive(Debug, Default)]
-pub(crate) struct Group {
-    /// Records one after the other, each after its length (4 bytes).
-    bytes: Vec<u8>,
-    records: usize,
-    /// Time of the first record, ns.
-    pub(crate) since_ns: u64,
-    /// No more records may be added.
-    pub(crate) full: bool,
-}
-
-impl Group {
-    /// The records, oldest first.
-    pub(crate) fn records(&self) -> impl Iterator<Item = &[u8]> {
-        let mut rest = self.bytes.as_slice();
-        std::iter::from_fn(move || {
-            let (len, tail) = rest.split_first_chunk::<4>()?;
-            let (record, tail) = tail.split_at_checked(u32::from_ne_bytes(*len) as usize)?;
-            rest = tail;
-            Some(record)
-        })
-    }
-}
-
-/// All thread groups that wait.
+/// Records in the order of their partition.
 #[derive(Debug, Default)]
 pub(crate) struct Parking {
-    groups: FxHashMap<u32, Group>,
-    /// Thread groups in the order they were parked, with the time; may hold some already gone.
-    order: VecDeque<(u64, u32)>,
-    bytes: usize,
+    /// Records one after the other, each after its length (4 bytes).
+    bytes: Vec<u8>,
+    /// Where the oldest begins.
+    head: usize,
+    records: usize,
 }
 
 impl Parking {
-    pub(crate) fn contains(&self, tgid: u32) -> bool {
-        !self.groups.is_empty() && self.groups.contains_key(&tgid)
+    pub(crate) fn is_empty(&self) -> bool {
+        self.records == 0
     }
 
-    pub(crate) fn len(&self) -> usize {
-        self.groups.len()
+    /// No more fits.
+    pub(crate) fn is_full(&self) -> bool {
+        self.records >= MAX_RECORDS || self.bytes.len() >= MAX_BYTES
     }
 
-    /// Opens a group for `tgid`; false when there are too many.
-    pub(crate) fn open(&mut self, tgid: u32, ts_ns: u64) -> bool {
-        if self.groups.len() >= MAX_GROUPS {
-            return false;
-        }
-        self.groups.insert(
-            tgid,
-            Group {
-                since_ns: ts_ns,
-                ..Group::default()
-            },
-        );
-        self.order.push_back((ts_ns, tgid));
-        true
-    }
-
-    /// Adds a record to `tgid`'s group. False when a bound is reached: the record is kept, but
-    /// the group must be let go before the next one.
-    pub(crate) fn push(&mut self, tgid: u32, record: &[u8]) -> bool {
-        let Some(group) = self.groups.get_mut(&tgid) else {
-            return false;
-        };
-        group
-            .bytes
+    /// Adds a record at the end. Callers look at [`Parking::is_full`] afterwards: the record that
+    /// reaches a bound is kept.
+    pub(crate) fn push(&mut self, record: &[u8]) {
+        self.bytes
             .extend_from_slice(&(record.len() as u32).to_ne_bytes());
-        group.bytes.extend_from_slice(record);
-        group.records += 1;
-        self.bytes += record.len();
-        group.full = group.records >= MAX_RECORDS || self.bytes >= MAX_BYTES;
-        !group.full
+        self.bytes.extend_from_slice(record);
+        self.records += 1;
     }
 
-    /// Takes `tgid`'s group out.
-    pub(crate) fn take(&mut self, tgid: u32) -> Option<Group> {
-        let group = self.groups.remove(&tgid)?;
-        self.bytes -= group.bytes.len() - 4 * group.records;
-        Some(group)
+    /// The oldest record.
+    pub(crate) fn front(&self) -> Option<&[u8]> {
+        let (len, rest) = self.bytes.get(self.head..)?.split_first_chunk::<4>()?;
+        rest.get(..u32::from_ne_bytes(*len) as usize)
     }
 
-    /// Time of the oldest record that waits.
-    pub(crate) fn oldest_ns(&mut self) -> Option<u64> {
-        while let Some(&(ts_ns, tgid)) = self.order.front() {
-            if self
-                .groups
-                .get(&tgid)
-                .is_some_and(|group| group.since_ns == ts_ns)
-            {
-                return Some(ts_ns);
-            }
-            self.order.pop_front();
+    /// Drops the oldest record.
+    pub(crate) fn pop(&mut self) {
+        let Some(len) = self.front().map(<[u8]>::len) else {
+            return;
+        };
+        self.head += 4 + len;
+        self.records -= 1;
+        if self.records == 0 {
+            self.bytes.clear();
+            self.head = 0;
         }
-        None
     }
 
-    /// Groups that fit `wanted`, oldest first.
-    pub(crate) fn select(&self, wanted: impl Fn(&Group) -> bool, into: &mut Vec<u32>) {
-        into.clear();
-        into.extend(self.order.iter().filter_map(|&(ts_ns, tgid)| {
-            let group = self.groups.get(&tgid)?;
-            (group.since_ns == ts_ns && wanted(group)).then_some(tgid)
-        }));
+    /// Gives the room of dropped records back to the bound.
+    pub(crate) fn compact(&mut self) {
+        self.bytes.drain(..self.head);
+        self.head = 0;
     }
 }
 
@@ -127,38 +73,32 @@ mod tests {
     #[test]
     fn records_come_back_in_order() {
         let mut parking = Parking::default();
-        assert!(!parking.push(5, b"nobody"));
-        assert!(parking.open(5, 100));
-        assert!(parking.open(6, 200));
-        assert!(parking.push(5, b"one") && parking.push(6, b"other") && parking.push(5, b""));
-        assert_eq!(parking.oldest_ns(), Some(100));
-        let mut found = Vec::new();
-        parking.select(|group| group.since_ns >= 100, &mut found);
-        assert_eq!(found, [5, 6]);
-        let group = parking.take(5).expect("parked");
-        assert_eq!(group.records().collect::<Vec<_>>(), [&b"one"[..], b""]);
-        assert_eq!((parking.oldest_ns(), parking.bytes), (Some(200), 5));
-        assert!(parking.take(6).is_some() && !parking.contains(6));
-        assert_eq!(
-            (parking.oldest_ns(), parking.bytes, parking.len()),
-            (None, 0, 0)
-        );
+        parking.pop();
+        assert_eq!(parking.front(), None);
+        for record in [&b"one"[..], b"", b"three"] {
+            parking.push(record);
+        }
+        assert_eq!((parking.records, parking.front()), (3, Some(&b"one"[..])));
+        parking.pop();
+        parking.compact();
+        assert_eq!(parking.front(), Some(&b""[..]));
+        parking.pop();
+        assert_eq!(parking.front(), Some(&b"three"[..]));
+        parking.pop();
+        assert!(parking.is_empty() && parking.bytes.is_empty());
     }
 
     #[test]
     fn bounds() {
         let mut parking = Parking::default();
-        for tgid in 0..MAX_GROUPS as u32 {
-            assert!(parking.open(tgid, 1));
-        }
-        assert!(!parking.open(u32::MAX, 1));
-        assert!((1..MAX_RECORDS).all(|_| parking.push(0, b"x")));
-        assert!(!parking.push(0, b"x"));
-        assert!(
-            parking
-                .take(0)
-                .is_some_and(|group| group.records().count() == MAX_RECORDS)
-        );
-        assert!(!parking.push(1, &vec![0; MAX_BYTES]));
+        (1..MAX_RECORDS).for_each(|_| parking.push(b"x"));
+        assert!(!parking.is_full());
+        parking.push(b"x");
+        assert!(parking.is_full());
+        let mut parking = Parking::default();
+        parking.push(&vec![0; MAX_BYTES]);
+        assert!(parking.is_full());
+        parking.pop();
+        assert!(!parking.is_full());
     }
 }

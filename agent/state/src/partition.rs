@@ -17,7 +17,7 @@ use crate::park::Parking;
 use crate::process::{Doubt, Process};
 use crate::scan::Scanned;
 use crate::shared::SharedState;
-use crate::view::{Applied, Outcome, View};
+use crate::view::{Applied, View};
 
 /// Snapshots that wait for the birth record they belong to.
 pub const MAX_ARRIVED: usize = 65_536;
@@ -35,12 +35,10 @@ pub struct Partition {
     pub(crate) parked: Parking,
     retiring: VecDeque<(u64, Arc<Cell>)>,
     inbox: Receiver<Message>,
-    /// Parked thread groups whose snapshot has come from this very partition.
-    pub(crate) ready: Vec<u32>,
     /// Scratch list of thread groups.
     list: Vec<u32>,
-    /// Time of the parked record that is being replayed.
-    replaying_ns: u64,
+    /// Time of the oldest record that is parked or being replayed, `u64::MAX` when there is none.
+    waiting_ns: u64,
     done_ns: u64,
 }
 
@@ -53,9 +51,8 @@ impl Partition {
             parked: Parking::default(),
             retiring: VecDeque::new(),
             inbox,
-            ready: Vec::new(),
             list: Vec::new(),
-            replaying_ns: u64::MAX,
+            waiting_ns: u64::MAX,
             done_ns: 0,
         }
     }
@@ -84,23 +81,31 @@ impl Partition {
     /// outlast them happens in [`Partition::settle`]. Records of a partition come in the order of
     /// their timestamps but for late ones, which are taken as they come.
     pub fn apply(&mut self, rec: &Record<'_>) -> Applied {
-        let hdr = rec.hdr();
-        self.publish_done(hdr.ts_ns.saturating_sub(1));
-        if self.parked.contains(hdr.tgid) {
-            return self.park(rec);
+        self.publish_done(rec.hdr().ts_ns.saturating_sub(1));
+        if self.parked.is_empty()
+            && let Some(applied) = self.apply_now(rec, None)
+        {
+            return applied;
         }
-        let number = rec
-            .info()
-            .fd_slot()
-            .map(|slot| crate::view::fd_in(rec, slot as u32));
+        self.ctx.counters.parked_records += 1;
+        self.waiting_ns = self.waiting_ns.min(rec.hdr().ts_ns);
+        self.parked.push(rec.bytes());
+        Applied::parked(self.parked.is_full())
+    }
+
+    /// Applies a record unless it is a birth that must wait. With `give_up` it waits no longer,
+    /// and that says why.
+    fn apply_now(&mut self, rec: &Record<'_>, give_up: Option<GiveUp>) -> Option<Applied> {
+        let slot = rec.info().fd_slot();
+        let number = slot.map(|slot| crate::view::fd_in(rec, slot as u32));
         let mut applied = Applied::evaluate(number);
-        match self.ensure(rec) {
-            Known::Nobody => return applied,
-            Known::Parked => return self.park(rec),
+        match self.ensure(rec, give_up) {
+            Known::Nobody => return Some(applied),
+            Known::Waits => return None,
             Known::Yes => {}
         }
-        let Some(process) = self.processes.get_mut(&hdr.tgid) else {
-            return applied;
+        let Some(process) = self.processes.get_mut(&rec.hdr().tgid) else {
+            return Some(applied);
         };
         let (fds, threads) = (process.fds.len(), process.threads.len());
         let child = apply::dispatch(&mut self.ctx, process, rec, &mut applied);
@@ -111,7 +116,7 @@ impl Partition {
         if let Some(child) = child {
             self.deliver(child);
         }
-        applied
+        Some(applied)
     }
 
     /// After the rules have seen the record: closed descriptors and ended processes go.
@@ -156,8 +161,8 @@ impl Partition {
         }
     }
 
-    /// Takes what other workers have sent and lets go of thread groups that waited for it or have
-    /// waited too long. Each record let go is applied, given to `evaluate` and settled.
+    /// Takes what other workers have sent and lets go of records that waited for it or have waited
+    /// too long. Each record let go is applied, given to `evaluate` and settled.
     ///
     /// `now_ns` is the clock of the records (`CLOCK_BOOTTIME`).
     pub fn poll_inbox(
@@ -169,27 +174,25 @@ impl Partition {
         let others_done = self.others_done();
         for _ in 0..crate::handover::INBOX_LEN {
             match self.inbox.try_recv() {
-                Ok(Message::Born(child)) => self.receive(child, &mut evaluate),
+                Ok(Message::Born(child)) => self.receive(child),
                 Ok(Message::Recovered { tgid, found }) => self.recovered(tgid, found),
                 Err(_) => break,
             }
         }
-        self.release_ready(&mut evaluate);
-        if self.parked.len() > 0 {
-            self.give_up(now_ns, others_done, &mut evaluate);
-            self.release_ready(&mut evaluate);
+        if !self.parked.is_empty() {
+            self.replay(now_ns, others_done, &mut evaluate);
         }
     }
 
     /// All records of this partition up to `watermark_ns` have been applied and settled. Publishes
     /// that to the others and lets go of what nobody can ask for any more.
     pub fn round_done(&mut self, watermark_ns: u64) {
-        self.adopt_arrived(watermark_ns);
         self.publish_done(watermark_ns);
+        self.adopt_arrived(watermark_ns.min(self.hold_ns()));
         self.retire();
         let counters = &mut self.ctx.counters;
         counters.processes = self.processes.len() as u64;
-        counters.parked_groups = self.parked.len() as u64;
+        counters.parked_groups = u64::from(!self.parked.is_empty());
         self.ctx
             .shared
             .publish_counters(self.ctx.index, &self.ctx.counters);
@@ -309,21 +312,18 @@ impl Partition {
         }
     }
 
-    fn park(&mut self, rec: &Record<'_>) -> Applied {
-        self.ctx.counters.parked_records += 1;
-        let room = self.parked.push(rec.hdr().tgid, rec.bytes());
-        Applied::parked(!room)
-    }
-
-    /// Parked records hold the word back, those being replayed included: they are not done.
+    /// Publishes how far this worker has come; parked records are not done and hold it back.
     fn publish_done(&mut self, done_ns: u64) {
         self.done_ns = self.done_ns.max(done_ns);
-        let mut done_ns = self.done_ns.min(self.replaying_ns.saturating_sub(1));
-        if self.parked.len() > 0 {
-            let oldest = self.parked.oldest_ns().unwrap_or(u64::MAX);
-            done_ns = done_ns.min(oldest.saturating_sub(1));
-        }
-        self.ctx.shared.progress.publish(self.ctx.index, done_ns);
+        self.ctx
+            .shared
+            .progress
+            .publish(self.ctx.index, self.done_ns.min(self.hold_ns()));
+    }
+
+    /// Everything up to here is done for all that is parked or being replayed.
+    fn hold_ns(&self) -> u64 {
+        self.waiting_ns.saturating_sub(1)
     }
 
     fn others_done(&self) -> u64 {
@@ -335,9 +335,11 @@ impl Partition {
             .unwrap_or(u64::MAX)
     }
 
-    /// Lets go of groups whose snapshot did not come: it is too late, there is too much, or all
-    /// others have passed the birth and its snapshot should have been in the inbox.
-    fn give_up(
+    /// Applies, shows and settles parked records in order, up to a birth that still has to wait.
+    ///
+    /// A birth waits no longer when it is too late, when there is too much behind it, or when all
+    /// others have passed it: its snapshot should have been in the inbox.
+    fn replay(
         &mut self,
         now_ns: u64,
         others_done: u64,
@@ -349,61 +351,41 @@ impl Partition {
             .config
             .park_timeout_ms
             .saturating_mul(1_000_000);
-        let mut list = std::mem::take(&mut self.list);
-        self.parked.select(
-            |group| {
-                group.full
-                    || others_done >= group.since_ns
-                    || now_ns.saturating_sub(group.since_ns) > timeout_ns
-            },
-            &mut list,
-        );
-        for &tgid in &list {
-            self.release(tgid, None, evaluate);
-        }
-        self.list = list;
-    }
-
-    /// Lets go of groups whose parent was parked itself and has forked by now.
-    fn release_ready(&mut self, evaluate: &mut impl FnMut(&Partition, &Record<'_>, &Applied)) {
-        while let Some(tgid) = self.ready.pop() {
-            self.release(tgid, None, evaluate);
-        }
-    }
-
-    /// Replays the records of a parked group, after its snapshot or without one.
-    pub(crate) fn release(
-        &mut self,
-        tgid: u32,
-        snapshot: Option<Box<Process>>,
-        evaluate: &mut impl FnMut(&Partition, &Record<'_>, &Applied),
-    ) {
-        let Some(group) = self.parked.take(tgid) else {
-            return;
-        };
-        // From this very partition: the parent was parked, too.
-        let snapshot = snapshot.or_else(|| self.arrived.remove(&tgid));
-        let found = snapshot.is_some();
-        match snapshot {
-            Some(child) => self.settle_in(child),
-            None if group.full => self.ctx.counters.park_overflow += 1,
-            None => self.ctx.counters.park_timeouts += 1,
-        }
-        for (i, bytes) in group.records().enumerate() {
+        let mut parked = std::mem::take(&mut self.parked);
+        self.waiting_ns = u64::MAX;
+        while let Some(bytes) = parked.front() {
             // They were parsed before they were parked.
             let Ok(rec) = Record::parse(bytes) else {
+                parked.pop();
                 continue;
             };
-            self.replaying_ns = rec.hdr().ts_ns;
-            if i == 0 && !found {
-                self.born_orphan(&rec);
-            }
-            let applied = self.apply(&rec);
-            if applied.outcome == Outcome::Evaluate {
-                evaluate(self, &rec, &applied);
-                self.settle(&rec);
-            }
+            let ts_ns = rec.hdr().ts_ns;
+            self.waiting_ns = ts_ns;
+            self.publish_done(ts_ns.saturating_sub(1));
+            let late = now_ns.saturating_sub(ts_ns) > timeout_ns || others_done >= ts_ns;
+            let give_up = match () {
+                () if parked.is_full() => Some(GiveUp::Full),
+                () if late => Some(GiveUp::Late),
+                () => None,
+            };
+            let Some(applied) = self.apply_now(&rec, give_up) else {
+                break;
+            };
+            evaluate(self, &rec, &applied);
+            self.settle(&rec);
+            parked.pop();
+            self.waiting_ns = u64::MAX;
         }
-        self.replaying_ns = u64::MAX;
+        parked.compact();
+        self.parked = parked;
     }
+}
+
+/// Why a birth does not wait for its snapshot any longer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum GiveUp {
+    /// It did not come in time.
+    Late,
+    /// Too much waits behind it.
+    Full,
 }

@@ -3,9 +3,9 @@
 //! A reader at event time `t` that needs a foreign process waits until the process's owner has
 //! applied everything older than `t`. There can be no cycle: whoever waits at `t` has published
 //! that everything of its own before `t` is done, and it waits only for work strictly before `t`.
-//! So along a chain of waits the times strictly decrease, and the oldest waits for nobody. A parked
-//! thread group holds its worker's word back, but what it is parked for (the parent's fork record)
-//! is not younger, and the wait is bounded by [`ANCESTOR_WAIT_US`] whatever happens.
+//! So along a chain of waits the times strictly decrease, and the oldest waits for nobody. A birth
+//! that waits for its parent's fork record, of the same time, fits in: what is younger in its
+//! partition waits behind it. The wait is bounded by [`ANCESTOR_WAIT_US`] whatever happens.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};

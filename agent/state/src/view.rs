@@ -11,7 +11,8 @@ use crate::process::{Doubt, Process};
 pub enum Outcome {
     /// Evaluate the rules now, then settle.
     Evaluate,
-    /// Kept aside; it comes back through [`crate::Partition::poll_inbox`].
+    /// Kept aside, for itself or for an older record; it comes back through
+    /// [`crate::Partition::poll_inbox`].
     Parked,
     /// The same, and nothing more fits: poll the inbox before applying the next record.
     ParkedFull,

@@ -7,11 +7,10 @@ use saker_abi::record::Record;
 
 use super::Known;
 use super::process::Born;
-use crate::partition::{MAX_ARRIVED, Partition};
+use crate::partition::{GiveUp, MAX_ARRIVED, Partition};
 use crate::process::{Doubt, Origin, Process};
 use crate::recovery::Request;
 use crate::scan::Scanned;
-use crate::view::Applied;
 
 /// CLONE_PARENT in the numbers of fork records (rules-spec I): the caller is not the parent.
 const CL_PARENT: u32 = 1 << 8;
@@ -35,13 +34,13 @@ fn same(process: &Process, start_ns: u64, ts_ns: u64) -> bool {
 
 impl Partition {
     /// Sees to it that the record's process is known.
-    pub(crate) fn ensure(&mut self, rec: &Record<'_>) -> Known {
+    pub(crate) fn ensure(&mut self, rec: &Record<'_>, give_up: Option<GiveUp>) -> Known {
         let hdr = rec.hdr();
         if hdr.tgid == 0 {
             return Known::Nobody;
         }
         if is_birth(rec) {
-            return self.birth(rec);
+            return self.birth(rec, give_up);
         }
         if let Some(process) = self.processes.get_mut(&hdr.tgid) {
             if process.start_tag == hdr.start_tag || hdr.start_tag == 0 {
@@ -104,7 +103,7 @@ impl Partition {
         }
     }
 
-    fn birth(&mut self, rec: &Record<'_>) -> Known {
+    fn birth(&mut self, rec: &Record<'_>, give_up: Option<GiveUp>) -> Known {
         let hdr = rec.hdr();
         let born = Born::from(rec);
         if let Some(process) = self.processes.get(&hdr.tgid) {
@@ -126,12 +125,12 @@ impl Partition {
         }
         let sibling = rec.u64(SAKER_P_CLONE_flags) as u32 & CL_PARENT != 0;
         let foreign = sibling || self.ctx.shared.owner_of(born.parent_pid) != self.ctx.index;
-        let waits = foreign || self.parked.contains(born.parent_pid);
-        if waits && self.ctx.shared.partitions() > 1 {
-            if self.parked.open(hdr.tgid, hdr.ts_ns) {
-                return Known::Parked;
+        if foreign && self.ctx.shared.partitions() > 1 {
+            match give_up {
+                None => return Known::Waits,
+                Some(GiveUp::Late) => self.ctx.counters.park_timeouts += 1,
+                Some(GiveUp::Full) => self.ctx.counters.park_overflow += 1,
             }
-            self.ctx.counters.park_overflow += 1;
         }
         self.born_orphan(rec);
         Known::Yes
@@ -182,11 +181,6 @@ impl Partition {
             }
             return;
         }
-        if self.parked.contains(child.tgid) {
-            self.ready.push(child.tgid);
-            self.arrived.insert(child.tgid, child);
-            return;
-        }
         if let Some(known) = self.processes.get(&child.tgid) {
             if same(known, child.cell.start_ns(), child.clone_ts_ns) {
                 return;
@@ -200,15 +194,8 @@ impl Partition {
     }
 
     /// A child sent by another worker.
-    pub(crate) fn receive(
-        &mut self,
-        child: Box<Process>,
-        evaluate: &mut impl FnMut(&Partition, &Record<'_>, &Applied),
-    ) {
+    pub(crate) fn receive(&mut self, child: Box<Process>) {
         let tgid = child.tgid;
-        if self.parked.contains(tgid) {
-            return self.release(tgid, Some(child), evaluate);
-        }
         if let Some(known) = self.processes.get(&tgid)
             && same(known, child.cell.start_ns(), child.clone_ts_ns)
         {

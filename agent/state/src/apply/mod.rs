@@ -49,8 +49,8 @@ impl Ctx {
 pub(crate) enum Known {
     /// Yes, now.
     Yes,
-    /// Its records wait for its parent's snapshot.
-    Parked,
+    /// Not before its parent's snapshot has come.
+    Waits,
     /// No, and none is made up.
     Nobody,
 }

@@ -6,3 +6,4 @@ mod partitions;
 mod process;
 mod scan;
 mod sockets;
+mod threads;

@@ -11,11 +11,11 @@ use saker_state::{Applied, Cell, Outcome, Partition, State};
 
 /// What rules can see of one event, by the event's place in the stream.
 #[derive(Debug, Clone, PartialEq, Eq)]
-struct Seen {
-    comm: String,
-    cwd: String,
-    fd: Option<String>,
-    ancestors: Vec<String>,
+pub(crate) struct Seen {
+    pub(crate) comm: String,
+    pub(crate) cwd: String,
+    pub(crate) fd: Option<String>,
+    pub(crate) ancestors: Vec<String>,
 }
 
 /// An evaluated event whose ancestors are still to be read: they are read when every worker has
@@ -84,7 +84,7 @@ struct Live {
 }
 
 /// Turns numbers into a stream of records that a kernel could have produced.
-fn stream(choices: &[(u8, u8, u8)]) -> Vec<(u32, Vec<u8>)> {
+pub(crate) fn stream(choices: &[(u8, u8, u8)]) -> Vec<(u32, Vec<u8>)> {
     let init = Live {
         who: who(1, 1),
         comm: "init".into(),
@@ -133,11 +133,29 @@ fn stream(choices: &[(u8, u8, u8)]) -> Vec<(u32, Vec<u8>)> {
     records
 }
 
+/// Records by partition.
+pub(crate) struct Queues<'a>(Vec<Vec<&'a [u8]>>);
+
+impl<'a> Queues<'a> {
+    pub(crate) fn split(records: &'a [(u32, Vec<u8>)], partitions: u32) -> Self {
+        let mut queues = vec![Vec::new(); partitions as usize];
+        for (tgid, bytes) in records {
+            let queue = saker_abi::event::partition(*tgid, partitions) as usize;
+            queues[queue].push(bytes.as_slice());
+        }
+        Self(queues)
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &[&'a [u8]]> {
+        self.0.iter().map(Vec::as_slice)
+    }
+}
+
 /// A small generator of the scheduler's decisions.
-struct Seed(u64);
+pub(crate) struct Seed(pub(crate) u64);
 
 impl Seed {
-    fn below(&mut self, n: usize) -> usize {
+    pub(crate) fn below(&mut self, n: usize) -> usize {
         self.0 = self
             .0
             .wrapping_mul(6_364_136_223_846_793_005)
@@ -147,15 +165,16 @@ impl Seed {
 }
 
 /// Applies the stream with workers taking turns as `seed` says; sees every event.
-fn simulate(records: &[(u32, Vec<u8>)], partitions: u32, seed: u64) -> BTreeMap<(u64, u32), Seen> {
+pub(crate) fn simulate(
+    records: &[(u32, Vec<u8>)],
+    partitions: u32,
+    seed: u64,
+) -> BTreeMap<(u64, u32), Seen> {
     let State {
         partitions: mut workers,
         ..
     } = state(partitions);
-    let mut queues: Vec<Vec<&[u8]>> = vec![Vec::new(); workers.len()];
-    for (tgid, bytes) in records {
-        queues[saker_abi::event::partition(*tgid, partitions) as usize].push(bytes);
-    }
+    let Queues(queues) = Queues::split(records, partitions);
     let mut next = vec![0; workers.len()];
     let (mut seed, mut events) = (Seed(seed), Events::default());
     let busy = |next: &[usize], queues: &[Vec<&[u8]>]| {
