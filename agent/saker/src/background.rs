@@ -46,6 +46,7 @@ impl Background {
                         refreshed = Instant::now();
                         state.users().refresh();
                         refresh_host(&context);
+                        return_memory();
                     }
                 }
             })?;
@@ -64,6 +65,15 @@ impl Drop for Background {
             let _ = thread.join();
         }
     }
+}
+
+/// Lets the allocator give memory back that the start freed (the kernel's type information alone is
+/// tens of MiB). mimalloc looks for such memory only when it frees a large block, some time after the
+/// memory was freed, and a settled agent frees none.
+fn return_memory() {
+    /// Above mimalloc's largest small object, so that it is a block of its own.
+    const LARGE_BYTES: usize = 1 << 20;
+    drop(std::hint::black_box(Vec::<u8>::with_capacity(LARGE_BYTES)));
 }
 
 /// Facts about the host, now.

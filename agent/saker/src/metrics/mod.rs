@@ -6,6 +6,8 @@ mod collector;
 mod definitions;
 mod families;
 mod histogram;
+#[cfg(test)]
+mod tests;
 mod worker;
 
 pub(crate) use collector::{DriverInfo, RuleCounts, Sources, encode, registry};
