@@ -24,8 +24,8 @@ const FIRST_ALERT_PACE: Duration = Duration::from_micros(500);
 const FIRST_ALERT_TIMEOUT: Duration = Duration::from_secs(20);
 /// Longest wait for the alert of one open.
 const ALERT_TIMEOUT: Duration = Duration::from_secs(2);
-/// Pauses between two opens are spread evenly up to this: several times the longest sleep of an idle
-/// worker, so that opens meet every phase of it.
+/// Pauses between two opens are spread evenly up to this: several times the longest sleep of an
+/// idle worker, so that opens meet every phase of it.
 const MAX_PAUSE_US: u64 = 20_000;
 
 /// From an open to its alert.

@@ -31,7 +31,8 @@ pub(crate) struct LoadResult {
     pub(crate) cpu_user_ns: u64,
     /// CPU time in the kernel, threads and children.
     pub(crate) cpu_system_ns: u64,
-    /// CPU time of one operation. Includes what the driver does inside the operation, excludes the agent.
+    /// CPU time of one operation. Includes what the driver does inside the operation,
+    /// excludes the agent.
     pub(crate) cpu_ns_per_op: f64,
 }
 
