@@ -1,8 +1,8 @@
 //! `saker-bench`: load generators, and what the agent costs under them.
 //!
 //! `load` runs one load and prints one JSON line. `compare` runs the loads with the agent off
-//! and on, interleaved in one run, and prints ratios: an absolute figure says more about the machine
-//! than about the agent.
+//! and on, interleaved in one run, and prints ratios: an absolute figure says more about the
+//! machine than about the agent.
 
 #![forbid(unsafe_code)]
 

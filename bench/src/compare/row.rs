@@ -37,8 +37,8 @@ impl Samples {
     }
 
     /// Medians over the rounds; of ratios and differences, not ratios of medians: what drifts in
-    /// the course of a run (frequency, temperature, neighbours) is the same on both sides of a round.
-    /// `None` without a round.
+    /// the course of a run (frequency, temperature, neighbours) is the same on both sides of a
+    /// round. `None` without a round.
     pub(super) fn row(&self) -> Option<Row> {
         let wall_off = |r: &LoadResult| r.ns_per_op;
         let cpu_off = |r: &LoadResult| r.cpu_ns_per_op;
