@@ -105,7 +105,6 @@ pub fn stop_cleanly(agent: Agent) -> Result<Stopped> {
         stopped.stderr
     );
     ensure!(stopped.other.is_empty(), "not alerts: {:?}", stopped.other);
-    let left = bpf::loaded_programs()?;
-    ensure!(left.is_empty(), "still in the kernel: {left:?}");
+    bpf::wait_no_orphans()?;
     Ok(stopped)
 }

@@ -50,17 +50,6 @@ const CASES: &[Case] = &[
             ("proc.cmdline", "head -c 1 ../shadow"),
         ],
     },
-    // Another name of the same file.
-    Case {
-        rule: "Password hashes read by an unusual program",
-        script: "tail -c 1 /proc/self/root/etc/shadow > /dev/null",
-        fields: &[("proc.cmdline", "tail -c 1 /proc/self/root/etc/shadow")],
-    },
-    Case {
-        rule: "Password hashes read by an unusual program",
-        script: "ln -s /etc $LAB/innocent; od -N 1 $LAB/innocent/shadow > /dev/null",
-        fields: &[("proc.name", "od")],
-    },
     // A 32-bit caller has system calls of its own.
     Case {
         rule: "Password hashes read by an unusual program",

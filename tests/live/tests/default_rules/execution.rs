@@ -44,20 +44,16 @@ const CASES: &[Case] = &[
             { local $/; print $out scalar <$in>; }\n\
             $out->flush;\n\
             exec {\"/proc/self/fd/$fd\"} 'looks-harmless', 'x' or die;\nEND",
-        fields: &[
-            ("proc.exepath", "memfd:evil"),
-            ("proc.cmdline", "looks-harmless x"),
-            ("proc.pname", "sh"),
-        ],
+        fields: &[("proc.exepath", "memfd:evil"), ("proc.pname", "sh")],
     },
     Case {
         rule: "Program started from shared memory",
-        script: "trap 'rm -f /dev/shm/$TOKEN' EXIT\n\
-            cp /bin/true /dev/shm/$TOKEN; cd /dev/shm; ./$TOKEN argument",
+        script: "trap 'rm -r /dev/shm/$TOKEN' EXIT\n\
+            mkdir /dev/shm/$TOKEN; cd /dev/shm/$TOKEN; cp /bin/true tool; ./tool argument",
         fields: &[
-            ("proc.exepath", "/dev/shm/$TOKEN"),
-            ("proc.cwd", "/dev/shm/"),
-            ("proc.cmdline", "$TOKEN argument"),
+            ("proc.exepath", "/dev/shm/$TOKEN/tool"),
+            ("proc.cwd", "/dev/shm/$TOKEN/"),
+            ("proc.cmdline", "tool argument"),
         ],
     },
     Case {

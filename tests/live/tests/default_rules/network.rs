@@ -20,7 +20,7 @@ const CASES: &[Case] = &[
         script: "unshare -n sh -eu <<'END'\n\
             ip address add 10.99.0.1/24 dev lo; ip link set lo up\n\
             perl $LAB/connect.pl 10.99.0.1 8080 bash\nEND",
-        fields: &[("proc.name", "bash"), ("proc.exepath", "/usr/bin/bash")],
+        fields: &[("proc.exepath", "/usr/bin/bash"), ("proc.pname", "perl")],
     },
     Case {
         rule: "Network connection by a program in a world-writable directory",
@@ -82,7 +82,7 @@ bind($listener, sockaddr_in($port, $address)) or die "bind: $!";
 listen($listener, 1) or die "listen: $!";
 ($port) = sockaddr_in(getsockname $listener);
 if ($then eq 'bash') {
-    exec 'bash', '-c', "exec 3<>/dev/tcp/$host/$port" or die "exec: $!";
+    exit(system('bash', '-c', "exec 3<>/dev/tcp/$host/$port") >> 8);
 }
 socket(my $client, PF_INET, SOCK_STREAM, 0) or die "socket: $!";
 connect($client, sockaddr_in($port, $address)) or die "connect: $!";

@@ -26,8 +26,8 @@ const CASES: &[Case] = &[
     },
     Case {
         rule: "Kernel module loaded or removed by hand",
-        // init_module is system call 175; the kernel refuses what is no ELF file.
-        script: "perl -e 'my $junk = \"junk\"; syscall(175, $junk, 4, \"\") == -1 or die'",
+        // init_module is system call 175; every kernel refuses what is no ELF file.
+        script: "perl -e 'my ($junk, $none) = (\"junk\", \"\"); syscall(175, $junk, 4, $none) == -1 or die'",
         fields: &[
             ("evt.type", "init_module"),
             ("evt.res", "ENOEXEC"),
