@@ -263,9 +263,9 @@ static __always_inline bool exe_writable(struct inode *inode, const struct cred 
 		return false;
 	if (effective & (1ULL << CAP_DAC_OVERRIDE | 1ULL << CAP_FOWNER))
 		return true;
-	if (BPF_CORE_READ(inode, i_uid.val) == cred->fsuid.val)
+	if (BPF_CORE_READ(inode, i_uid.val) == BPF_CORE_READ(cred, fsuid.val))
 		return true;
-	if (BPF_CORE_READ(inode, i_gid.val) == cred->fsgid.val)
+	if (BPF_CORE_READ(inode, i_gid.val) == BPF_CORE_READ(cred, fsgid.val))
 		return mode & 0020;
 	return mode & 0002;
 }
@@ -275,7 +275,7 @@ static __always_inline bool exe_writable(struct inode *inode, const struct cred 
 static __always_inline void fill_exe_file(struct saker_scratch *sc, u64 *slots,
 					  struct task_struct *task, u32 cpu)
 {
-	struct file *exe = task->mm->exe_file;
+	struct file *exe = BPF_CORE_READ(task, mm, exe_file);
 	struct dentry *dentry = BPF_CORE_READ(exe, f_path.dentry);
 	struct inode *inode = BPF_CORE_READ(exe, f_inode);
 	u32 flags = 0;
@@ -289,7 +289,7 @@ static __always_inline void fill_exe_file(struct saker_scratch *sc, u64 *slots,
 	if (BPF_CORE_READ(inode, i_sb, s_magic) == OVERLAYFS_SUPER_MAGIC)
 		flags |= overlay_layer(inode) == SAKER_FILE_UPPER ? SAKER_EXE_UPPER_LAYER
 								  : SAKER_EXE_LOWER_LAYER;
-	if (exe_writable(inode, task->cred))
+	if (exe_writable(inode, BPF_CORE_READ(task, cred)))
 		flags |= SAKER_EXE_WRITABLE;
 	SLOT(flags) = flags;
 	SLOT(exe_ino) = BPF_CORE_READ(inode, i_ino);
@@ -301,27 +301,28 @@ static __always_inline void fill_exe_file(struct saker_scratch *sc, u64 *slots,
 
 static __always_inline void fill_ids(u64 *slots, struct task_struct *task)
 {
-	struct pid *own = task->thread_pid;
+	const struct cred *cred = BPF_CORE_READ(task, cred);
+	struct signal_struct *signal = BPF_CORE_READ(task, signal);
+	struct pid *own = BPF_CORE_READ(task, thread_pid);
 	u32 level = BPF_CORE_READ(own, level);
-	const struct cred *cred = task->cred;
 
 	SLOT(tid) = task->pid;
 	SLOT(pid) = task->tgid;
-	SLOT(ptid) = task->real_parent->tgid; /* as getppid(2) says */
+	SLOT(ptid) = BPF_CORE_READ(task, real_parent, tgid); /* as getppid(2) says */
 	SLOT(vtid) = pid_number(own, level);
-	SLOT(vpid) = pid_number(task->group_leader->thread_pid, level);
-	SLOT(pgid) = pid_number(task->signal->pids[PIDTYPE_PGID], 0);
-	SLOT(vpgid) = pid_number(task->signal->pids[PIDTYPE_PGID], level);
-	SLOT(sid) = pid_number(task->signal->pids[PIDTYPE_SID], 0);
+	SLOT(vpid) = pid_number(BPF_CORE_READ(task, group_leader, thread_pid), level);
+	SLOT(pgid) = pid_number(BPF_CORE_READ(signal, pids[PIDTYPE_PGID]), 0);
+	SLOT(vpgid) = pid_number(BPF_CORE_READ(signal, pids[PIDTYPE_PGID]), level);
+	SLOT(sid) = pid_number(BPF_CORE_READ(signal, pids[PIDTYPE_SID]), 0);
 	SLOT(pidns_start_ns) = pidns_start_ns(own, level);
-	SLOT(start_ns) = task->group_leader->start_boottime;
-	SLOT(fdlimit) = BPF_CORE_READ(task, signal, rlim[RLIMIT_NOFILE].rlim_cur);
-	SLOT(tty) = tty_number(task->signal);
+	SLOT(start_ns) = BPF_CORE_READ(task, group_leader, start_boottime);
+	SLOT(fdlimit) = BPF_CORE_READ(signal, rlim[RLIMIT_NOFILE].rlim_cur);
+	SLOT(tty) = tty_number(signal);
 	SLOT(loginuid) = bpf_core_field_exists(task->loginuid) ? task->loginuid.val : (u32)-1;
-	SLOT(uid) = cred->euid.val;
-	SLOT(gid) = cred->egid.val;
-	SLOT(ruid) = cred->uid.val;
-	SLOT(suid) = cred->suid.val;
+	SLOT(uid) = BPF_CORE_READ(cred, euid.val);
+	SLOT(gid) = BPF_CORE_READ(cred, egid.val);
+	SLOT(ruid) = BPF_CORE_READ(cred, uid.val);
+	SLOT(suid) = BPF_CORE_READ(cred, suid.val);
 	SLOT(cap_inheritable) = cap_word(&cred->cap_inheritable);
 	SLOT(cap_permitted) = cap_word(&cred->cap_permitted);
 	SLOT(cap_effective) = cap_word(&cred->cap_effective);
@@ -336,13 +337,13 @@ static __always_inline void fill_ids(u64 *slots, struct task_struct *task)
 			return;                                                                    \
 		}                                                                                  \
 		bpf_probe_read_kernel(rec, size, sc->rec);                                         \
-		begin(rec, to, task, event, SAKER_NP_EXECVE, flags);                               \
+		begin(rec, to, event, SAKER_NP_EXECVE, flags);                               \
 		commit(rec, to);                                                                   \
 		return;                                                                            \
 	}
 
 static __always_inline void emit_exec(struct saker_scratch *sc, struct subject *to,
-				      struct task_struct *task, u16 event, u16 flags)
+				      u16 event, u16 flags)
 {
 	u32 len = sc->off;
 	void *rec;
@@ -363,13 +364,15 @@ int saker_exec(u64 *ctx)
 	struct linux_binprm *bprm = (void *)ctx[2];
 	struct saker_scratch *sc;
 	struct subject to = {};
+	struct mm_struct *mm;
 	u32 with_nul = 0;
 	u64 *slots, arg_start, arg_end;
 
 	if (task->tgid == saker_own_tgid)
 		return 0;
-	if (!find_ring(&to, task->tgid, task->pid, SAKER_CLASS_LIFECYCLE))
+	if (!find_ring(&to, task, SAKER_CLASS_LIFECYCLE))
 		return 0;
+	identify(&to, task, FOLLOW_PROBE);
 	sc = scratch_claim(&to, SAKER_CLASS_LIFECYCLE);
 	if (!sc)
 		return 0;
@@ -381,12 +384,13 @@ int saker_exec(u64 *ctx)
 	fill_ids(slots, task);
 	SLOT(comm) = put_kernel_str(sc, task->comm);
 	fill_exe_file(sc, slots, task, to.cpu);
-	SLOT(filename) = put_kernel_str(sc, bprm->filename);
-	arg_start = task->mm->arg_start;
-	arg_end = task->mm->arg_end;
+	SLOT(filename) = put_kernel_str(sc, BPF_CORE_READ(bprm, filename));
+	mm = BPF_CORE_READ(task, mm);
+	arg_start = BPF_CORE_READ(mm, arg_start);
+	arg_end = BPF_CORE_READ(mm, arg_end);
 	SLOT(exe) = put_user_str(sc, (void *)arg_start, &with_nul);
 	SLOT(args) = put_user_range(sc, arg_start + with_nul, arg_end);
-	SLOT(env) = put_user_range(sc, task->mm->env_start, task->mm->env_end);
+	SLOT(env) = put_user_range(sc, BPF_CORE_READ(mm, env_start), BPF_CORE_READ(mm, env_end));
 	SLOT(cwd) = put_walk(sc, to.cpu, BPF_CORE_READ(task, fs, pwd.dentry),
 			     BPF_CORE_READ(task, fs, pwd.mnt));
 	{
@@ -394,7 +398,7 @@ int saker_exec(u64 *ctx)
 
 		SLOT(cgroups) = put_path(sc, at & 0xffff, at >> 16);
 	}
-	emit_exec(sc, &to, task, SAKER_EV_EXECVE, 0);
+	emit_exec(sc, &to, SAKER_EV_EXECVE, 0);
 	scratch_release(sc);
 	return 0;
 }
@@ -402,7 +406,7 @@ int saker_exec(u64 *ctx)
 /*
  * A failed exec: the caller is unchanged, so only what it asked for is recorded, from its own memory.
  */
-SEC("tp_btf/sys_exit")
+SEC("raw_tp/sys_exit")
 int saker_ev_exec_failed(u64 *ctx)
 {
 	struct saker_scratch *sc;
@@ -415,12 +419,13 @@ int saker_ev_exec_failed(u64 *ctx)
 	if ((s64)ctx[1] >= 0)
 		return 0; /* the exec record came from sched_process_exec */
 	read_call(&c, ctx);
-	event = saker_event(c.compat, ((struct pt_regs *)ctx[0])->orig_ax) - 1;
+	event = saker_event(c.compat, CALL_REG(ctx, c.task, orig_ax)) - 1;
 	path = c.args[event == SAKER_EV_EXECVEAT ? 1 : 0];
 	argv = c.args[event == SAKER_EV_EXECVEAT ? 2 : 1];
 	width = c.compat ? 4 : 8;
-	if (!find_ring(&to, c.task->tgid, c.task->pid, SAKER_CLASS_LIFECYCLE))
+	if (!find_ring(&to, c.task, SAKER_CLASS_LIFECYCLE))
 		return 0;
+	identify(&to, c.task, FOLLOW_PROBE);
 	sc = scratch_claim(&to, SAKER_CLASS_LIFECYCLE);
 	if (!sc)
 		return 0;
@@ -450,7 +455,7 @@ int saker_ev_exec_failed(u64 *ctx)
 		sc->off += got;
 	}
 	SLOT(args) = var_slot(args_off, sc->off - args_off, 0, 0);
-	emit_exec(sc, &to, c.task, event, c.compat ? SAKER_HF_COMPAT32 : 0);
+	emit_exec(sc, &to, event, c.compat ? SAKER_HF_COMPAT32 : 0);
 	scratch_release(sc);
 	return 0;
 }

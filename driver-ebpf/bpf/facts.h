@@ -42,17 +42,25 @@ static __always_inline u32 encode_dev(u32 dev)
 	return (minor & 0xff) | (major << 8) | ((minor & ~0xffu) << 12);
 }
 
-static __always_inline struct file *file_of(struct task_struct *task, s64 fd)
+static __always_inline struct file *file_of(struct task_struct *task, s64 fd, bool typed)
 {
-	struct fdtable *fdt;
 	struct file **array, *file = 0;
+	struct fdtable *fdt;
+	u32 max_fds;
 
 	if (fd < 0)
 		return 0;
-	fdt = task->files->fdt;
-	if (fd >= fdt->max_fds)
+	if (typed) {
+		fdt = task->files->fdt;
+		max_fds = fdt->max_fds;
+		array = fdt->fd;
+	} else {
+		fdt = BPF_CORE_READ(task, files, fdt);
+		max_fds = BPF_CORE_READ(fdt, max_fds);
+		array = BPF_CORE_READ(fdt, fd);
+	}
+	if (fd >= max_fds)
 		return 0;
-	array = fdt->fd;
 	bpf_probe_read_kernel(&file, sizeof(file), array + fd);
 	return file;
 }

@@ -56,47 +56,49 @@ static __always_inline u32 fork_flags(struct task_struct *parent, struct task_st
 static __always_inline void emit_fork(struct task_struct *parent, struct task_struct *child,
 				      struct task_struct *side, u16 event, u32 flags)
 {
-	struct pid *pid = child->thread_pid;
+	struct signal_struct *signal = BPF_CORE_READ(child, signal);
+	struct pid *pid = BPF_CORE_READ(child, thread_pid);
 	struct subject to = {};
-	u32 level, side_level;
+	u32 level, parent_level, side_level;
 	s64 comm_len;
 	u64 *slots;
 	void *rec;
 
-	if (!find_ring(&to, side->tgid, side->pid, SAKER_CLASS_LIFECYCLE))
+	if (!find_ring(&to, side, SAKER_CLASS_LIFECYCLE))
 		return;
+	identify(&to, side, FOLLOW_PROBE);
 	rec = bpf_ringbuf_reserve(to.ring, FORK_RECORD_LEN, 0);
 	if (!rec) {
 		count_drop(to.counters, SAKER_DROP_RING_FULL, SAKER_CLASS_LIFECYCLE);
 		return;
 	}
-	begin(rec, &to, side, event, SAKER_NP_CLONE, 0);
+	begin(rec, &to, event, SAKER_NP_CLONE, 0);
 	slots = rec + sizeof(struct saker_hdr);
 	level = BPF_CORE_READ(pid, level);
-	side_level = BPF_CORE_READ(parent, thread_pid, level);
+	parent_level = BPF_CORE_READ(parent, thread_pid, level);
+	side_level = side == parent ? parent_level : level;
 	/* The caller is told the number its own namespace knows. */
-	SLOT(res) = side == parent ? pid_number(pid, side_level) : 0;
+	SLOT(res) = side == parent ? pid_number(pid, parent_level) : 0;
 	SLOT(tid) = side->pid;
 	SLOT(pid) = side->tgid;
-	SLOT(ptid) = side->real_parent->tgid; /* as getppid(2) says */
+	SLOT(ptid) = BPF_CORE_READ(side, real_parent, tgid); /* as getppid(2) says */
 	SLOT(fdlimit) = BPF_CORE_READ(side, signal, rlim[RLIMIT_NOFILE].rlim_cur);
 	comm_len = bpf_probe_read_kernel_str(slots + SAKER_NP_CLONE, 16, side->comm);
 	SLOT(comm) = var_slot(sizeof(struct saker_hdr) + 8 * SAKER_NP_CLONE,
 			      comm_len > 0 ? comm_len - 1 : 0, 0, 0);
 	SLOT(flags) = flags;
-	SLOT(uid) = side->cred->euid.val;
-	SLOT(gid) = side->cred->egid.val;
-	SLOT(vtid) = pid_number(side->thread_pid, side == parent ? side_level : level);
-	SLOT(vpid) = pid_number(side->group_leader->thread_pid,
-				side == parent ? side_level : level);
+	SLOT(uid) = BPF_CORE_READ(side, cred, euid.val);
+	SLOT(gid) = BPF_CORE_READ(side, cred, egid.val);
+	SLOT(vtid) = pid_number(BPF_CORE_READ(side, thread_pid), side_level);
+	SLOT(vpid) = pid_number(BPF_CORE_READ(side, group_leader, thread_pid), side_level);
 	SLOT(child_tid) = child->pid;
 	SLOT(child_pid) = child->tgid;
 	SLOT(parent_tid) = parent->pid;
 	SLOT(parent_pid) = parent->tgid;
-	SLOT(child_start_ns) = child->group_leader->start_boottime;
-	SLOT(parent_start_ns) = parent->group_leader->start_boottime;
-	SLOT(pgid) = pid_number(child->signal->pids[PIDTYPE_PGID], 0);
-	SLOT(sid) = pid_number(child->signal->pids[PIDTYPE_SID], 0);
+	SLOT(child_start_ns) = BPF_CORE_READ(child, group_leader, start_boottime);
+	SLOT(parent_start_ns) = BPF_CORE_READ(parent, group_leader, start_boottime);
+	SLOT(pgid) = pid_number(BPF_CORE_READ(signal, pids[PIDTYPE_PGID]), 0);
+	SLOT(sid) = pid_number(BPF_CORE_READ(signal, pids[PIDTYPE_SID]), 0);
 	SLOT(pidns_start_ns) = pidns_start_ns(pid, level);
 	commit(rec, &to);
 }
@@ -137,14 +139,15 @@ int saker_exit(u64 *ctx)
 
 	if (task->flags & PF_KTHREAD || task->tgid == saker_own_tgid)
 		return 0;
-	if (!find_ring(&to, task->tgid, task->pid, SAKER_CLASS_LIFECYCLE))
+	if (!find_ring(&to, task, SAKER_CLASS_LIFECYCLE))
 		return 0;
+	identify(&to, task, FOLLOW_PROBE);
 	rec = bpf_ringbuf_reserve(to.ring, EXIT_RECORD_LEN, 0);
 	if (!rec) {
 		count_drop(to.counters, SAKER_DROP_RING_FULL, SAKER_CLASS_LIFECYCLE);
 		return 0;
 	}
-	begin(rec, &to, task, SAKER_EV_PROCEXIT, SAKER_NP_PROCEXIT, 0);
+	begin(rec, &to, SAKER_EV_PROCEXIT, SAKER_NP_PROCEXIT, 0);
 	slots = rec + sizeof(struct saker_hdr);
 	code = task->exit_code; /* as wait(2) gives it: status << 8 | core << 7 | signal */
 	SLOT(status) = code;
@@ -152,8 +155,8 @@ int saker_exit(u64 *ctx)
 	SLOT(sig) = code & 0x7f;
 	SLOT(core) = code >> 7 & 1;
 	SLOT(reaper_tid) = -1; /* user space applies the rules of reparenting */
-	SLOT(group_dead) = task->signal->live.counter == 0;
-	SLOT(start_ns) = task->group_leader->start_boottime;
+	SLOT(group_dead) = BPF_CORE_READ(task, signal, live.counter) == 0;
+	SLOT(start_ns) = BPF_CORE_READ(task, group_leader, start_boottime);
 	commit(rec, &to);
 	return 0;
 }

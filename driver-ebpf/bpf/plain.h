@@ -14,8 +14,20 @@ struct call {
 	struct task_struct *task;
 	s64 ret;
 	u64 args[6];
+	struct file_facts facts; /* of the descriptor the event is about, if it asks for any */
 	bool compat;
 };
+
+/*
+ * A register of the call. The programs are raw tracepoints and not BTF ones, because the kernel looks
+ * up the tracepoint's BTF function by name, linearly, for each BTF program it loads (6.10 and newer): three
+ * quarters of the time of a start. Their context is untyped, so the registers come typed from the task
+ * (5.15 and newer, plain loads) or by probe reads.
+ */
+#define CALL_REG(ctx, task, reg)                                                                   \
+	(bpf_core_enum_value_exists(enum bpf_func_id, BPF_FUNC_task_pt_regs)                       \
+		 ? ((struct pt_regs *)bpf_task_pt_regs(task))->reg                                 \
+		 : BPF_CORE_READ((struct pt_regs *)(ctx)[0], reg))
 
 /*
  * All arguments at once: the ABI is then decided in one place, where both branches leave plain
@@ -23,25 +35,23 @@ struct call {
  */
 static __always_inline void read_call(struct call *c, u64 *ctx)
 {
-	struct pt_regs *regs = (void *)ctx[0];
-
 	c->task = bpf_get_current_task_btf();
 	c->ret = ctx[1];
 	c->compat = c->task->thread_info.status & TS_COMPAT;
 	if (c->compat) {
-		c->args[0] = (u32)regs->bx;
-		c->args[1] = (u32)regs->cx;
-		c->args[2] = (u32)regs->dx;
-		c->args[3] = (u32)regs->si;
-		c->args[4] = (u32)regs->di;
-		c->args[5] = (u32)regs->bp;
+		c->args[0] = (u32)CALL_REG(ctx, c->task, bx);
+		c->args[1] = (u32)CALL_REG(ctx, c->task, cx);
+		c->args[2] = (u32)CALL_REG(ctx, c->task, dx);
+		c->args[3] = (u32)CALL_REG(ctx, c->task, si);
+		c->args[4] = (u32)CALL_REG(ctx, c->task, di);
+		c->args[5] = (u32)CALL_REG(ctx, c->task, bp);
 	} else {
-		c->args[0] = regs->di;
-		c->args[1] = regs->si;
-		c->args[2] = regs->dx;
-		c->args[3] = regs->r10;
-		c->args[4] = regs->r8;
-		c->args[5] = regs->r9;
+		c->args[0] = CALL_REG(ctx, c->task, di);
+		c->args[1] = CALL_REG(ctx, c->task, si);
+		c->args[2] = CALL_REG(ctx, c->task, dx);
+		c->args[3] = CALL_REG(ctx, c->task, r10);
+		c->args[4] = CALL_REG(ctx, c->task, r8);
+		c->args[5] = CALL_REG(ctx, c->task, r9);
 	}
 }
 
@@ -110,11 +120,21 @@ static __always_inline u64 typed(u64 value, u32 type)
 #define FD_R(c) ((c)->ret)
 #define FD_0(c) ((s64)(s32)(c)->args[0])
 
-#define FILE_FACTS(c, n)                                                                           \
-	if (!have_facts) {                                                                         \
-		saker_file_facts((u64)file_of((c)->task, FD_##n(c)), &facts);                            \
-		have_facts = true;                                                                 \
-	}
+/* First pass over the parameters, before any window is tried: facts that are dear to get. */
+#define PREPARE(EV, name, type, source, n) PREPARE_##source(n)
+#define PREPARE_RET(n)
+#define PREPARE_ARG(n)
+#define PREPARE_USTR(n)
+#define PREPARE_UBYTES(n)
+#define PREPARE_UADDR(n)
+#define PREPARE_HOW(n)
+#define PREPARE_CRED(n)
+#define PREPARE_CAP(n)
+#define PREPARE_PRNAME(n)
+#define PREPARE_FACTS(n) fd = FD_##n(c), about_fd = true;
+#define PREPARE_DEV PREPARE_FACTS
+#define PREPARE_INO PREPARE_FACTS
+#define PREPARE_TUPLE PREPARE_FACTS
 
 #define FILL(EV, name, type, source, n) FILL_##source(SAKER_P_##EV##_##name, SAKER_T_##type, n)
 #define FILL_RET(slot, type, n) slots[slot] = c->ret;
@@ -166,15 +186,23 @@ static __always_inline u64 typed(u64 value, u32 type)
 				      : var_slot(next, got - (got > 0), 0, 0);                     \
 		next += FIXED_PRNAME;                                                              \
 	}
-#define FILL_FACTS(slot, type, n) FILE_FACTS(c, n) slots[slot] = facts.facts;
-#define FILL_DEV(slot, type, n) FILE_FACTS(c, n) slots[slot] = facts.dev;
-#define FILL_INO(slot, type, n) FILE_FACTS(c, n) slots[slot] = facts.ino;
+#define FILL_FACTS(slot, type, n) slots[slot] = c->facts.facts;
+#define FILL_DEV(slot, type, n) slots[slot] = c->facts.dev;
+#define FILL_INO(slot, type, n) slots[slot] = c->facts.ino;
 #define FILL_TUPLE(slot, type, n)                                                                  \
-	FILE_FACTS(c, n)                                                                           \
-	slots[slot] = var_slot(next, read_tuple(&facts, rec + next), 0, 0);                        \
+	slots[slot] = var_slot(next, read_tuple(&c->facts, rec + next), 0, 0);                     \
 	next += FIXED_TUPLE;
-#define FILL_CRED(slot, type, n) slots[slot] = c->task->cred->n.val;
-#define FILL_CAP(slot, type, n) slots[slot] = cap_word(&c->task->cred->n);
+/* The task in a variable: BPF_CORE_READ(c->task, ...) would relocate our own structure, too. */
+#define FILL_CRED(slot, type, n)                                                                   \
+	{                                                                                          \
+		struct task_struct *task = c->task;                                                \
+		slots[slot] = BPF_CORE_READ(task, cred, n.val);                                    \
+	}
+#define FILL_CAP(slot, type, n)                                                                    \
+	{                                                                                          \
+		struct task_struct *task = c->task;                                                \
+		slots[slot] = cap_word(&BPF_CORE_READ(task, cred)->n);                             \
+	}
 
 #define PR_SET_NAME 15
 #define F_DUPFD 0
@@ -192,13 +220,28 @@ static __always_inline bool args_wanted(struct call *c, u32 event)
 	return cmd == F_DUPFD || cmd == F_DUPFD_CLOEXEC || cmd == F_SETFD;
 }
 
+/* Events of the busiest calls: their programs follow pointers by typed loads. */
+#define IS_HOT(event)                                                                              \
+	((event) == SAKER_EV_OPEN || (event) == SAKER_EV_OPENAT || (event) == SAKER_EV_CLOSE ||    \
+	 (event) == SAKER_EV_DUP || (event) == SAKER_EV_DUP2)
+
 #define PLAIN_FILLER(ID, name, cls)                                                                \
+	static __always_inline void prepare_##name(struct call *c)                                 \
+	{                                                                                          \
+		bool about_fd = false;                                                             \
+		s64 fd = -1;                                                                       \
+                                                                                                   \
+		SAKER_PARAMS_##ID(PREPARE, PREPARE)                                                \
+		if (about_fd)                                                                      \
+			saker_file_facts((u64)file_of(c->task, fd, IS_HOT(SAKER_EV_##ID)),         \
+					 &c->facts);                                               \
+	}                                                                                          \
+                                                                                                   \
 	/* Returns false when a string was cut and a bigger window should be tried. */             \
 	static __always_inline bool fill_##name(struct call *c, struct subject *to,                \
 						const s64 window)                                  \
 	{                                                                                          \
-		struct file_facts facts = {};                                                      \
-		bool have_facts = false, cut = false;                                              \
+		bool cut = false;                                                                  \
 		u32 next = HEAD_LEN(ID);                                                           \
 		void *rec = bpf_ringbuf_reserve(to->ring, RECORD_LEN(ID, window), 0);              \
 		u64 *slots;                                                                        \
@@ -208,10 +251,9 @@ static __always_inline bool args_wanted(struct call *c, u32 event)
 			return true;                                                               \
 		}                                                                                  \
 		slots = rec + sizeof(struct saker_hdr);                                            \
-		begin(rec, to, c->task, SAKER_EV_##ID, SAKER_NP_##ID,                              \
-		      c->compat ? SAKER_HF_COMPAT32 : 0);                                          \
+		begin(rec, to, SAKER_EV_##ID, SAKER_NP_##ID, c->compat ? SAKER_HF_COMPAT32 : 0);   \
 		SAKER_PARAMS_##ID(FILL, FILL)                                                      \
-		(void)facts, (void)have_facts, (void)next;                                         \
+		(void)next;                                                                        \
 		if (cut) {                                                                         \
 			bpf_ringbuf_discard(rec, BPF_RB_NO_WAKEUP);                                \
 			return false;                                                              \

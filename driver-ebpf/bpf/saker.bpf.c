@@ -41,12 +41,11 @@ struct {
 	__type(value, u32);
 } fillers SEC(".maps");
 
-SEC("tp_btf/sys_exit")
+SEC("raw_tp/sys_exit")
 int saker_sys_exit(u64 *ctx)
 {
-	struct pt_regs *regs = (void *)ctx[0];
-	u64 nr = regs->orig_ax;
-	struct task_struct *task;
+	struct task_struct *task = bpf_get_current_task_btf();
+	u64 nr = CALL_REG(ctx, task, orig_ax);
 	u32 event;
 
 	/* Also -1, a call cancelled by ptrace or seccomp, and x32, which Debian kernels refuse. */
@@ -54,7 +53,6 @@ int saker_sys_exit(u64 *ctx)
 		return 0;
 	if (!(saker_wanted[nr / 64] >> (nr % 64) & 1))
 		return 0;
-	task = bpf_get_current_task_btf();
 	if (task->tgid == saker_own_tgid)
 		return 0;
 	event = saker_event(task->thread_info.status & TS_COMPAT, nr);
@@ -64,7 +62,7 @@ int saker_sys_exit(u64 *ctx)
 	{
 		struct subject to = {};
 
-		if (find_ring(&to, task->tgid, task->pid, SAKER_CLASS_SECURITY))
+		if (find_ring(&to, task, SAKER_CLASS_SECURITY))
 			count_drop(to.counters, SAKER_DROP_TAILCALL, SAKER_CLASS_SECURITY);
 	}
 	return 0;
@@ -73,17 +71,19 @@ int saker_sys_exit(u64 *ctx)
 #define PROGRAM_CODE(ID, name, cls)
 #define PROGRAM_PLAIN(ID, name, cls)                                                               \
 	PLAIN_FILLER(ID, name, cls)                                                                \
-	SEC("tp_btf/sys_exit")                                                                     \
+	SEC("raw_tp/sys_exit")                                                                     \
 	int saker_ev_##name(u64 *ctx)                                                              \
 	{                                                                                          \
 		struct subject to = {};                                                            \
-		struct call c;                                                                     \
+		struct call c = {};                                                                \
                                                                                                    \
 		read_call(&c, ctx);                                                                \
 		if (!args_wanted(&c, SAKER_EV_##ID))                                               \
 			return 0;                                                                  \
-		if (!find_ring(&to, c.task->tgid, c.task->pid, SAKER_CLASS_##cls))                 \
+		if (!find_ring(&to, c.task, SAKER_CLASS_##cls))                                    \
 			return 0;                                                                  \
+		identify(&to, c.task, IS_HOT(SAKER_EV_##ID));                                      \
+		prepare_##name(&c);                                                                \
 		if (fill_##name(&c, &to, WINDOW_SMALL) || !NR_STRINGS(ID))                         \
 			return 0;                                                                  \
 		if (!fill_##name(&c, &to, WINDOW_MEDIUM))                                          \

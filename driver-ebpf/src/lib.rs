@@ -8,6 +8,7 @@
 mod event_set;
 mod load;
 mod probe;
+mod programs;
 mod tables;
 
 pub use event_set::EventSet;

@@ -5,26 +5,18 @@ use std::os::fd::AsFd;
 use std::sync::Arc;
 
 use aya::maps::{ArrayOfMaps, MapData, MapError, ProgramArray};
-use aya::programs::{BtfTracePoint, ProgramError};
 use aya::{Btf, Ebpf, EbpfLoader, VerifierLogLevel};
-use saker_abi::event::EVENTS;
-use saker_abi::raw::{SAKER_EV_EXECVE, SAKER_EV_EXECVEAT, SAKER_MAX_CPUS, SAKER_MAX_PARTITIONS};
+use saker_abi::raw::{SAKER_MAX_CPUS, SAKER_MAX_PARTITIONS};
 use saker_abi::ring::{Counters, RingFd};
 
 use crate::EventSet;
+use crate::programs;
 use crate::tables::SyscallTables;
 
 static OBJECT: &[u8] = aya::include_bytes_aligned!(concat!(env!("OUT_DIR"), "/saker.bpf.o"));
 
 /// `BPF_MAP_TYPE_RINGBUF` of include/uapi/linux/bpf.h.
 const MAP_TYPE_RINGBUF: u32 = 27;
-
-/// Scheduler tracepoints: program, tracepoint. Always loaded.
-const LIFECYCLE: [(&str, &str); 3] = [
-    ("saker_fork", "sched_process_fork"),
-    ("saker_exec", "sched_process_exec"),
-    ("saker_exit", "sched_process_exit"),
-];
 
 /// What to load.
 #[derive(Debug, Clone)]
@@ -123,23 +115,16 @@ impl EbpfDriver {
         let rings = create_rings(&mut ebpf, options)?;
         let counters = map_counters(&ebpf, ring_count, options.partitions)?;
 
-        let (fillers, filler_count) = load_fillers(&mut ebpf, &options.events, &btf)?;
-        for (program, tracepoint) in LIFECYCLE {
-            load_program(&mut ebpf, program, tracepoint, &btf)?;
-        }
-        load_program(&mut ebpf, "saker_sys_exit", "sys_exit", &btf)?;
-        let programs = filler_count + LIFECYCLE.len() + 1;
-        // Lifecycle first: no event of a process is seen before its birth could have been.
-        for (program, _) in LIFECYCLE {
-            attach(&mut ebpf, program)?;
-        }
-        attach(&mut ebpf, "saker_sys_exit")?;
+        let wanted = programs::wanted(&options.events);
+        programs::load(&mut ebpf, &wanted, &btf)?;
+        let fillers = programs::fill_table(&mut ebpf, &options.events)?;
+        programs::attach(&mut ebpf)?;
         Ok(Self {
             ebpf,
             _fillers: fillers,
             rings,
             counters: Arc::new(counters),
-            programs,
+            programs: wanted.len(),
         })
     }
 
@@ -265,76 +250,11 @@ fn map_counters(ebpf: &Ebpf, entries: u32, partitions: u32) -> Result<Counters, 
     Counters::map(data.fd().as_fd(), entries as usize, partitions).map_err(LoadError::Counters)
 }
 
-/// Loads the fillers of the wanted events into the array the dispatcher jumps through.
-fn load_fillers(
-    ebpf: &mut Ebpf,
-    events: &EventSet,
-    btf: &Btf,
-) -> Result<(ProgramArray<MapData>, usize), LoadError> {
-    let fillers = ebpf
-        .take_map("fillers")
-        .ok_or_else(|| LoadError::Object("no map `fillers`".into()))?;
-    let mut fillers =
-        ProgramArray::try_from(fillers).map_err(|error| LoadError::Object(chain(&error)))?;
-    let mut loaded = Vec::new();
-    let wanted = EVENTS
-        .iter()
-        .filter(|event| events.contains(event.id) && !event.is_sched());
-    for event in wanted {
-        // Failures of both exec calls are one program: success comes from the scheduler.
-        let name = match u32::from(event.id) {
-            SAKER_EV_EXECVE | SAKER_EV_EXECVEAT => "saker_ev_exec_failed".to_owned(),
-            _ => format!("saker_ev_{}", event.name),
-        };
-        if !loaded.contains(&name) {
-            load_program(ebpf, &name, "sys_exit", btf)?;
-            loaded.push(name.clone());
-        }
-        let fail = |error: &dyn std::error::Error| LoadError::Program {
-            name: name.clone(),
-            reason: chain(error),
-        };
-        let program = program(ebpf, &name)?;
-        let fd = program.fd().map_err(|error| fail(&error))?;
-        fillers
-            .set(u32::from(event.id), fd, 0)
-            .map_err(|error| fail(&error))?;
-    }
-    Ok((fillers, loaded.len()))
-}
-
-fn program<'a>(ebpf: &'a mut Ebpf, name: &str) -> Result<&'a mut BtfTracePoint, LoadError> {
-    let missing = || LoadError::Object(format!("no program `{name}` in the object"));
-    let program = ebpf.program_mut(name).ok_or_else(missing)?;
-    program
-        .try_into()
-        .map_err(|error: ProgramError| LoadError::Object(chain(&error)))
-}
-
-fn load_program(ebpf: &mut Ebpf, name: &str, tracepoint: &str, btf: &Btf) -> Result<(), LoadError> {
-    program(ebpf, name)?
-        .load(tracepoint, btf)
-        .map_err(|error| LoadError::Program {
-            name: name.into(),
-            reason: chain(&error),
-        })
-}
-
-fn attach(ebpf: &mut Ebpf, name: &str) -> Result<(), LoadError> {
-    program(ebpf, name)?
-        .attach()
-        .map(drop)
-        .map_err(|error| LoadError::Program {
-            name: name.into(),
-            reason: chain(&error),
-        })
-}
-
 /// Lines of the verifier's log that are worth showing: the end says what it refused.
 const VERIFIER_LOG_LINES: usize = 12;
 
 /// An error with all its sources; of a verifier's log, which may have megabytes, only the end.
-fn chain(error: &dyn std::error::Error) -> String {
+pub(crate) fn chain(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     if let Some((_, start)) = text
         .rmatch_indices('\n')
