@@ -7,6 +7,7 @@ use saker_tests_live::agent::{Agent, Options};
 use saker_tests_live::case::{Case, check, check_all, stop_cleanly};
 use saker_tests_live::lab::Lab;
 use saker_tests_live::{command, host};
+use serde_json::json;
 
 mod reference;
 
@@ -40,8 +41,10 @@ const REFERENCED: &[(&str, Case)] = &[
         "shadow_traversal",
         Case {
             rule: "Directory traversal monitored file read",
-            script: "$LAB/lab_untrusted readfile /etc/../etc/../etc/shadow",
-            fields: &[("proc.pname", "sh")],
+            // The rule leaves out children of shells.
+            script: "$LAB/lab_untrusted spawn $LAB/lab_untrusted readfile \
+                     /etc/../etc/../etc/shadow",
+            fields: &[("proc.pname", "lab_untrusted")],
         },
     ),
     (
@@ -208,7 +211,14 @@ fn stock_rules() -> PathBuf {
 
 /// An agent with the stock rules, and a laboratory with the actors.
 fn start() -> (Agent, Lab) {
-    let options = Options::rules([stock_rules()]).set("json_include_message_property", true.into());
+    // The additions that the reference was made with, and the session.
+    let additions = json!([
+        {"match": {"source": "syscall"}, "suggested_output": true},
+        {"match": {"source": "syscall"}, "extra_fields": ["proc.sid"]},
+    ]);
+    let options = Options::rules([stock_rules()])
+        .set("append_output", additions)
+        .set("json_include_message_property", true.into());
     let agent = Agent::start(&options).expect("an agent");
     let lab = Lab::new().expect("a laboratory");
     let actor = lab
