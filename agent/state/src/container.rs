@@ -137,7 +137,11 @@ fn libvirt(path: &[u8]) -> Option<&[u8]> {
     None
 }
 
-/// containerd with an id its user chose: exactly `/NAMESPACE/ID`.
+/// Namespaces in which containerd's own clients start containers.
+const CONTAINERD_NAMESPACES: [&[u8]; 4] = [b"default", b"k8s.io", b"moby", b"buildkit"];
+
+/// containerd with an id its user chose: exactly `/NAMESPACE/ID`. Only namespaces that clients use by
+/// default: any other program may make cgroups of this shape on a host, too.
 fn named(path: &[u8]) -> Option<&[u8]> {
     let mut parts = path.strip_prefix(b"/")?.split(|&b| b == b'/');
     let (namespace, id) = (parts.next()?, parts.next()?);
@@ -146,10 +150,9 @@ fn named(path: &[u8]) -> Option<&[u8]> {
         endings.iter().any(|ending| name.ends_with(ending))
     };
     let plausible = parts.next().is_none()
-        && !namespace.is_empty()
+        && CONTAINERD_NAMESPACES.contains(&namespace)
         && !id.is_empty()
         && id.len() <= MAX_NAME_LEN
-        && !unit(namespace)
         && !unit(id);
     plausible.then_some(id)
 }
@@ -209,7 +212,9 @@ mod tests {
         ] {
             assert_eq!(id(&format!("0::{path}")), HOST, "{path}");
         }
-        assert_eq!(id(&format!("0::/docker/{}", &ID[1..])), ID[1..].to_owned());
+        // A program's own cgroup of the same shape is no container.
+        assert_eq!(id(&format!("memory:/process_api/{}", &ID[32..])), HOST);
+        assert_eq!(id(&format!("0::/docker/{}", &ID[1..])), HOST);
         assert_eq!(id(&format!("0::/a/b/{}", &ID[1..])), HOST);
     }
 

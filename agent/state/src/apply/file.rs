@@ -18,6 +18,10 @@ const O_TRUNC: u32 = 0o1000;
 const O_DIRECTORY: u32 = 0o200_000;
 pub(crate) const O_CLOEXEC: u32 = 0o2_000_000;
 
+/// File types in the facts of a descriptor (inode(7)).
+const S_IFMT: u32 = 0o170_000;
+const S_IFIFO: u32 = 0o010_000;
+
 /// openat(2): relative to the working directory.
 const AT_FDCWD: i32 = -100;
 
@@ -131,33 +135,54 @@ pub(super) fn open(ctx: &mut Ctx, process: &mut Process, rec: &Record<'_>, appli
 }
 
 pub(super) fn dup(ctx: &mut Ctx, process: &mut Process, rec: &Record<'_>) {
-    let (new, old, cloexec, tuple) = match rec.event() {
-        SAKER_EV_DUP => (SAKER_P_DUP_res, SAKER_P_DUP_oldfd, false, SAKER_P_DUP_tuple),
+    let (new, old, facts, tuple) = match rec.event() {
+        SAKER_EV_DUP => (
+            SAKER_P_DUP_res,
+            SAKER_P_DUP_oldfd,
+            SAKER_P_DUP_facts,
+            SAKER_P_DUP_tuple,
+        ),
         SAKER_EV_DUP2 => (
             SAKER_P_DUP2_res,
             SAKER_P_DUP2_oldfd,
-            false,
+            SAKER_P_DUP2_facts,
             SAKER_P_DUP2_tuple,
         ),
-        _ => {
-            let cloexec = rec.u64(SAKER_P_DUP3_flags) as u32 & O_CLOEXEC != 0;
-            (
-                SAKER_P_DUP3_res,
-                SAKER_P_DUP3_oldfd,
-                cloexec,
-                SAKER_P_DUP3_tuple,
-            )
-        }
+        _ => (
+            SAKER_P_DUP3_res,
+            SAKER_P_DUP3_oldfd,
+            SAKER_P_DUP3_facts,
+            SAKER_P_DUP3_tuple,
+        ),
     };
+    let cloexec =
+        rec.event() == SAKER_EV_DUP3 && rec.u64(SAKER_P_DUP3_flags) as u32 & O_CLOEXEC != 0;
     let (new, old) = (fd_in(rec, new), fd_in(rec, old));
     if new < 0 {
         return;
     }
     // Where input comes from decides rules on shells: a socket is one even if nothing was known.
-    if let Some(tuple) = rec.tuple(tuple) {
-        socket::heal(ctx, process, old, &tuple);
+    match rec.tuple(tuple) {
+        Some(tuple) => _ = socket::heal(ctx, process, old, &tuple),
+        None => heal_no_socket(ctx, process, old, rec.u64(facts) as u32),
     }
     copy(ctx, process, old, new, cloexec);
+}
+
+/// The kernel says the descriptor is no socket: what the table says otherwise is from before the
+/// number was closed and used again, which nobody saw.
+fn heal_no_socket(ctx: &mut Ctx, process: &mut Process, number: i32, facts: u32) {
+    let known = process.fds.get(number);
+    let stale = known.is_some_and(|fd| fd.socket.is_some());
+    let pipe = facts & S_IFMT == S_IFIFO;
+    if facts & S_IFMT == 0 || !(stale || pipe && known.is_none()) {
+        return;
+    }
+    ctx.counters.fd_healed += u64::from(stale);
+    process.fds.close(number);
+    if pipe && process.fds.open(number, FdKind::Pipe).is_none() {
+        ctx.counters.fd_overflow += 1;
+    }
 }
 
 pub(super) fn fcntl(ctx: &mut Ctx, process: &mut Process, rec: &Record<'_>) {

@@ -163,6 +163,27 @@ fn the_kernel_is_right_about_stale_entries() {
     assert_eq!(text(&fd(&partition, 12).name), "0.0.0.0:22");
 }
 
+/// The number was closed, which nobody records, and is a pipe by now: a shell that gets its input from
+/// there is not talking to the network.
+#[test]
+fn a_socket_number_reused_for_a_pipe_is_no_socket() {
+    let mut partition = partition();
+    run(&mut partition, &socket(10, 3, 2, 1));
+    run(
+        &mut partition,
+        &connect(11, 3, 0, &tuple(2, "10.0.0.1 5000", "10.0.0.2 80")),
+    );
+    let dup = RecordBuilder::new(SAKER_EV_DUP2, 12, 60, 60)
+        .num(SAKER_P_DUP2_oldfd, 3)
+        .num(SAKER_P_DUP2_newfd, 0)
+        .num(SAKER_P_DUP2_res, 0)
+        .num(SAKER_P_DUP2_facts, 0o010_600);
+    run(&mut partition, &dup.build());
+    assert_eq!(fd(&partition, 0).kind, FdKind::Pipe);
+    assert_eq!(fd(&partition, 3).kind, FdKind::Pipe);
+    assert!(fd(&partition, 0).socket.is_none());
+}
+
 #[test]
 fn unix_sockets() {
     let mut partition = partition();
