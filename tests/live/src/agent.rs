@@ -25,6 +25,17 @@ const READY_POLL: Duration = Duration::from_millis(5);
 /// Most lines kept of either stream; more would be a runaway agent.
 const MAX_LINES: usize = 200_000;
 
+/// Metrics of [`Agent::trouble`].
+const TROUBLE: [&str; 7] = [
+    "saker_state_events_total",
+    "saker_ancestor_waits_total",
+    "saker_dropped_total",
+    "saker_lost_total",
+    "saker_late_total",
+    "saker_left_behind_total",
+    "saker_undecodable_total",
+];
+
 /// How to run the agent.
 #[derive(Debug, Clone, Default)]
 pub struct Options {
@@ -239,6 +250,18 @@ impl Agent {
     /// When it does not answer.
     pub fn get(&self, path: &str) -> Result<http::Answer> {
         http::get(self.address, path)
+    }
+
+    /// Counters that tell of loss, recovery and waiting, for messages about what is missing.
+    pub fn trouble(&self) -> String {
+        let page = match self.get("/metrics") {
+            Ok(answer) => answer.body,
+            Err(error) => return format!("no metrics: {error:#}"),
+        };
+        let told = |line: &&str| {
+            TROUBLE.iter().any(|name| line.starts_with(name)) && !line.ends_with(" 0")
+        };
+        page.lines().filter(told).collect::<Vec<_>>().join("\n")
     }
 
     /// Lines of standard error so far.

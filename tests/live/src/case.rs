@@ -61,15 +61,20 @@ pub fn check(agent: &Agent, lab: &Lab, case: &Case) -> Result<Alert> {
     if let Some(alert) = agent.wait_alert(ALERT_LIMIT, matches) {
         return Ok(alert);
     }
-    let instead = of_session(&agent.alerts(), session);
+    // Without a session: what the agent could not attribute to any.
+    let alerts = agent.alerts().into_iter();
+    let instead: Vec<_> = alerts
+        .filter(|alert| alert.session().is_none_or(|id| id == session))
+        .collect();
     let expected: Vec<_> = case
         .fields
         .iter()
         .map(|(name, value)| (name, expand(value)))
         .collect();
     bail!(
-        "no alert with {expected:?}; session {session} raised {}",
-        outputs(&instead)
+        "no alert with {expected:?}; session {session} raised {}\n{}",
+        outputs(&instead),
+        agent.trouble()
     );
 }
 
