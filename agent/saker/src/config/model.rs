@@ -124,7 +124,7 @@ impl Default for Config {
             ring_buffer_total_mib: None,
             workers: None,
             pin_workers: true,
-            worker_nice: 0,
+            worker_nice: -10,
             max_poll_interval_ms: 4,
             http_enabled: true,
             http_listen_address: "127.0.0.1:8765".to_owned(),

@@ -39,7 +39,7 @@ definitions! {
         "Rules by state: active, disabled, or skipped because a field is missing.";
     START_TIME = Gauge "saker_start_time_seconds" [] "Start of the agent since the epoch.";
     RESIDENT = Gauge "saker_resident_memory_bytes" []
-        "Resident memory of the agent, rings included.";
+        "Resident memory of the agent; the kernel counts ring data twice, as it is mapped twice.";
     CPU = Counter "saker_cpu_seconds_total" [] "Processor time of the agent.";
 
     EVENTS = Counter "saker_events_total" ["type"] "Events that workers took from the rings.";
