@@ -67,12 +67,10 @@ static __always_inline void count_drop(struct saker_ring_counters *c, u32 cause,
 }
 
 /* Finds the ring; false when the record cannot be written (counted). */
-static __always_inline bool find_ring(struct subject *to, struct task_struct *task, u32 cls)
+static __always_inline bool find_ring(struct subject *to, u32 tgid, u32 tid, u32 cls)
 {
-	u32 tgid = task->tgid;
-
 	to->tgid = tgid;
-	to->tid = task->pid;
+	to->tid = tid;
 	to->cpu = bpf_get_smp_processor_id();
 	to->idx = to->cpu * saker_partitions + SAKER_PARTITION(tgid, saker_partitions);
 	to->counters = bpf_map_lookup_elem(&ring_counters, &to->idx);

@@ -306,8 +306,8 @@ static __always_inline void fill_ids(u64 *slots, struct task_struct *task)
 	struct pid *own = BPF_CORE_READ(task, thread_pid);
 	u32 level = BPF_CORE_READ(own, level);
 
-	SLOT(tid) = task->pid;
-	SLOT(pid) = task->tgid;
+	SLOT(tid) = BPF_CORE_READ(task, pid);
+	SLOT(pid) = BPF_CORE_READ(task, tgid);
 	SLOT(ptid) = BPF_CORE_READ(task, real_parent, tgid); /* as getppid(2) says */
 	SLOT(vtid) = pid_number(own, level);
 	SLOT(vpid) = pid_number(BPF_CORE_READ(task, group_leader, thread_pid), level);
@@ -318,7 +318,8 @@ static __always_inline void fill_ids(u64 *slots, struct task_struct *task)
 	SLOT(start_ns) = BPF_CORE_READ(task, group_leader, start_boottime);
 	SLOT(fdlimit) = BPF_CORE_READ(signal, rlim[RLIMIT_NOFILE].rlim_cur);
 	SLOT(tty) = tty_number(signal);
-	SLOT(loginuid) = bpf_core_field_exists(task->loginuid) ? task->loginuid.val : (u32)-1;
+	SLOT(loginuid) = bpf_core_field_exists(task->loginuid) ? BPF_CORE_READ(task, loginuid.val)
+							       : (u32)-1;
 	SLOT(uid) = BPF_CORE_READ(cred, euid.val);
 	SLOT(gid) = BPF_CORE_READ(cred, egid.val);
 	SLOT(ruid) = BPF_CORE_READ(cred, uid.val);
@@ -357,7 +358,7 @@ static __always_inline void emit_exec(struct saker_scratch *sc, struct subject *
 	count_drop(to->counters, SAKER_DROP_BUG, SAKER_CLASS_LIFECYCLE);
 }
 
-SEC("tp_btf/sched_process_exec")
+SEC("raw_tp/sched_process_exec")
 int saker_exec(u64 *ctx)
 {
 	struct task_struct *task = (void *)ctx[0];
@@ -367,10 +368,11 @@ int saker_exec(u64 *ctx)
 	struct mm_struct *mm;
 	u32 with_nul = 0;
 	u64 *slots, arg_start, arg_end;
+	s32 tgid = BPF_CORE_READ(task, tgid);
 
-	if (task->tgid == saker_own_tgid)
+	if (tgid == saker_own_tgid)
 		return 0;
-	if (!find_ring(&to, task, SAKER_CLASS_LIFECYCLE))
+	if (!find_ring(&to, tgid, BPF_CORE_READ(task, pid), SAKER_CLASS_LIFECYCLE))
 		return 0;
 	identify(&to, task, FOLLOW_PROBE);
 	sc = scratch_claim(&to, SAKER_CLASS_LIFECYCLE);
@@ -382,7 +384,7 @@ int saker_exec(u64 *ctx)
 	SLOT(res) = 0;
 	SLOT(old_tid) = (s64)(s32)ctx[1];
 	fill_ids(slots, task);
-	SLOT(comm) = put_kernel_str(sc, task->comm);
+	SLOT(comm) = put_kernel_str(sc, &task->comm);
 	fill_exe_file(sc, slots, task, to.cpu);
 	SLOT(filename) = put_kernel_str(sc, BPF_CORE_READ(bprm, filename));
 	mm = BPF_CORE_READ(task, mm);
@@ -423,7 +425,7 @@ int saker_ev_exec_failed(u64 *ctx)
 	path = c.args[event == SAKER_EV_EXECVEAT ? 1 : 0];
 	argv = c.args[event == SAKER_EV_EXECVEAT ? 2 : 1];
 	width = c.compat ? 4 : 8;
-	if (!find_ring(&to, c.task, SAKER_CLASS_LIFECYCLE))
+	if (!find_ring(&to, c.task->tgid, c.task->pid, SAKER_CLASS_LIFECYCLE))
 		return 0;
 	identify(&to, c.task, FOLLOW_PROBE);
 	sc = scratch_claim(&to, SAKER_CLASS_LIFECYCLE);

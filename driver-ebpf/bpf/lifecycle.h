@@ -10,14 +10,16 @@
  * Which call made the child: decides evt.type, as the parent's registers say. Looked up in a table, not
  * by a switch: the verifier then follows one unknown number instead of five known ones.
  */
-static __always_inline u16 fork_event(struct task_struct *parent)
+static __always_inline u16 fork_event(void)
 {
 	u32 event = 0;
 
 	if (bpf_core_enum_value_exists(enum bpf_func_id, BPF_FUNC_task_pt_regs)) {
-		struct pt_regs *regs = (void *)bpf_task_pt_regs(parent);
+		/* The parent is the task that runs. */
+		struct task_struct *current = bpf_get_current_task_btf();
+		struct pt_regs *regs = (void *)bpf_task_pt_regs(current);
 
-		event = saker_event(parent->thread_info.status & TS_COMPAT, regs->orig_ax);
+		event = saker_event(current->thread_info.status & TS_COMPAT, regs->orig_ax);
 	}
 	return event ? event - 1 : SAKER_EV_CLONE;
 }
@@ -38,7 +40,7 @@ static __always_inline u32 fork_flags(struct task_struct *parent, struct task_st
 	u32 level = BPF_CORE_READ(child, thread_pid, level);
 	u32 parent_level = BPF_CORE_READ(parent, thread_pid, level);
 
-	return SAKER_CL_THREAD * same(parent->tgid, child->tgid) |
+	return SAKER_CL_THREAD * same(BPF_CORE_READ(parent, tgid), BPF_CORE_READ(child, tgid)) |
 	       SAKER_CL_FILES * same((u64)BPF_CORE_READ(parent, files),
 				     (u64)BPF_CORE_READ(child, files)) |
 	       SAKER_CL_FS *
@@ -64,7 +66,8 @@ static __always_inline void emit_fork(struct task_struct *parent, struct task_st
 	u64 *slots;
 	void *rec;
 
-	if (!find_ring(&to, side, SAKER_CLASS_LIFECYCLE))
+	if (!find_ring(&to, BPF_CORE_READ(side, tgid), BPF_CORE_READ(side, pid),
+		       SAKER_CLASS_LIFECYCLE))
 		return;
 	identify(&to, side, FOLLOW_PROBE);
 	rec = bpf_ringbuf_reserve(to.ring, FORK_RECORD_LEN, 0);
@@ -79,11 +82,11 @@ static __always_inline void emit_fork(struct task_struct *parent, struct task_st
 	side_level = side == parent ? parent_level : level;
 	/* The caller is told the number its own namespace knows. */
 	SLOT(res) = side == parent ? pid_number(pid, parent_level) : 0;
-	SLOT(tid) = side->pid;
-	SLOT(pid) = side->tgid;
+	SLOT(tid) = BPF_CORE_READ(side, pid);
+	SLOT(pid) = BPF_CORE_READ(side, tgid);
 	SLOT(ptid) = BPF_CORE_READ(side, real_parent, tgid); /* as getppid(2) says */
 	SLOT(fdlimit) = BPF_CORE_READ(side, signal, rlim[RLIMIT_NOFILE].rlim_cur);
-	comm_len = bpf_probe_read_kernel_str(slots + SAKER_NP_CLONE, 16, side->comm);
+	comm_len = bpf_probe_read_kernel_str(slots + SAKER_NP_CLONE, 16, &side->comm);
 	SLOT(comm) = var_slot(sizeof(struct saker_hdr) + 8 * SAKER_NP_CLONE,
 			      comm_len > 0 ? comm_len - 1 : 0, 0, 0);
 	SLOT(flags) = flags;
@@ -91,10 +94,10 @@ static __always_inline void emit_fork(struct task_struct *parent, struct task_st
 	SLOT(gid) = BPF_CORE_READ(side, cred, egid.val);
 	SLOT(vtid) = pid_number(BPF_CORE_READ(side, thread_pid), side_level);
 	SLOT(vpid) = pid_number(BPF_CORE_READ(side, group_leader, thread_pid), side_level);
-	SLOT(child_tid) = child->pid;
-	SLOT(child_pid) = child->tgid;
-	SLOT(parent_tid) = parent->pid;
-	SLOT(parent_pid) = parent->tgid;
+	SLOT(child_tid) = BPF_CORE_READ(child, pid);
+	SLOT(child_pid) = BPF_CORE_READ(child, tgid);
+	SLOT(parent_tid) = BPF_CORE_READ(parent, pid);
+	SLOT(parent_pid) = BPF_CORE_READ(parent, tgid);
 	SLOT(child_start_ns) = BPF_CORE_READ(child, group_leader, start_boottime);
 	SLOT(parent_start_ns) = BPF_CORE_READ(parent, group_leader, start_boottime);
 	SLOT(pgid) = pid_number(BPF_CORE_READ(signal, pids[PIDTYPE_PGID]), 0);
@@ -103,22 +106,24 @@ static __always_inline void emit_fork(struct task_struct *parent, struct task_st
 	commit(rec, &to);
 }
 
-SEC("tp_btf/sched_process_fork")
+SEC("raw_tp/sched_process_fork")
 int saker_fork(u64 *ctx)
 {
 	struct task_struct *parent = (void *)ctx[0];
 	struct task_struct *child = (void *)ctx[1];
+	s32 parent_tgid = BPF_CORE_READ(parent, tgid);
+	s32 child_tgid = BPF_CORE_READ(child, tgid);
 	u32 flags;
 	u16 event;
 
-	if (child->flags & PF_KTHREAD)
+	if (BPF_CORE_READ(child, flags) & PF_KTHREAD)
 		return 0;
-	if (parent->tgid == saker_own_tgid && parent->tgid == child->tgid)
+	if (parent_tgid == saker_own_tgid && parent_tgid == child_tgid)
 		return 0;
-	event = fork_event(parent);
+	event = fork_event();
 	flags = fork_flags(parent, child, event);
 	/* The parent's side first: with one partition its state is ready when the birth arrives. */
-	if (parent->tgid != child->tgid)
+	if (parent_tgid != child_tgid)
 		emit_fork(parent, child, parent, event, flags);
 	emit_fork(parent, child, child, event, flags);
 	return 0;
@@ -128,18 +133,19 @@ int saker_fork(u64 *ctx)
 #define SLOT(name) slots[SAKER_P_PROCEXIT_##name]
 #define EXIT_RECORD_LEN (sizeof(struct saker_hdr) + 8 * SAKER_NP_PROCEXIT)
 
-SEC("tp_btf/sched_process_exit")
+SEC("raw_tp/sched_process_exit")
 int saker_exit(u64 *ctx)
 {
 	struct task_struct *task = (void *)ctx[0];
 	struct subject to = {};
+	s32 tgid = BPF_CORE_READ(task, tgid);
 	u32 code;
 	u64 *slots;
 	void *rec;
 
-	if (task->flags & PF_KTHREAD || task->tgid == saker_own_tgid)
+	if (BPF_CORE_READ(task, flags) & PF_KTHREAD || tgid == saker_own_tgid)
 		return 0;
-	if (!find_ring(&to, task, SAKER_CLASS_LIFECYCLE))
+	if (!find_ring(&to, tgid, BPF_CORE_READ(task, pid), SAKER_CLASS_LIFECYCLE))
 		return 0;
 	identify(&to, task, FOLLOW_PROBE);
 	rec = bpf_ringbuf_reserve(to.ring, EXIT_RECORD_LEN, 0);
@@ -149,7 +155,7 @@ int saker_exit(u64 *ctx)
 	}
 	begin(rec, &to, SAKER_EV_PROCEXIT, SAKER_NP_PROCEXIT, 0);
 	slots = rec + sizeof(struct saker_hdr);
-	code = task->exit_code; /* as wait(2) gives it: status << 8 | core << 7 | signal */
+	code = BPF_CORE_READ(task, exit_code); /* as wait(2) gives it: status << 8 | core << 7 | signal */
 	SLOT(status) = code;
 	SLOT(ret) = code >> 8 & 0xff;
 	SLOT(sig) = code & 0x7f;

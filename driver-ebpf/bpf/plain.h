@@ -19,10 +19,9 @@ struct call {
 };
 
 /*
- * A register of the call. The programs are raw tracepoints and not BTF ones, because the kernel looks
- * up the tracepoint's BTF function by name, linearly, for each BTF program it loads (6.10 and newer): three
- * quarters of the time of a start. Their context is untyped, so the registers come typed from the task
- * (5.15 and newer, plain loads) or by probe reads.
+ * A register of the call. Raw tracepoints need no BTF to be loaded, so that the agent parses the kernel's
+ * types once, but their context is untyped: the registers come typed from the task (5.15 and newer, plain
+ * loads) or by probe reads.
  */
 #define CALL_REG(ctx, task, reg)                                                                   \
 	(bpf_core_enum_value_exists(enum bpf_func_id, BPF_FUNC_task_pt_regs)                       \

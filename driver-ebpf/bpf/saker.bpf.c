@@ -62,7 +62,7 @@ int saker_sys_exit(u64 *ctx)
 	{
 		struct subject to = {};
 
-		if (find_ring(&to, task, SAKER_CLASS_SECURITY))
+		if (find_ring(&to, task->tgid, task->pid, SAKER_CLASS_SECURITY))
 			count_drop(to.counters, SAKER_DROP_TAILCALL, SAKER_CLASS_SECURITY);
 	}
 	return 0;
@@ -80,7 +80,7 @@ int saker_sys_exit(u64 *ctx)
 		read_call(&c, ctx);                                                                \
 		if (!args_wanted(&c, SAKER_EV_##ID))                                               \
 			return 0;                                                                  \
-		if (!find_ring(&to, c.task, SAKER_CLASS_##cls))                                    \
+		if (!find_ring(&to, c.task->tgid, c.task->pid, SAKER_CLASS_##cls))                 \
 			return 0;                                                                  \
 		identify(&to, c.task, IS_HOT(SAKER_EV_##ID));                                      \
 		prepare_##name(&c);                                                                \

@@ -5,7 +5,7 @@ use std::os::fd::AsFd;
 use std::sync::Arc;
 
 use aya::maps::{ArrayOfMaps, MapData, MapError, ProgramArray};
-use aya::{Btf, Ebpf, EbpfLoader, VerifierLogLevel};
+use aya::{Ebpf, EbpfLoader, VerifierLogLevel};
 use saker_abi::raw::{SAKER_MAX_CPUS, SAKER_MAX_PARTITIONS};
 use saker_abi::ring::{Counters, RingFd};
 
@@ -14,6 +14,9 @@ use crate::programs;
 use crate::tables::SyscallTables;
 
 static OBJECT: &[u8] = aya::include_bytes_aligned!(concat!(env!("OUT_DIR"), "/saker.bpf.o"));
+
+/// The running kernel's own types.
+const KERNEL_BTF: &str = "/sys/kernel/btf/vmlinux";
 
 /// `BPF_MAP_TYPE_RINGBUF` of include/uapi/linux/bpf.h.
 const MAP_TYPE_RINGBUF: u32 = 27;
@@ -44,7 +47,7 @@ pub enum LoadError {
         "the kernel's type information is not readable at /sys/kernel/btf/vmlinux ({0}); the eBPF \
          driver needs a kernel built with CONFIG_DEBUG_INFO_BTF=y and sysfs mounted on /sys"
     )]
-    Btf(String),
+    Btf(io::Error),
     /// Missing privilege.
     #[error(
         "the kernel does not permit loading eBPF programs ({0}); run as root, or with CAP_BPF, \
@@ -110,13 +113,14 @@ impl EbpfDriver {
         check(options)?;
         let cpus = options.cpus.iter().max().map_or(1, |last| last + 1);
         let ring_count = cpus * options.partitions;
-        let btf = Btf::from_sys_fs().map_err(|error| LoadError::Btf(chain(&error)))?;
-        let mut ebpf = load_object(options, ring_count, cpus, &btf)?;
+        // aya parses it itself and says less clearly when it is not there.
+        std::fs::metadata(KERNEL_BTF).map_err(LoadError::Btf)?;
+        let mut ebpf = load_object(options, ring_count, cpus)?;
         let rings = create_rings(&mut ebpf, options)?;
         let counters = map_counters(&ebpf, ring_count, options.partitions)?;
 
         let wanted = programs::wanted(&options.events);
-        programs::load(&mut ebpf, &wanted, &btf)?;
+        programs::load(&mut ebpf, &wanted)?;
         let fillers = programs::fill_table(&mut ebpf, &options.events)?;
         programs::attach(&mut ebpf)?;
         Ok(Self {
@@ -171,19 +175,13 @@ fn check(options: &LoadOptions) -> Result<(), LoadError> {
     Ok(())
 }
 
-fn load_object(
-    options: &LoadOptions,
-    ring_count: u32,
-    cpus: u32,
-    btf: &Btf,
-) -> Result<Ebpf, LoadError> {
+fn load_object(options: &LoadOptions, ring_count: u32, cpus: u32) -> Result<Ebpf, LoadError> {
     let tables = SyscallTables::new(&options.events);
     // The last quarter is kept for lifecycle and security (DESIGN.md 5).
     let shed_bytes = (options.ring_bytes / 4 * 3) as u32;
     let wakeup_bytes = (options.ring_bytes / 4) as u32;
     let own_tgid = options.own_tgid as i32;
     EbpfLoader::new()
-        .btf(Some(btf))
         // Written by the kernel only when a program fails and is tried again.
         .verifier_log_level(VerifierLogLevel::VERBOSE)
         .map_max_entries("rings", ring_count)

@@ -2,9 +2,9 @@
 
 use std::sync::Mutex;
 
+use aya::Ebpf;
 use aya::maps::{MapData, ProgramArray};
-use aya::programs::{BtfTracePoint, Program, ProgramError, ProgramFd, RawTracePoint};
-use aya::{Btf, Ebpf};
+use aya::programs::{Program, ProgramError, ProgramFd, RawTracePoint};
 use saker_abi::event::{EVENTS, EventInfo};
 use saker_abi::raw::{SAKER_EV_EXECVE, SAKER_EV_EXECVEAT};
 
@@ -25,19 +25,14 @@ const LIFECYCLE: [(&str, &str); 3] = [
 /// would only take CPUs from the host.
 const LOADERS_MAX: usize = 4;
 
-/// A program and the tracepoint it is for.
-pub(crate) type Wanted = (String, &'static str);
-
 /// The programs that `events` need, the dearest for the verifier first.
-pub(crate) fn wanted(events: &EventSet) -> Vec<Wanted> {
+pub(crate) fn wanted(events: &EventSet) -> Vec<String> {
     let fixed = LIFECYCLE.iter().chain([&DISPATCHER]);
-    let mut wanted: Vec<Wanted> = fixed
-        .map(|&(name, tracepoint)| (name.to_owned(), tracepoint))
-        .collect();
+    let mut wanted: Vec<String> = fixed.map(|&(name, _)| name.to_owned()).collect();
     for event in with_filler(events) {
         let name = filler(event);
-        if !wanted.iter().any(|(other, _)| *other == name) {
-            wanted.push((name, DISPATCHER.1));
+        if !wanted.contains(&name) {
+            wanted.push(name);
         }
     }
     wanted
@@ -59,23 +54,20 @@ fn filler(event: &EventInfo) -> String {
 }
 
 /// Loads the wanted programs, several at a time.
-pub(crate) fn load(ebpf: &mut Ebpf, wanted: &[Wanted], btf: &Btf) -> Result<(), LoadError> {
-    let mut found: Vec<(&Wanted, &mut Program)> = ebpf
+pub(crate) fn load(ebpf: &mut Ebpf, wanted: &[String]) -> Result<(), LoadError> {
+    let mut found: Vec<(usize, &mut Program)> = ebpf
         .programs_mut()
-        .filter_map(|(name, program)| {
-            Some((wanted.iter().find(|(other, _)| other == name)?, program))
-        })
+        .filter_map(|(name, program)| Some((wanted.iter().position(|w| w == name)?, program)))
         .collect();
-    if let Some((name, _)) = wanted
-        .iter()
-        .find(|&name| !found.iter().any(|&(f, _)| f == name))
-    {
+    let missing = (0..wanted.len()).find(|i| !found.iter().any(|(found, _)| found == i));
+    if let Some(missing) = missing {
+        let name = &wanted[missing];
         return Err(LoadError::Object(format!(
             "no program `{name}` in the object"
         )));
     }
     // Taken from the end.
-    found.sort_by_key(|&(name, _)| std::cmp::Reverse(wanted.iter().position(|w| w == name)));
+    found.sort_by_key(|&(position, _)| std::cmp::Reverse(position));
     let loaders = std::thread::available_parallelism()
         .map_or(1, usize::from)
         .min(LOADERS_MAX);
@@ -87,13 +79,9 @@ pub(crate) fn load(ebpf: &mut Ebpf, wanted: &[Wanted], btf: &Btf) -> Result<(), 
             .pop()
     };
     let load_rest = || -> Result<(), LoadError> {
-        while let Some(((name, tracepoint), program)) = next() {
-            let result = match program {
-                Program::RawTracePoint(program) => program.load(),
-                other => <&mut BtfTracePoint>::try_from(other)
-                    .and_then(|program| program.load(tracepoint, btf)),
-            };
-            result.map_err(|error| refused(name, &error))?;
+        while let Some((position, program)) = next() {
+            let result = <&mut RawTracePoint>::try_from(program).and_then(RawTracePoint::load);
+            result.map_err(|error| refused(&wanted[position], &error))?;
         }
         Ok(())
     };
@@ -122,7 +110,7 @@ pub(crate) fn fill_table(
         ProgramArray::try_from(table).map_err(|error| LoadError::Object(chain(&error)))?;
     for event in with_filler(events) {
         let name = filler(event);
-        let program: &mut RawTracePoint = program(ebpf, &name)?;
+        let program = program(ebpf, &name)?;
         let fd: &ProgramFd = program.fd().map_err(|error| refused(&name, &error))?;
         table
             .set(u32::from(event.id), fd, 0)
@@ -134,25 +122,20 @@ pub(crate) fn fill_table(
 /// Attaches what is not reached by a jump. Lifecycle first: no event of a process is seen before its
 /// birth could have been.
 pub(crate) fn attach(ebpf: &mut Ebpf) -> Result<(), LoadError> {
-    for (name, _) in LIFECYCLE {
-        let program: &mut BtfTracePoint = program(ebpf, name)?;
-        program.attach().map_err(|error| refused(name, &error))?;
+    for (name, tracepoint) in LIFECYCLE.iter().chain([&DISPATCHER]) {
+        program(ebpf, name)?
+            .attach(tracepoint)
+            .map_err(|error| refused(name, &error))?;
     }
-    let (name, tracepoint) = DISPATCHER;
-    let program: &mut RawTracePoint = program(ebpf, name)?;
-    program
-        .attach(tracepoint)
-        .map_err(|error| refused(name, &error))?;
     Ok(())
 }
 
-fn program<'a, P>(ebpf: &'a mut Ebpf, name: &str) -> Result<P, LoadError>
-where
-    P: TryFrom<&'a mut Program, Error = ProgramError>,
-{
+fn program<'a>(ebpf: &'a mut Ebpf, name: &str) -> Result<&'a mut RawTracePoint, LoadError> {
     let missing = || LoadError::Object(format!("no program `{name}` in the object"));
     let program = ebpf.program_mut(name).ok_or_else(missing)?;
-    P::try_from(program).map_err(|error| LoadError::Object(chain(&error)))
+    program
+        .try_into()
+        .map_err(|error: ProgramError| LoadError::Object(chain(&error)))
 }
 
 fn refused(name: &str, error: &dyn std::error::Error) -> LoadError {
