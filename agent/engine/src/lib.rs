@@ -91,6 +91,7 @@ mod paths;
 pub mod schema;
 pub mod source;
 mod terms;
+mod text_index;
 pub mod typeck;
 pub mod typed;
 mod typerules;

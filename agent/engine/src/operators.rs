@@ -72,7 +72,8 @@ impl TextSet {
     }
 }
 
-fn length_bit(bytes: &[u8]) -> u64 {
+/// The bit of this length in a set of lengths.
+pub(crate) fn length_bit(bytes: &[u8]) -> u64 {
     1 << bytes.len().min(63)
 }
 

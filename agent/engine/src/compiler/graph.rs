@@ -9,6 +9,7 @@ use crate::compiler::events::event_number_truth;
 use crate::compiler::predicate::Compiled;
 use crate::schema::{Arity, Event, EventType, FieldRef, Schema};
 use crate::terms::Pool;
+use crate::text_index::MemberId;
 use crate::typed::{Condition, Literal, Predicate, Side, Term};
 use crate::value::Value;
 
@@ -32,6 +33,8 @@ pub(crate) enum Node {
     Constant(bool),
     /// A predicate by index.
     Check(u32),
+    /// A predicate that a text index answers; exists in finished graphs only.
+    Member(MemberId),
     /// The other does not hold.
     Not(NodeId),
     /// All hold, cheapest first.
@@ -49,7 +52,7 @@ pub(super) struct Graph<'a> {
     varies: Vec<bool>,
     ids: FxHashMap<Node, NodeId>,
     pub(super) predicates: Vec<Compiled>,
-    specs: Vec<Arc<Predicate>>,
+    pub(super) specs: Vec<Arc<Predicate>>,
     predicate_ids: FxHashMap<Arc<Predicate>, u32>,
     uses: FxHashMap<Arc<Predicate>, u32>,
 }
@@ -91,7 +94,7 @@ impl<'a> Graph<'a> {
         let mut uses = vec![0u32; self.nodes.len()];
         for node in &self.nodes {
             match node {
-                Node::Constant(_) | Node::Check(_) => {}
+                Node::Constant(_) | Node::Check(_) | Node::Member(_) => {}
                 Node::Not(inner) => uses[*inner as usize] += 1,
                 Node::And(children) | Node::Or(children) => {
                     children.iter().for_each(|&child| uses[child as usize] += 1);
@@ -286,7 +289,7 @@ impl<'a> Graph<'a> {
             return known;
         }
         let special = match self.nodes[node as usize].clone() {
-            Node::Constant(_) => node,
+            Node::Constant(_) | Node::Member(_) => node,
             Node::Check(index) => {
                 let name = self.schema.event_name(event);
                 let only_type = OnlyType { event, name };

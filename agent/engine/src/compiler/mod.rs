@@ -2,11 +2,14 @@
 //!
 //! All conditions go into one graph in which equal parts exist once ([`graph`]). For each event
 //! type the graph is specialised: checks of the type become constants, rules that cannot match
-//! disappear.
-//! What a program computes twice gets a place in the matcher's memo.
+//! disappear. What a program computes twice gets a place in the matcher's memo. Textual checks of
+//! one field share an index ([`members`]), and rules that cannot match are passed over together
+//! ([`plan`]).
 
 mod events;
 mod graph;
+mod members;
+mod plan;
 mod predicate;
 mod select;
 
@@ -19,12 +22,17 @@ pub use select::{AppendOutput, ExtraField, Selection, Switch, Target};
 
 use crate::compiler::graph::Graph;
 pub(crate) use crate::compiler::graph::{FALSE, Node, NodeId};
+pub(crate) use crate::compiler::members::Member;
+use crate::compiler::members::Members;
+use crate::compiler::plan::Planner;
+pub(crate) use crate::compiler::plan::{Gate, Key, Program};
 pub(crate) use crate::compiler::predicate::Compiled;
 use crate::diagnostics::{Code, Diagnostic};
 use crate::loader::{LoadedRule, Outcome, Priority};
 use crate::output::OutputFormat;
 use crate::parser::parse_operand_at;
 use crate::schema::{EventType, Schema};
+use crate::text_index::TextIndex;
 use crate::typeck::{Checker, NamedField, Problem, Use, Vocabulary};
 
 /// An extra entry of `output_fields`, compiled.
@@ -74,15 +82,6 @@ pub struct RuleMeta {
     pub line: usize,
 }
 
-/// The rules to try for one event type, in order.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct Program {
-    /// Rules indexed by event type, then those under "any type": (rule, root).
-    pub(crate) entries: Vec<(u32, NodeId)>,
-    /// How many entries are of the first kind.
-    pub(crate) typed: usize,
-}
-
 /// Compiled rules; immutable and shared by all workers.
 #[derive(Debug)]
 pub struct RuleSet {
@@ -91,6 +90,8 @@ pub struct RuleSet {
     /// Nodes that some program reaches by more than one way.
     pub(crate) memoised: Vec<bool>,
     pub(crate) predicates: Vec<Compiled>,
+    pub(crate) members: Vec<Member>,
+    pub(crate) indexes: Vec<TextIndex>,
     pub(crate) programs: Vec<Program>,
     event_types: EventSet,
 }
@@ -108,7 +109,7 @@ impl RuleSet {
 
     /// Number of distinct predicates, for diagnostics and tests.
     pub fn predicate_count(&self) -> usize {
-        self.predicates.len()
+        self.predicates.len() + self.members.len()
     }
 
     /// Rules tried for an event type, in order.
@@ -155,7 +156,7 @@ pub fn compile(
     if !errors.is_empty() {
         return Err(errors);
     }
-    let mut programs = Vec::with_capacity(usize::from(schema.event_count()));
+    let mut entries = Vec::with_capacity(usize::from(schema.event_count()));
     let mut event_types = EventSet::none(schema.event_count());
     for event in (0..schema.event_count()).map(EventType) {
         let mut memo = FxHashMap::default();
@@ -177,23 +178,50 @@ pub fn compile(
         }
         let typed_count = typed.len();
         typed.append(&mut untyped);
-        programs.push(Program {
-            entries: typed,
-            typed: typed_count,
-        });
+        entries.push((typed, typed_count));
     }
+    Ok(finish(graph, rules, entries, event_types))
+}
+
+/// Rules and roots of one event type, and how many of them are indexed by it.
+type Entries = (Vec<(u32, NodeId)>, usize);
+
+/// Decides how the graph is evaluated.
+fn finish(
+    graph: Graph<'_>,
+    rules: Vec<RuleMeta>,
+    entries: Vec<Entries>,
+    event_types: EventSet,
+) -> RuleSet {
     let Graph {
-        nodes, predicates, ..
+        mut nodes,
+        predicates,
+        specs,
+        ..
     } = graph;
-    let memoised = shared_nodes(&nodes, &programs);
-    Ok(RuleSet {
+    let (used, mut memoised) = reached(&nodes, &entries);
+    let (members, predicates) = members::extract(&mut nodes, predicates, &specs, &used);
+    for (memoised, node) in memoised.iter_mut().zip(&nodes) {
+        *memoised &= !matches!(node, Node::Constant(_) | Node::Member(_));
+    }
+    let planner = Planner::new(&nodes, &predicates, &members);
+    let programs = entries
+        .into_iter()
+        .map(|(entries, typed)| planner.program(entries, typed))
+        .collect();
+    let Members {
+        members, indexes, ..
+    } = members;
+    RuleSet {
         rules,
         nodes,
         memoised,
         predicates,
+        members,
+        indexes,
         programs,
         event_types,
-    })
+    }
 }
 
 fn meta(
@@ -306,13 +334,13 @@ fn complain(problems: &[Problem], errors: &mut Vec<Diagnostic>) {
     }
 }
 
-/// Nodes that some program reaches from more than one parent.
-fn shared_nodes(nodes: &[Node], programs: &[Program]) -> Vec<bool> {
+/// Nodes that some program reaches, and those it reaches from more than one parent.
+fn reached(nodes: &[Node], programs: &[Entries]) -> (Vec<bool>, Vec<bool>) {
     let mut shared = vec![false; nodes.len()];
     // Number of the program, plus one, that last saw the node.
     let mut seen = vec![0usize; nodes.len()];
-    for (number, program) in programs.iter().enumerate() {
-        let mut stack: Vec<NodeId> = program.entries.iter().map(|&(_, root)| root).collect();
+    for (number, (entries, _)) in programs.iter().enumerate() {
+        let mut stack: Vec<NodeId> = entries.iter().map(|&(_, root)| root).collect();
         while let Some(node) = stack.pop() {
             let index = node as usize;
             if seen[index] == number + 1 {
@@ -321,11 +349,11 @@ fn shared_nodes(nodes: &[Node], programs: &[Program]) -> Vec<bool> {
             }
             seen[index] = number + 1;
             match &nodes[index] {
-                Node::Constant(_) | Node::Check(_) => {}
+                Node::Constant(_) | Node::Check(_) | Node::Member(_) => {}
                 Node::Not(inner) => stack.push(*inner),
                 Node::And(children) | Node::Or(children) => stack.extend(children.iter()),
             }
         }
     }
-    shared
+    (seen.iter().map(|&number| number > 0).collect(), shared)
 }
