@@ -129,7 +129,8 @@ fn parse_labels(mut text: &str) -> Option<BTreeMap<String, String>> {
 mod tests {
     use super::*;
 
-    const PAGE: &str = "# HELP a_total Text.\n# TYPE a_total counter\na_total{x=\"1\",y=\"p \\\"q\\\"\"} 3\n\
+    const PAGE: &str = "# HELP a_total Text.\n# TYPE a_total counter\n\
+        a_total{x=\"1\",y=\"p \\\"q\\\"\"} 3\n\
         a_total{x=\"2\",y=\"\"} 4.5\n# HELP h Text.\n# TYPE h histogram\nh_bucket{le=\"+Inf\"} 2\n\
         h_sum 0.5\nh_count 2\n";
 

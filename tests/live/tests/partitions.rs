@@ -9,11 +9,9 @@ use saker_tests_live::lab::Lab;
 
 /// Rules on everything the script does, with lineage and state in their outputs.
 const RULES: &str = r#"
-- macro: lineage
-  condition: (proc.sid > 0)
 - rule: started
   desc: A program started.
-  condition: evt.type in (execve, execveat) and evt.rawres=0 and lineage
+  condition: evt.type in (execve, execveat) and evt.rawres=0
   output: >
     %proc.name %proc.exepath %proc.cmdline %proc.cwd %proc.pname %proc.pcmdline %proc.aname[2]
     %proc.aname[3] %proc.aname[4] %proc.acmdline[2] %proc.is_exe_writable %user.name %user.uid
@@ -22,24 +20,24 @@ const RULES: &str = r#"
   desc: A file of the test was opened.
   condition: >
     evt.type in (open, openat, openat2) and fd.num>=0 and fd.name contains saker-live-
-    and fd.filename startswith data and lineage
+    and fd.filename startswith data
   output: >
     %fd.name %fd.directory %evt.is_open_read %evt.is_open_write %proc.name %proc.cmdline %proc.cwd
     %proc.pname %proc.aname[2] %proc.aname[3] %user.name
   priority: INFO
 - rule: attached
   desc: A standard stream became a socket.
-  condition: evt.type in (dup, dup2, dup3) and evt.rawres in (0, 1, 2) and fd.type=ipv4 and lineage
+  condition: evt.type in (dup, dup2, dup3) and evt.rawres in (0, 1, 2) and fd.type=ipv4
   output: "%evt.type %evt.rawres %fd.type %fd.sip %fd.l4proto %proc.name %proc.pname %proc.aname[2]"
   priority: INFO
 - rule: moved
   desc: A process entered a directory.
-  condition: evt.type in (chdir, fchdir) and evt.rawres=0 and lineage
+  condition: evt.type in (chdir, fchdir) and evt.rawres=0
   output: "%proc.cwd %proc.name %proc.pname %proc.aname[2]"
   priority: INFO
 - rule: changed identity
   desc: A process took another user.
-  condition: evt.type in (setuid, setresuid, setgid, setresgid) and evt.rawres=0 and lineage
+  condition: evt.type in (setuid, setresuid, setgid, setresgid) and evt.rawres=0
   output: "%evt.type %user.name %user.uid %group.gid %proc.name %proc.pname"
   priority: INFO
 "#;
@@ -62,7 +60,7 @@ setpriv --reuid=1 --regid=1 --clear-groups sh -c 'cat data2; id -u'
 i=0
 while [ $i -lt 40 ]; do
     i=$((i + 1))
-    sh -c 'cat data2 | cat - b/data1 | sort; (sh -c "true; cat data2"; true)'
+    sh -c 'cat data2 | cat - b/data1 | sort; (sh -c "true; cat data2" $1; true)' sh $i
 done
 "#;
 
@@ -97,9 +95,20 @@ fn raised(lab: &Lab, workers: u32) -> (Raised, String) {
     let agent = Agent::start(&options).expect("an agent");
     let session = action::run(lab, SCRIPT).expect("an action").session;
     let trouble = agent.trouble();
+    let sessionless = agent
+        .alerts()
+        .iter()
+        .filter(|alert| alert.session().is_none())
+        .count();
+    let trouble = format!("{trouble}\n{sessionless} alerts without a session");
     let stopped = stop_cleanly(agent).expect("a clean end");
+    // Whether setsid or its heir is the parent when the script's shell starts is a race.
+    let shell = format!("sh -eu {}/action.sh", lab.path().display());
     let mut raised = Raised::new();
     for alert in of_session(&stopped.alerts, session) {
+        if alert.output().contains(&format!("dash {shell} / ")) {
+            continue;
+        }
         let message = alert.json["message"].as_str().expect("a message");
         // The session's number is the one thing that differs.
         let message = message.replace(&session.to_string(), "SID");

@@ -1,4 +1,4 @@
-/* The actions of the compatibility tests that no ordinary program does; the first argument says which. */
+/* What the compatibility tests need and no ordinary program does; the first argument says which. */
 #define _GNU_SOURCE
 #include <fcntl.h>
 #include <signal.h>

@@ -188,7 +188,8 @@ const OTHERS: &[Case] = &[
 /// Silent, as in the reference.
 const SILENT: &[&str] = &[
     "bash -c 'read x < /etc/shadow'",
-    "setpriv --reuid=65534 --regid=65534 --clear-groups $LAB/lab_untrusted readfile /etc/shadow || :",
+    "setpriv --reuid=65534 --regid=65534 --clear-groups \
+     $LAB/lab_untrusted readfile /etc/shadow || :",
 ];
 
 /// Listens on an address and port and connects to itself.

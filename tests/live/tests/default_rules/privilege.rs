@@ -27,7 +27,8 @@ const CASES: &[Case] = &[
     Case {
         rule: "Kernel module loaded or removed by hand",
         // init_module is system call 175; every kernel refuses what is no ELF file.
-        script: "perl -e 'my ($junk, $none) = (\"junk\", \"\"); syscall(175, $junk, 4, $none) == -1 or die'",
+        script: "perl -e 'my ($junk, $none) = (\"junk\", \"\"); \
+                 syscall(175, $junk, 4, $none) == -1 or die'",
         fields: &[("evt.type", "init_module"), ("proc.name", "perl")],
     },
     Case {
