@@ -8,7 +8,7 @@
 use std::cmp::Ordering;
 use std::marker::PhantomData;
 
-use crate::text_index::MemberId;
+use crate::text_index::{Entry, MemberId};
 
 /// End of a chain of links.
 const NONE: u32 = u32::MAX;
@@ -92,7 +92,7 @@ pub(super) struct Affixes<E> {
 
 impl<E: End> Affixes<E> {
     /// A table of distinct literals.
-    pub(super) fn new(literals: Vec<(Box<[u8]>, Box<[MemberId]>)>) -> Self {
+    pub(super) fn new(literals: Vec<Entry>) -> Self {
         let mut literals = literals;
         literals.sort_unstable_by(|left, right| E::order(&left.0, &right.0));
         let mut affixes: Vec<Affix> = Vec::with_capacity(literals.len());

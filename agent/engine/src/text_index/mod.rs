@@ -67,6 +67,9 @@ struct Inside {
     members: Vec<Box<[MemberId]>>,
 }
 
+/// A literal with its members.
+type Entry = (Box<[u8]>, Box<[MemberId]>);
+
 /// Members by literal while an index is being built.
 type Literals = FxHashMap<Box<[u8]>, Vec<MemberId>>;
 
@@ -106,7 +109,9 @@ impl Builder {
             let (patterns, members): (Vec<_>, Vec<_>) = sorted(self.inside).into_iter().unzip();
             let bytes: usize = patterns.iter().map(|pattern| pattern.len()).sum();
             let kind = (bytes <= MAX_FAST_BYTES).then_some(AhoCorasickKind::DFA);
-            let automaton = AhoCorasick::builder().kind(kind).build(patterns).ok()?;
+            // Names and paths are too short for a search that skips ahead to pay.
+            let mut builder = AhoCorasick::builder();
+            let automaton = builder.kind(kind).prefilter(false).build(patterns).ok()?;
             Table::Inside(Box::new(Inside { automaton, members }))
         };
         Some(TextIndex { field, table })
@@ -114,7 +119,7 @@ impl Builder {
 }
 
 /// In a fixed order, so that equal rules give equal programs.
-fn sorted(literals: Literals) -> Vec<(Box<[u8]>, Box<[MemberId]>)> {
+fn sorted(literals: Literals) -> Vec<Entry> {
     let mut list: Vec<_> = literals
         .into_iter()
         .map(|(literal, members)| (literal, members.into_boxed_slice()))
