@@ -17,6 +17,7 @@
 mod event;
 mod field;
 mod keys;
+mod missing;
 pub mod names;
 mod params;
 mod render;
@@ -26,5 +27,6 @@ mod universe;
 
 pub use event::{EventView, HostInfo};
 pub use keys::MAX_KEYS;
+pub use missing::is_missing_field;
 pub use schema::{FieldSchema, MAX_INDEX};
 pub use scratch::{MAX_TEXTS, Scratch};

@@ -12,7 +12,7 @@ use saker_engine::loader::{
     Loader, LoaderOptions, MAX_FILE_BYTES, Outcome, SkippedRule, UnknownField,
 };
 use saker_engine::schema::Schema;
-use saker_fields::FieldSchema;
+use saker_fields::{FieldSchema, is_missing_field};
 
 use crate::config::Config;
 use crate::metrics::RuleCounts;
@@ -114,8 +114,9 @@ pub(crate) fn compile_configured(config: &Config, schema: &FieldSchema) -> anyho
     let hint = "name rules with -r PATH or set rules_files";
     let files = find_files(&config.rules_files).map_err(|e| anyhow!("{e}\n  = hint: {hint}"))?;
     let outcome = load(&files, UnknownField::Skip, schema);
-    if outcome.has_errors() {
-        let errors: Vec<String> = outcome.errors().map(ToString::to_string).collect();
+    if outcome.has_errors() || outcome.skipped.iter().any(is_mistake) {
+        let strict = load(&files, UnknownField::Error, schema);
+        let errors: Vec<String> = strict.errors().map(ToString::to_string).collect();
         let count = errors.len();
         return Err(anyhow!(
             "{}\n{count} error(s) in the rules; nothing started",
@@ -157,6 +158,11 @@ pub(crate) fn compile_configured(config: &Config, schema: &FieldSchema) -> anyho
         not_captured,
         silent,
     })
+}
+
+/// Skipping is for fields this version does not supply yet, not for names that no version has.
+fn is_mistake(rule: &SkippedRule) -> bool {
+    !rule.missing.iter().all(|field| is_missing_field(field))
 }
 
 /// What rules ask for and no driver records.

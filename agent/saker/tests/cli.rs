@@ -266,7 +266,7 @@ fn skipped_rules_and_uncaptured_events_are_said() {
     let dir = dir();
     let unknown = RULE
         .replace("Shadow", "Other")
-        .replace("fd.name = ", "no.such = ");
+        .replace("fd.name = ", "evt.category = ");
     let uncaptured = RULE
         .replace("Shadow", "Third")
         .replace("= openat", "= epoll_wait");
@@ -279,7 +279,7 @@ fn skipped_rules_and_uncaptured_events_are_said() {
         "{stderr}"
     );
     assert!(stderr.contains("skipped \"Other\""), "{stderr}");
-    assert!(stderr.contains("no field no.such"), "{stderr}");
+    assert!(stderr.contains("no field evt.category"), "{stderr}");
     assert!(stderr.contains("epoll_wait (1)"), "{stderr}");
     assert!(stderr.contains("silent \"Third\""), "{stderr}");
 }
