@@ -115,6 +115,13 @@ enum saker_drop {
 	SAKER_NR_DROPS
 };
 
+/*
+ * Mark in the driver's table of calls, in place of an event: the call does what wanted events do, but
+ * its arguments are not decoded. Counted as SAKER_DROP_ABI.
+ */
+#define SAKER_CALL_UNDECODED 255
+#define SAKER_NR32_SOCKETCALL 102 /* i386: all socket calls of old programs in one */
+
 /* One per ring, index cpu * partitions + partition, in a page array that user space maps. */
 struct saker_ring_counters {
 	__u64 produced;			/* records committed */

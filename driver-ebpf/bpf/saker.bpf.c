@@ -41,6 +41,18 @@ struct {
 	__type(value, u32);
 } fillers SEC(".maps");
 
+#define X32_SYSCALL_BIT 0x40000000
+
+/* A call of interest that cannot be recorded. */
+static __always_inline int count_unseen(struct task_struct *task, u32 cause)
+{
+	struct subject to = {};
+
+	if (find_ring(&to, task->tgid, task->pid, SAKER_CLASS_SECURITY))
+		count_drop(to.counters, cause, SAKER_CLASS_SECURITY);
+	return 0;
+}
+
 SEC("raw_tp/sys_exit")
 int saker_sys_exit(u64 *ctx)
 {
@@ -48,9 +60,12 @@ int saker_sys_exit(u64 *ctx)
 	u64 nr = CALL_REG(ctx, task, orig_ax);
 	u32 event;
 
-	/* Also -1, a call cancelled by ptrace or seccomp, and x32, which Debian kernels refuse. */
-	if (nr >= SAKER_MAX_SYSCALLS)
+	if (nr >= SAKER_MAX_SYSCALLS) {
+		/* -1 is a call that ptrace or seccomp cancelled; x32 is off in most kernels. */
+		if (nr != -1ULL && nr & X32_SYSCALL_BIT && task->tgid != saker_own_tgid)
+			return count_unseen(task, SAKER_DROP_ABI);
 		return 0;
+	}
 	if (!(saker_wanted[nr / 64] >> (nr % 64) & 1))
 		return 0;
 	if (task->tgid == saker_own_tgid)
@@ -58,14 +73,10 @@ int saker_sys_exit(u64 *ctx)
 	event = saker_event(task->thread_info.status & TS_COMPAT, nr);
 	if (!event)
 		return 0;
+	if (event == SAKER_CALL_UNDECODED)
+		return count_unseen(task, SAKER_DROP_ABI);
 	bpf_tail_call(ctx, &fillers, event - 1);
-	{
-		struct subject to = {};
-
-		if (find_ring(&to, task->tgid, task->pid, SAKER_CLASS_SECURITY))
-			count_drop(to.counters, SAKER_DROP_TAILCALL, SAKER_CLASS_SECURITY);
-	}
-	return 0;
+	return count_unseen(task, SAKER_DROP_TAILCALL);
 }
 
 #define PROGRAM_CODE(ID, name, cls)

@@ -1,7 +1,10 @@
 //! The look-up tables of the sys_exit program: which calls are wanted and which event each one is.
 
 use saker_abi::event::EVENTS;
-use saker_abi::raw::SAKER_MAX_SYSCALLS;
+use saker_abi::raw::{
+    SAKER_CALL_UNDECODED, SAKER_EV_ACCEPT, SAKER_EV_ACCEPT4, SAKER_EV_BIND, SAKER_EV_CONNECT,
+    SAKER_EV_LISTEN, SAKER_EV_SOCKET, SAKER_MAX_SYSCALLS, SAKER_NR32_SOCKETCALL,
+};
 
 use crate::EventSet;
 
@@ -37,6 +40,20 @@ impl SyscallTables {
                 tables.event_of_32[usize::from(nr)] = mark;
             }
         }
+        // Old 32-bit programs make their socket calls through one that is not decoded.
+        let sockets = [
+            SAKER_EV_SOCKET,
+            SAKER_EV_CONNECT,
+            SAKER_EV_ACCEPT,
+            SAKER_EV_ACCEPT4,
+            SAKER_EV_BIND,
+            SAKER_EV_LISTEN,
+        ];
+        if sockets.iter().any(|&event| events.contains(event as u16)) {
+            let nr = SAKER_NR32_SOCKETCALL as usize;
+            tables.wanted[nr / 64] |= 1 << (nr % 64);
+            tables.event_of_32[nr] = SAKER_CALL_UNDECODED as u8;
+        }
         tables
     }
 }
@@ -45,6 +62,17 @@ impl SyscallTables {
 mod tests {
     use super::*;
     use saker_abi::raw::*;
+
+    #[test]
+    fn undecoded_socket_calls_are_marked_when_sockets_matter() {
+        let mark = |event: u32| {
+            let mut events = EventSet::new();
+            events.insert(event as u16);
+            u32::from(SyscallTables::new(&events).event_of_32[102])
+        };
+        assert_eq!(mark(SAKER_EV_CONNECT), SAKER_CALL_UNDECODED);
+        assert_eq!(mark(SAKER_EV_OPENAT), 0);
+    }
 
     #[test]
     fn returns_of_fork_are_not_looked_at() {
