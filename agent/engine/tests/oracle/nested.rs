@@ -32,7 +32,8 @@ fn nested_check() -> impl Strategy<Value = String> {
     let rare = prop::sample::select(&["exists", "pmatch (/a)", "icontains A/B"]);
     prop_oneof![
         6 => (field(), one, pick(&NESTED)).prop_map(|(f, o, v)| format!("{f} {o} {v}")),
-        3 => (field(), any, list(pick(&NESTED), 1)).prop_map(|(f, o, v)| format!("{f} {o} anyof {v}")),
+        3 => (field(), any, list(pick(&NESTED), 1))
+            .prop_map(|(f, o, v)| format!("{f} {o} anyof {v}")),
         3 => (field(), set, list(pick(&NESTED), 0)).prop_map(|(f, o, v)| format!("{f} {o} {v}")),
         1 => (field(), rare).prop_map(|(f, o)| format!("{f} {o}")),
     ]
