@@ -26,6 +26,7 @@ pub mod scan;
 mod shared;
 mod users;
 mod view;
+mod wake;
 
 pub use container::{HOST, container_id};
 pub use counters::Counters;
@@ -41,6 +42,7 @@ pub use recovery::Recovery;
 pub use shared::{SetupError, SharedState, State, StateConfig};
 pub use users::{Names, User, Users};
 pub use view::{Applied, Outcome, View};
+pub use wake::Wake;
 
 /// Every bound of the state, for the reference of limits.
 pub mod limits {

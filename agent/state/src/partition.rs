@@ -25,7 +25,8 @@ pub const MAX_ARRIVED: usize = 65_536;
 /// Ended processes kept for those who may still ask.
 pub const MAX_RETIRING: usize = 65_536;
 
-/// What one worker owns. All methods are for that worker; none blocks.
+/// What one worker owns. All methods are for that worker; none blocks, but reading other workers'
+/// processes may wait for them (see [`crate::Progress`]).
 #[derive(Debug)]
 pub struct Partition {
     pub(crate) processes: FxHashMap<u32, Box<Process>>,
@@ -89,6 +90,9 @@ impl Partition {
         }
         self.ctx.counters.parked_records += 1;
         self.waiting_ns = self.waiting_ns.min(rec.hdr().ts_ns);
+        if self.parked.is_empty() {
+            self.held_by(rec);
+        }
         self.parked.push(rec.bytes());
         Applied::parked(self.parked.is_full())
     }
@@ -326,6 +330,33 @@ impl Partition {
         self.waiting_ns.saturating_sub(1)
     }
 
+    /// Whether there is reason not to sleep: the message this worker waits for has come, or another
+    /// worker waits for it. To be asked after the sleeper's flag is set, see [`crate::Wake`].
+    pub fn awaited(&self) -> bool {
+        if self.is_held() {
+            return !self.inbox.is_empty();
+        }
+        self.ctx.shared.progress.needed(self.ctx.index)
+    }
+
+    /// Whether records wait for a message of another worker.
+    pub fn is_held(&self) -> bool {
+        !self.parked.is_empty()
+    }
+
+    /// This partition stands still until `birth`'s snapshot comes: its sender should hurry.
+    fn held_by(&self, birth: &Record<'_>) {
+        let (me, progress) = (self.ctx.index, &self.ctx.shared.progress);
+        progress.set_held(me, true);
+        let ts_ns = birth.hdr().ts_ns;
+        match apply::fork_owner(&self.ctx, birth) {
+            Some(owner) => progress.need(owner, ts_ns),
+            None => (0..self.ctx.shared.partitions())
+                .filter(|&other| other != me)
+                .for_each(|other| progress.need(other, ts_ns)),
+        }
+    }
+
     fn others_done(&self) -> u64 {
         let progress = &self.ctx.shared.progress;
         let others = (0..self.ctx.shared.partitions()).filter(|&other| other != self.ctx.index);
@@ -369,6 +400,7 @@ impl Partition {
                 () => None,
             };
             let Some(applied) = self.apply_now(&rec, give_up) else {
+                self.held_by(&rec);
                 break;
             };
             evaluate(self, &rec, &applied);
@@ -378,6 +410,15 @@ impl Partition {
         }
         parked.compact();
         self.parked = parked;
+        let progress = &self.ctx.shared.progress;
+        progress.set_held(self.ctx.index, self.is_held());
+    }
+}
+
+impl Drop for Partition {
+    /// Without a worker nothing more comes of this partition: nobody need wait for it.
+    fn drop(&mut self) {
+        self.ctx.shared.progress.publish(self.ctx.index, u64::MAX);
     }
 }
 

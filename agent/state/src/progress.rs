@@ -3,15 +3,30 @@
 //! A reader at event time `t` that needs a foreign process waits until the process's owner has
 //! applied everything older than `t`. There can be no cycle: whoever waits at `t` has published
 //! that everything of its own before `t` is done, and it waits only for work strictly before `t`.
-//! So along a chain of waits the times strictly decrease, and the oldest waits for nobody. A birth
-//! that waits for its parent's fork record, of the same time, fits in: what is younger in its
-//! partition waits behind it. The wait is bounded by [`ANCESTOR_WAIT_US`] whatever happens.
+//! So along a chain of waits the times strictly decrease, and the oldest waits for nobody.
+//!
+//! A birth that waits for its parent's fork record, of the same time `t`, fits in. What is younger
+//! in its partition waits behind it and the partition's progress stays below `t`; the parent's
+//! worker sends the snapshot when it *applies* the fork, before it evaluates it, so whatever that
+//! evaluation waits for cannot hold the snapshot up. A worker blocked in a read at `t` has sent all
+//! snapshots up to `t`; those who need one can go on while it is blocked. A fork record parked
+//! behind another birth has a later time than that birth, so chains of held partitions lead to the
+//! past as well. (Two partitions each with a birth and the other's fork record in the same
+//! nanosecond are the exception; the park timeout ends it.)
+//!
+//! That nobody waits in a circle is not enough: the other worker may sleep. Who waits says so in
+//! `needed` and wakes it; a worker does not go to sleep while somebody needs what it can still do.
+//! The wait is bounded by [`ANCESTOR_WAIT_US`] whatever happens.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering, fence};
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
-/// Longest wait for another worker, microseconds; afterwards the reader takes what there is.
-pub const ANCESTOR_WAIT_US: u64 = 2_000;
+use crate::wake::Wake;
+
+/// Longest wait for another worker, microseconds; afterwards the reader takes what there is. Long
+/// enough for a worker that lost its CPU to others to get it back.
+pub const ANCESTOR_WAIT_US: u64 = 50_000;
 
 /// How much longer than anybody can ask for it the past is kept, ns: readers whose wait timed out
 /// and children that look for a reaper which ended about when their parent did still find it.
@@ -20,15 +35,35 @@ const GRACE_NS: u64 = 1_000_000_000;
 /// Polls before the thread begins to yield: about the time of a few events of the other worker.
 const SPINS: u32 = 256;
 
+/// Polls that yield before the thread begins to sleep: the other worker runs, or is next.
+const YIELDS: u32 = 64;
+
+/// First and longest sleep between polls: the other worker may share this one's CPU and have to
+/// get past others of the same priority, which a yield does not bring about.
+const SLEEP_MIN: Duration = Duration::from_micros(10);
+const SLEEP_MAX: Duration = Duration::from_micros(100);
+
 /// A word on its own pair of cache lines (the adjacent-line prefetcher works on pairs).
 #[derive(Debug, Default)]
 #[repr(align(128))]
 struct Padded(AtomicU64);
 
+/// What others want of a worker and when a message is urgent to it.
+#[derive(Debug, Default)]
+#[repr(align(128))]
+struct Wanted {
+    /// Latest time anybody has waited for.
+    needed_ns: AtomicU64,
+    /// The worker can do nothing until it gets a message.
+    held: AtomicBool,
+}
+
 /// One `done_ts` a worker: all its events with `ts_ns <= done_ts` have been applied.
 #[derive(Debug)]
 pub struct Progress {
     done: Box<[Padded]>,
+    wanted: Box<[Wanted]>,
+    wake: OnceLock<Arc<dyn Wake>>,
     wait_us: u64,
 }
 
@@ -37,7 +72,55 @@ impl Progress {
     pub fn new(partitions: u32, wait_us: u64) -> Self {
         Self {
             done: (0..partitions).map(|_| Padded::default()).collect(),
+            wanted: (0..partitions).map(|_| Wanted::default()).collect(),
+            wake: OnceLock::new(),
             wait_us,
+        }
+    }
+
+    pub(crate) fn set_wake(&self, wake: Arc<dyn Wake>) {
+        // Once; a second set of workers over the same state does not exist.
+        let _ = self.wake.set(wake);
+    }
+
+    /// Worker `partition` should come to `until_ns` soon; ends its sleep.
+    pub(crate) fn need(&self, partition: u32, until_ns: u64) {
+        if self.done(partition) >= until_ns {
+            return;
+        }
+        let needed = &self.wanted[partition as usize].needed_ns;
+        needed.fetch_max(until_ns, Ordering::Relaxed);
+        self.wake(partition);
+    }
+
+    /// Whether somebody waits for worker `partition` to come further.
+    pub(crate) fn needed(&self, partition: u32) -> bool {
+        let needed = &self.wanted[partition as usize].needed_ns;
+        needed.load(Ordering::Relaxed) > self.done(partition)
+    }
+
+    /// Says whether worker `partition` waits for a message. Owner only.
+    pub(crate) fn set_held(&self, partition: u32, held: bool) {
+        let word = &self.wanted[partition as usize].held;
+        if word.load(Ordering::Relaxed) != held {
+            word.store(held, Ordering::Relaxed);
+        }
+    }
+
+    /// A message for worker `partition` is in its inbox; ends its sleep if that is what it waits
+    /// for. Anybody else finds the message in time by itself.
+    pub(crate) fn mail(&self, partition: u32) {
+        // Before the flag is loaded, see `Wake`; a worker sets it before it goes to sleep.
+        fence(Ordering::SeqCst);
+        if self.wanted[partition as usize].held.load(Ordering::Relaxed) {
+            self.wake(partition);
+        }
+    }
+
+    fn wake(&self, partition: u32) {
+        if let Some(wake) = self.wake.get() {
+            fence(Ordering::SeqCst);
+            wake.wake(partition);
         }
     }
 
@@ -81,8 +164,17 @@ impl Progress {
             }
         }
         let deadline = Instant::now() + Duration::from_micros(self.wait_us);
+        let (mut yields, mut sleep) = (YIELDS, SLEEP_MIN);
         while Instant::now() < deadline {
-            std::thread::yield_now();
+            // Again each time: it may have slept a little although it is needed.
+            self.need(partition, until_ns);
+            if yields > 0 {
+                yields -= 1;
+                std::thread::yield_now();
+            } else {
+                std::thread::sleep(sleep);
+                sleep = (sleep * 2).min(SLEEP_MAX);
+            }
             if self.done(partition) >= until_ns {
                 return Waited::Yes;
             }

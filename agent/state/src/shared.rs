@@ -14,9 +14,13 @@ use crate::partition::Partition;
 use crate::progress::{ANCESTOR_WAIT_US, Progress};
 use crate::recovery::{RECOVERY_QUEUE_LEN, Recovery, Request};
 use crate::users::Users;
+use crate::wake::Wake;
 
-/// How long a thread group waits for its parent's snapshot, milliseconds.
-pub const PARK_TIMEOUT_MS: u64 = 50;
+/// How long a thread group waits for its parent's snapshot, milliseconds, while the parent's
+/// worker has not come that far. Generous: a lagging worker still sends it, and what waits is
+/// bounded in bytes ([`crate::limits::MAX_PARKED_BYTES`]). Nobody waits for a worker that has
+/// passed the fork or is gone.
+pub const PARK_TIMEOUT_MS: u64 = 1_000;
 
 /// What can be set.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -82,6 +86,11 @@ impl SharedState {
         &self.progress
     }
 
+    /// How workers wake each other from now on; the first call counts.
+    pub fn set_wake(&self, wake: Arc<dyn Wake>) {
+        self.progress.set_wake(wake);
+    }
+
     /// Users and groups of the host.
     pub fn users(&self) -> &Users {
         &self.users
@@ -114,7 +123,10 @@ impl SharedState {
 
     /// Into worker `index`'s inbox; false when it is full.
     pub(crate) fn send(&self, index: u32, message: Message) -> bool {
-        self.inboxes[index as usize].try_send(message).is_ok()
+        let sent = self.inboxes[index as usize].try_send(message).is_ok();
+        // Also when it is full: then it is time to empty it.
+        self.progress.mail(index);
+        sent
     }
 
     /// Asks for a look at process `tgid`; false when too many are asked for already.

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use saker_abi::raw::*;
 use saker_abi::record::Record;
 
-use super::Known;
 use super::process::Born;
+use super::{Ctx, Known};
 use crate::partition::{GiveUp, MAX_ARRIVED, Partition};
 use crate::process::{Doubt, Origin, Process};
 use crate::recovery::Request;
@@ -22,6 +22,12 @@ fn is_birth(rec: &Record<'_>) -> bool {
         SAKER_EV_CLONE | SAKER_EV_CLONE3 | SAKER_EV_FORK | SAKER_EV_VFORK
     ) && rec.i64(SAKER_P_CLONE_res) == 0
         && rec.u64(SAKER_P_CLONE_flags) as u32 & SAKER_CL_THREAD == 0
+}
+
+/// Partition of the process that called fork; `None` when the birth record does not say.
+pub(crate) fn fork_owner(ctx: &Ctx, birth: &Record<'_>) -> Option<u32> {
+    let sibling = birth.u64(SAKER_P_CLONE_flags) as u32 & CL_PARENT != 0;
+    (!sibling).then(|| ctx.shared.owner_of(Born::from(birth).parent_pid))
 }
 
 /// Whether `process` is the one born at `ts_ns` with start time `start_ns`.
@@ -123,8 +129,7 @@ impl Partition {
             }
             self.ctx.counters.handover_stale += 1;
         }
-        let sibling = rec.u64(SAKER_P_CLONE_flags) as u32 & CL_PARENT != 0;
-        let foreign = sibling || self.ctx.shared.owner_of(born.parent_pid) != self.ctx.index;
+        let foreign = fork_owner(&self.ctx, rec) != Some(self.ctx.index);
         if foreign && self.ctx.shared.partitions() > 1 {
             match give_up {
                 None => return Known::Waits,
@@ -199,7 +204,10 @@ impl Partition {
         if let Some(known) = self.processes.get(&tgid)
             && same(known, child.cell.start_ns(), child.clone_ts_ns)
         {
-            // We could not wait for it any longer; a look-up is under way.
+            // We could not wait for it any longer; a look-up is under way, but it may find nothing.
+            if known.cell.first_parent().is_none() {
+                known.cell.set_parent(child.cell.first_parent());
+            }
             self.ctx.counters.handover_stale += 1;
             return;
         }

@@ -6,6 +6,7 @@ mod file;
 mod process;
 mod socket;
 
+pub(crate) use self::birth::fork_owner;
 pub(crate) use self::file::O_CLOEXEC;
 pub(crate) use self::process::{cmdline, joined, terminated};
 pub(crate) use self::socket::{canonical, write_inet};
