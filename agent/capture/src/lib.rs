@@ -15,6 +15,7 @@ pub mod sequence;
 pub mod sleep;
 pub mod stats;
 pub mod threads;
+pub mod wake;
 pub mod worker;
 
 pub use clock::{Clock, SystemClock};
@@ -23,4 +24,5 @@ pub use ledger::{Gap, LossLedger, SharedLedger};
 pub use merge::{Merge, Round, Sink};
 pub use stats::{LATENCY_BOUNDS_NS, StatsSnapshot, WorkerStats};
 pub use threads::{Finished, SpawnError, WorkerOptions, Workers, spawn_workers};
+pub use wake::Wakers;
 pub use worker::{Handler, Worker};

@@ -14,6 +14,7 @@ use crate::clock::{Clock, SystemClock};
 use crate::ledger::SharedLedger;
 use crate::sleep::{DEFAULT_MAX_SLEEP, Sleeper};
 use crate::stats::WorkerStats;
+use crate::wake::Wakers;
 use crate::worker::{Handler, Turn, Worker};
 
 /// Longest time a worker goes on after it was told to stop, to handle what is in its rings.
@@ -53,6 +54,9 @@ pub enum SpawnError {
         /// Handlers there are.
         handlers: usize,
     },
+    /// No descriptors for the workers to wake each other.
+    #[error("wake-ups between workers")]
+    Wakers(#[source] io::Error),
     /// No thread or no descriptor.
     #[error("worker {partition}")]
     Start {
@@ -80,6 +84,7 @@ pub struct Finished<H> {
 #[derive(Debug)]
 pub struct Workers<H> {
     stop: Arc<AtomicBool>,
+    wakers: Arc<Wakers>,
     threads: Vec<Running<H>>,
 }
 
@@ -121,13 +126,15 @@ pub fn spawn_workers<H: Handler + 'static>(
     };
     let mut workers = Workers {
         stop: Arc::default(),
+        wakers: Arc::new(Wakers::new(handlers.len()).map_err(SpawnError::Wakers)?),
         threads: Vec::new(),
     };
     for (partition, handler) in (0..).zip(handlers) {
         let rings = by_partition.remove(&partition).unwrap_or_default();
         let start = |source| SpawnError::Start { partition, source };
+        let (counters, wakers) = (Arc::clone(counters), Arc::clone(&workers.wakers));
         let sleeper =
-            Sleeper::new(&rings, Arc::clone(counters), options.max_sleep).map_err(start)?;
+            Sleeper::new(partition, &rings, counters, wakers, options.max_sleep).map_err(start)?;
         let worker = Worker::new(partition, rings, handler, SystemClock);
         let (stats, ledger) = (Arc::clone(worker.stats()), worker.ledger().clone());
         let core = (!cores.is_empty()).then(|| cores[partition as usize % cores.len()]);
@@ -150,6 +157,11 @@ pub fn spawn_workers<H: Handler + 'static>(
 }
 
 impl<H> Workers<H> {
+    /// Ends sleeps of workers; for handlers that wait for each other.
+    pub fn wakers(&self) -> &Arc<Wakers> {
+        &self.wakers
+    }
+
     /// The workers' counts, by partition.
     pub fn stats(&self) -> Vec<Arc<WorkerStats>> {
         self.threads
@@ -217,10 +229,12 @@ fn run<H: Handler, C: Clock>(
     stop: &AtomicBool,
 ) -> H {
     while !stop.load(Ordering::Acquire) {
-        let woken = match worker.turn() {
+        let turn = worker.turn();
+        let awaited = || worker.handler().awaited();
+        let woken = match turn {
             Turn::More => continue,
-            Turn::Worked => sleeper.after_work(worker.rings()),
-            Turn::Idle => sleeper.idle(worker.rings()),
+            Turn::Worked => sleeper.after_work(worker.rings(), awaited),
+            Turn::Idle => sleeper.idle(worker.rings(), awaited),
         };
         worker.count_sleep(woken);
     }

@@ -24,6 +24,13 @@ pub trait Handler: Send {
     /// which keeps the worker from sleeping longer.
     fn poll_inbox(&mut self, now_ns: u64) -> bool;
 
+    /// Whether other workers wait for this one, or have sent what it waits for: then it does not
+    /// sleep. Called right before a sleep, after the flag that [`crate::Wakers::wake`] looks at
+    /// was set.
+    fn awaited(&self) -> bool {
+        false
+    }
+
     /// Records of one ring are missing. Called when that is certain, some 2 ms after the gap.
     fn gap(&mut self, _gap: &Gap) {}
 }

@@ -10,7 +10,9 @@ use saker_abi::raw::{SAKER_EV_CLOSE, SAKER_P_CLOSE_fd};
 use saker_abi::record::{Record, RecordBuilder};
 use saker_abi::ring::{Counters, RingProducer, memory_ring, wakeable_memory_ring};
 use saker_capture::sleep::Sleeper;
-use saker_capture::{Clock, Handler, SpawnError, SystemClock, WorkerOptions, spawn_workers};
+use saker_capture::{
+    Clock, Handler, SpawnError, SystemClock, Wakers, WorkerOptions, spawn_workers,
+};
 
 /// Sends what it is given: thread name, CPU of the ring, number.
 #[derive(Debug)]
@@ -142,7 +144,9 @@ fn a_wake_up_ends_a_sleep_and_only_one() {
     let (mut producer, ring) = wakeable_memory_ring(0, 0, 4096).expect("a ring");
     let rings = [ring];
     let max = Duration::from_secs(60);
-    let mut sleeper = Sleeper::new(&rings, Arc::clone(&counters), max).expect("a sleeper");
+    let wakers = Arc::new(Wakers::new(1).expect("an eventfd"));
+    let mut sleeper =
+        Sleeper::new(0, &rings, Arc::clone(&counters), wakers, max).expect("a sleeper");
     write(&mut producer, 0, 0);
     // Up to a sleep of minutes, so that only a wake-up can end it in time.
     let start = Instant::now();
@@ -155,7 +159,7 @@ fn a_wake_up_ends_a_sleep_and_only_one() {
             producer.wake().expect("woken");
         });
         let mut slept = 0;
-        while !sleeper.idle(&rings) {
+        while !sleeper.idle(&rings, || false) {
             slept += 1;
         }
         assert!(slept < 16, "woken after {slept} sleeps");
@@ -163,7 +167,7 @@ fn a_wake_up_ends_a_sleep_and_only_one() {
     assert!(start.elapsed() < max);
     assert!(!counters.is_armed(0), "disarmed when awake");
     assert!(
-        !sleeper.after_work(&rings),
+        !sleeper.after_work(&rings, || false),
         "the edge was taken; a ring that holds something is none"
     );
 }
