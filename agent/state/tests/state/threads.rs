@@ -1,7 +1,7 @@
 //! Real workers on real threads see what one worker sees: the waits and the inboxes at work.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering, fence};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering, fence};
 use std::sync::{Arc, OnceLock};
 use std::thread::Thread;
 use std::time::{Duration, Instant};
@@ -44,13 +44,21 @@ fn see(
 struct Beds {
     sleeping: [AtomicBool; WORKERS as usize],
     threads: [OnceLock<Thread>; WORKERS as usize],
+    asleep: AtomicU32,
     /// Wake-ups that ended a sleep.
     woken: AtomicU64,
 }
 
 impl Beds {
-    /// Sleeps unless `worker` is awaited: longer than anybody waits for it.
+    /// Sleeps unless `worker` is awaited: longer than anybody waits for it. One stays awake.
     fn sleep(&self, worker: &Partition) {
+        if self.asleep.fetch_add(1, Ordering::Relaxed) < WORKERS - 1 {
+            self.sleep_now(worker);
+        }
+        self.asleep.fetch_sub(1, Ordering::Relaxed);
+    }
+
+    fn sleep_now(&self, worker: &Partition) {
         let flag = &self.sleeping[worker.index() as usize];
         flag.store(true, Ordering::Relaxed);
         fence(Ordering::SeqCst);
@@ -96,13 +104,16 @@ fn work(mut worker: Partition, queue: &[&[u8]], beds: &Beds) -> BTreeMap<(u64, u
             }
         }
         worker.round_done(done_ns);
+        assert_eq!(worker.shared().ancestor_waits().1, 0, "a read timed out");
         let progress = worker.shared().progress();
         if progress.min_done() >= END_NS {
             return seen;
         }
         match seed.below(4) {
             0 if progress.done(me) < END_NS => beds.sleep(&worker),
-            0 | 1 => {}
+            // Who has finished keeps the others at work, as a timer would.
+            0 => (0..WORKERS).for_each(|other| beds.wake(other)),
+            1 => {}
             _ => std::thread::yield_now(),
         }
     }
