@@ -28,7 +28,7 @@ use crate::host;
 use crate::http::Pages;
 use crate::metrics::{self, DriverInfo, Sources, WorkerMetrics};
 use crate::rules::Rules;
-use crate::worker::{Context, RuleWorker, labels};
+use crate::worker::{Context, RuleWorker, WakeWorkers, labels};
 
 /// `ring_buffer_total_mib: auto` is this much for each CPU ...
 const RING_AUTO_MIB_PER_CPU: u64 = 8;
@@ -135,6 +135,10 @@ impl Agent {
             Some(driver) => Some(start_workers(config, driver, handlers)?),
             None => None,
         };
+        if let Some(workers) = &workers {
+            let wakers = Arc::clone(workers.wakers());
+            state.shared.set_wake(Arc::new(WakeWorkers(wakers)));
+        }
         let background = Background::start(state.recovery, Arc::clone(&state.shared), context)?;
         let facts = facts(&plan, driver.as_ref(), processes);
         let agent = Self {

@@ -6,12 +6,12 @@ use std::time::Instant;
 use arc_swap::ArcSwap;
 use saker_abi::record::Record;
 use saker_alerts::{Alert, AlertSender, RuleLabel};
-use saker_capture::{Gap, Handler};
+use saker_capture::{Gap, Handler, Wakers};
 use saker_engine::compiler::{ExtraOutput, RuleMeta, RuleSet};
 use saker_engine::matcher::{Matcher, Matching};
 use saker_engine::output::RenderOptions;
 use saker_fields::{EventView, FieldSchema, HostInfo, Scratch};
-use saker_state::{Applied, Names, Outcome, Partition};
+use saker_state::{Applied, Names, Outcome, Partition, Wake};
 
 use crate::metrics::WorkerMetrics;
 
@@ -76,12 +76,30 @@ impl RuleWorker {
     }
 }
 
+impl RuleWorker {
+    /// Takes messages of other workers; returns whether records that waited for them were evaluated.
+    fn replay(&mut self, now_ns: u64) -> bool {
+        let before = self.evaluator.events;
+        let evaluator = &mut self.evaluator;
+        self.partition
+            .poll_inbox(now_ns, |partition, rec, applied| {
+                evaluator.evaluate(partition, rec, applied);
+            });
+        self.evaluator.events != before
+    }
+}
+
 impl Handler for RuleWorker {
     fn record(&mut self, rec: &Record<'_>) {
         let applied = self.partition.apply(rec);
-        if applied.outcome == Outcome::Evaluate {
-            self.evaluator.evaluate(&self.partition, rec, &applied);
-            self.partition.settle(rec);
+        match applied.outcome {
+            Outcome::Evaluate => {
+                self.evaluator.evaluate(&self.partition, rec, &applied);
+                self.partition.settle(rec);
+            }
+            Outcome::Parked => {}
+            // Nothing is read ahead of its time: the clock is at least as far as the record.
+            Outcome::ParkedFull => _ = self.replay(rec.hdr().ts_ns),
         }
     }
 
@@ -94,17 +112,26 @@ impl Handler for RuleWorker {
 
     fn poll_inbox(&mut self, now_ns: u64) -> bool {
         self.evaluator.refresh(&self.partition);
-        let before = self.evaluator.events;
-        let evaluator = &mut self.evaluator;
-        self.partition
-            .poll_inbox(now_ns, |partition, rec, applied| {
-                evaluator.evaluate(partition, rec, applied);
-            });
-        self.evaluator.events != before
+        // Held, it looks again soon also when nobody wakes it: the fork record may be lost.
+        self.replay(now_ns) || self.partition.is_held()
+    }
+
+    fn awaited(&self) -> bool {
+        self.partition.awaited()
     }
 
     fn gap(&mut self, _gap: &Gap) {
         self.partition.mark_loss();
+    }
+}
+
+/// The workers' threads, as the state knows them.
+#[derive(Debug)]
+pub(crate) struct WakeWorkers(pub Arc<Wakers>);
+
+impl Wake for WakeWorkers {
+    fn wake(&self, partition: u32) {
+        self.0.wake(partition);
     }
 }
 
