@@ -17,8 +17,9 @@ use crate::stats::WorkerStats;
 use crate::wake::Wakers;
 use crate::worker::{Handler, Turn, Worker};
 
-/// Longest time a worker goes on after it was told to stop, to handle what is in its rings.
-pub const DRAIN_MAX_NS: u64 = 200_000_000;
+/// Longest time a worker goes on after it was told to stop, to handle what is in its rings and what
+/// waits for other workers.
+pub const DRAIN_MAX_NS: u64 = 2_000_000_000;
 
 /// How workers run.
 #[derive(Debug, Clone)]
@@ -240,8 +241,12 @@ fn run<H: Handler, C: Clock>(
     }
     let horizon_ns = worker.clock().boottime_ns();
     let end_ns = horizon_ns.saturating_add(DRAIN_MAX_NS);
-    while worker.watermark_ns() < horizon_ns && worker.clock().boottime_ns() < end_ns {
-        worker.turn();
+    let behind =
+        |worker: &Worker<H, C>| worker.watermark_ns() < horizon_ns || worker.handler().held();
+    while behind(&worker) && worker.clock().boottime_ns() < end_ns {
+        if worker.turn() != Turn::More && behind(&worker) {
+            sleeper.after_work(worker.rings(), || worker.handler().awaited());
+        }
     }
     worker.finish();
     worker.into_handler()

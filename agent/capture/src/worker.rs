@@ -31,6 +31,15 @@ pub trait Handler: Send {
         false
     }
 
+    /// Whether records given to [`record`](Self::record) still wait for another worker.
+    fn held(&self) -> bool {
+        false
+    }
+
+    /// No records and no messages come any more: nothing waits any longer, and nobody need wait
+    /// for this handler.
+    fn end(&mut self) {}
+
     /// Records of one ring are missing. Called when that is certain, some 2 ms after the gap.
     fn gap(&mut self, _gap: &Gap) {}
 }
@@ -132,7 +141,7 @@ impl<H: Handler, C: Clock> Worker<H, C> {
         self.merge.watermark_ns()
     }
 
-    /// Reports the loss that is still held back; for the end.
+    /// Reports the loss that is still held back and ends the handler.
     pub fn finish(&mut self) {
         let Self {
             handler,
@@ -147,6 +156,7 @@ impl<H: Handler, C: Clock> Worker<H, C> {
             ledger,
             now_ns,
         });
+        contain(&mut self.local, || self.handler.end());
         self.stats.publish(&mut self.local);
     }
 

@@ -202,6 +202,18 @@ impl Partition {
             .publish_counters(self.ctx.index, &self.ctx.counters);
     }
 
+    /// The worker ends: lets go of all records that wait, as [`Partition::poll_inbox`] does.
+    pub fn end(&mut self, evaluate: impl FnMut(&Partition, &Record<'_>, &Applied)) {
+        // First, so that workers that end together do not wait for each other.
+        self.leave();
+        self.poll_inbox(u64::MAX, evaluate);
+    }
+
+    /// Nothing more comes of this partition: nobody need wait for it.
+    fn leave(&self) {
+        self.ctx.shared.progress.publish(self.ctx.index, u64::MAX);
+    }
+
     /// Records of this partition were lost: everything it knows is doubtful until recovered.
     pub fn mark_loss(&mut self) {
         for process in self.processes.values_mut() {
@@ -416,9 +428,8 @@ impl Partition {
 }
 
 impl Drop for Partition {
-    /// Without a worker nothing more comes of this partition: nobody need wait for it.
     fn drop(&mut self) {
-        self.ctx.shared.progress.publish(self.ctx.index, u64::MAX);
+        self.leave();
     }
 }
 

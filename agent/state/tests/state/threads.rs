@@ -219,3 +219,24 @@ fn nobody_waits_for_a_worker_that_is_gone() {
     worker.poll_inbox(31, |_, _, _| seen += 1);
     assert_eq!(seen, 1);
 }
+
+/// At the end nothing stays behind, and nobody waits for who has ended.
+#[test]
+fn the_end_lets_go_of_what_waits() {
+    let State {
+        shared,
+        mut partitions,
+        ..
+    } = state(2);
+    let owner = |pid| saker_abi::event::partition(pid, 2);
+    let other = (11..).find(|&pid| owner(pid) != owner(10));
+    let (parent, child) = (who(10, 10), who(other.expect("the hash spreads"), 30));
+    let (_, birth) = fork(30, parent, child, "sh");
+    let worker = &mut partitions[owner(child.pid) as usize];
+    worker.apply(&Record::parse(&birth).expect("a record"));
+    assert!(worker.is_held());
+    let mut seen = 0;
+    worker.end(|_, _, _| seen += 1);
+    assert_eq!((seen, worker.is_held()), (1, false));
+    assert_eq!(shared.progress().done(owner(child.pid)), u64::MAX);
+}
