@@ -120,6 +120,18 @@ impl Handler for RuleWorker {
         self.partition.awaited()
     }
 
+    fn held(&self) -> bool {
+        self.partition.is_held()
+    }
+
+    fn end(&mut self) {
+        let evaluator = &mut self.evaluator;
+        self.partition.end(|partition, rec, applied| {
+            evaluator.evaluate(partition, rec, applied);
+        });
+        evaluator.metrics.publish_evaluated(evaluator.events);
+    }
+
     fn gap(&mut self, _gap: &Gap) {
         self.partition.mark_loss();
     }
