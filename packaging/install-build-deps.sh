@@ -6,10 +6,11 @@
 # libclang-dev           bindgen reads the driver's headers through libclang
 # libbpf-dev             bpf_helpers.h and bpf_core_read.h
 # bpftool                live tests look with it at what is left in the kernel
+# iproute2               live tests give addresses to network namespaces of their own
 # linux-libc-dev         system call numbers, asm/ and linux/ headers
 set -eu
 
-packages="gcc libc6-dev make clang llvm libclang-dev libbpf-dev bpftool linux-libc-dev"
+packages="gcc libc6-dev make clang llvm libclang-dev libbpf-dev bpftool iproute2 linux-libc-dev"
 missing=""
 for package in $packages; do
 	state=$(dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null || true)
