@@ -40,6 +40,7 @@ struct saker_hdr {
 };
 
 #define SAKER_HF_COMPAT32 0x1 /* the system call came through the 32-bit ABI */
+#define SAKER_HF_FAULT 0x2    /* a fixed-width argument in user memory could not be read: it is 0 */
 
 /* Where the bytes of a variable parameter are, relative to the start of the record. */
 struct saker_var {
@@ -87,7 +88,6 @@ struct saker_tuple {
 /* Clone flags in Falco's numbers, those the driver itself derives (rules-spec I). */
 #define SAKER_CL_FILES (1u << 0)
 #define SAKER_CL_FS (1u << 1)
-#define SAKER_CL_NEWNS (1u << 5)
 #define SAKER_CL_NEWPID (1u << 6)
 #define SAKER_CL_THREAD (1u << 13)
 #define SAKER_CL_VM (1u << 15)

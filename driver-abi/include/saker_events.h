@@ -10,7 +10,8 @@
  *
  * Sources, for PLAIN events:
  *   RET          return value
- *   ARG n        argument n
+ *   ARG n        argument n, as wide as its type says
+ *   INT n, UINT n  argument n of C type int, unsigned int
  *   USTR n       string in user memory at argument n
  *   UBYTES n     bytes in user memory at argument n, their number in argument n + 1
  *   HOW n        word n of struct open_how at argument 2
@@ -18,7 +19,10 @@
  *   DEV n, INO n device (new_encode_dev) and inode of that file
  *   TUPLE n      both ends of the socket of that descriptor
  *   CRED field   credential after the call
- *   ZERO         no source in this kernel interface; always 0
+ *   CAP field    capability set after the call
+ *   UADDR n      struct sockaddr at argument n, its length in argument n + 1
+ *   PRNAME n     thread name at argument n, if the call sets one
+ *   CODE         hand-written
  */
 #ifndef SAKER_EVENTS_H
 #define SAKER_EVENTS_H
@@ -94,7 +98,7 @@
 
 /*
  * execve: filled from sched_process_exec on success (execveat arrives as execve then, rules-spec E1),
- * from sys_exit on failure, when only res, exe, args and filename are filled from the caller's memory.
+ * from sys_exit on failure: then only the caller's ids and credentials, exe, args and filename are filled.
  */
 #define SAKER_PARAMS_EXECVE(P, I) SAKER_PARAMS_EXEC(EXECVE, P, I)
 #define SAKER_PARAMS_EXECVEAT(P, I) SAKER_PARAMS_EXEC(EXECVEAT, P, I)
@@ -117,7 +121,8 @@
 /*
  * fork family, both sides from sched_process_fork: the parent's record (res = child's pid in the
  * parent's view, tgid/tid of the parent) and the child's (res = 0, tgid/tid of the child). The same
- * parameters describe the child in both; `tid`/`pid` are those of the side the record belongs to.
+ * parameters describe the child in both; `tid`/`pid` are those of the side the record belongs to. A new
+ * thread of the same group has the child's record only.
  */
 #define SAKER_PARAMS_CLONE(P, I) SAKER_PARAMS_FORK_LIKE(CLONE, P, I)
 #define SAKER_PARAMS_CLONE3(P, I) SAKER_PARAMS_FORK_LIKE(CLONE3, P, I)
@@ -133,7 +138,10 @@
 	I(EV, child_start_ns, U64, CODE, 0) I(EV, parent_start_ns, U64, CODE, 0)                   \
 	I(EV, pgid, PID, CODE, 0) I(EV, sid, PID, CODE, 0) I(EV, pidns_start_ns, U64, CODE, 0)
 
-/* One record a thread; group_dead is 1 on the last thread of the group. */
+/*
+ * One record a thread; group_dead is 1 on the last thread of the group, and on others that exit in the
+ * same moment (the kernel counts them all down first).
+ */
 #define SAKER_PARAMS_PROCEXIT(P, I)                                                                \
 	P(PROCEXIT, status, RESULT, CODE, 0) P(PROCEXIT, ret, RESULT, CODE, 0)                     \
 	P(PROCEXIT, sig, SIG, CODE, 0) P(PROCEXIT, core, U32, CODE, 0)                             \
@@ -182,12 +190,12 @@
 	P(ACCEPT, fd, FD, RET, 0) P(ACCEPT, tuple, TUPLE, TUPLE, R)
 #define SAKER_PARAMS_ACCEPT4(P, I)                                                                 \
 	P(ACCEPT4, fd, FD, RET, 0) P(ACCEPT4, tuple, TUPLE, TUPLE, R)                              \
-	P(ACCEPT4, flags, HEX, ARG, 3)
+	P(ACCEPT4, flags, HEX, UINT, 3)
 #define SAKER_PARAMS_BIND(P, I)                                                                    \
 	P(BIND, res, ERRNO, RET, 0) P(BIND, addr, ADDR, UADDR, 1) P(BIND, fd, FD, ARG, 0)          \
 	I(BIND, tuple, TUPLE, TUPLE, 0)
 #define SAKER_PARAMS_LISTEN(P, I)                                                                  \
-	P(LISTEN, res, ERRNO, RET, 0) P(LISTEN, fd, FD, ARG, 0) P(LISTEN, backlog, I64, ARG, 1)    \
+	P(LISTEN, res, ERRNO, RET, 0) P(LISTEN, fd, FD, ARG, 0) P(LISTEN, backlog, I64, INT, 1)    \
 	I(LISTEN, tuple, TUPLE, TUPLE, 0)
 #define SAKER_PARAMS_UNLINK(P, I) P(UNLINK, res, ERRNO, RET, 0) P(UNLINK, path, PATH, USTR, 0)
 #define SAKER_PARAMS_UNLINKAT(P, I)                                                                \
@@ -217,10 +225,10 @@
 	P(LINKAT, oldpath, RELPATH, USTR, 1) P(LINKAT, newdir, FD, ARG, 2)                         \
 	P(LINKAT, newpath, RELPATH, USTR, 3) P(LINKAT, flags, LINKAT_FLAGS, ARG, 4)
 #define SAKER_PARAMS_MKDIR(P, I)                                                                   \
-	P(MKDIR, res, ERRNO, RET, 0) P(MKDIR, path, PATH, USTR, 0) P(MKDIR, mode, HEX, ARG, 1)
+	P(MKDIR, res, ERRNO, RET, 0) P(MKDIR, path, PATH, USTR, 0) P(MKDIR, mode, HEX, UINT, 1)
 #define SAKER_PARAMS_MKDIRAT(P, I)                                                                 \
 	P(MKDIRAT, res, ERRNO, RET, 0) P(MKDIRAT, dirfd, FD, ARG, 0)                               \
-	P(MKDIRAT, path, RELPATH, USTR, 1) P(MKDIRAT, mode, HEX, ARG, 2)
+	P(MKDIRAT, path, RELPATH, USTR, 1) P(MKDIRAT, mode, HEX, UINT, 2)
 #define SAKER_PARAMS_RMDIR(P, I) P(RMDIR, res, ERRNO, RET, 0) P(RMDIR, path, PATH, USTR, 0)
 #define SAKER_PARAMS_CHMOD(P, I)                                                                   \
 	P(CHMOD, res, ERRNO, RET, 0) P(CHMOD, filename, PATH, USTR, 0) P(CHMOD, mode, MODE, ARG, 1)
@@ -289,7 +297,7 @@
 	P(UMOUNT2, res, ERRNO, RET, 0) P(UMOUNT2, name, PATH, USTR, 0)                             \
 	P(UMOUNT2, flags, UMOUNT_FLAGS, ARG, 1)
 #define SAKER_PARAMS_SETNS(P, I)                                                                   \
-	P(SETNS, res, ERRNO, RET, 0) P(SETNS, fd, FD, ARG, 0) P(SETNS, nstype, UNSHARE_FLAGS, ARG, 1)
+	P(SETNS, res, ERRNO, RET, 0) P(SETNS, fd, FD, ARG, 0) P(SETNS, nstype, UNSHARE_FLAGS, UINT, 1)
 #define SAKER_PARAMS_UNSHARE(P, I)                                                                 \
 	P(UNSHARE, res, ERRNO, RET, 0) P(UNSHARE, flags, UNSHARE_FLAGS, ARG, 0)
 #define SAKER_PARAMS_INIT_MODULE(P, I)                                                             \
@@ -300,12 +308,12 @@
 	P(FINIT_MODULE, uargs, STR, USTR, 1) P(FINIT_MODULE, flags, MODULE_FLAGS, ARG, 2)
 #define SAKER_PARAMS_DELETE_MODULE(P, I)                                                           \
 	P(DELETE_MODULE, res, ERRNO, RET, 0) P(DELETE_MODULE, name, STR, USTR, 0)                  \
-	P(DELETE_MODULE, flags, HEX, ARG, 1)
+	P(DELETE_MODULE, flags, HEX, UINT, 1)
 #define SAKER_PARAMS_MEMFD_CREATE(P, I)                                                            \
 	P(MEMFD_CREATE, fd, FD, RET, 0) P(MEMFD_CREATE, name, STR, USTR, 0)                        \
 	P(MEMFD_CREATE, flags, MEMFD_FLAGS, ARG, 1)
 #define SAKER_PARAMS_BPF(P, I) P(BPF, fd, FD, RET, 0) P(BPF, cmd, BPF_CMD, ARG, 0)
-/* Only PR_SET_NAME (arg2_str) and PR_SET_CHILD_SUBREAPER, PR_SET_DUMPABLE and the like as numbers. */
+/* arg2_str is the name of PR_SET_NAME, empty for every other option. */
 #define SAKER_PARAMS_PRCTL(P, I)                                                                   \
 	P(PRCTL, res, ERRNO, RET, 0) P(PRCTL, option, PRCTL_OPTION, ARG, 0)                        \
 	P(PRCTL, arg2_str, STR, PRNAME, 1) P(PRCTL, arg2_int, I64, ARG, 1)

@@ -46,7 +46,7 @@ pub struct Var<'a> {
     pub bytes: &'a [u8],
     /// Cut at a limit.
     pub truncated: bool,
-    /// The memory could not be read; `bytes` is what was read before.
+    /// The memory could not be read, or the slot is damaged; `bytes` is empty then.
     pub fault: bool,
 }
 
@@ -119,14 +119,12 @@ impl<'a> Record<'a> {
             full_len: u16::from_le_bytes([slot[6], slot[7]]),
         };
         let start = usize::from(var.off);
-        let bytes = self
-            .bytes
-            .get(start..start + usize::from(var.len))
-            .unwrap_or(&[]);
+        let bytes = self.bytes.get(start..start + usize::from(var.len));
         Var {
-            bytes,
+            bytes: bytes.unwrap_or(&[]),
             truncated: u32::from(var.flags) & raw::SAKER_VF_TRUNCATED != 0,
-            fault: u32::from(var.flags) & raw::SAKER_VF_FAULT != 0,
+            // A slot that points outside its record is as unreadable as memory that is not there.
+            fault: bytes.is_none() || u32::from(var.flags) & raw::SAKER_VF_FAULT != 0,
         }
     }
 

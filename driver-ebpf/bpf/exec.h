@@ -5,9 +5,9 @@
 
 #define PATH_COMPONENTS 64
 #define CGROUP_COMPONENTS 24
-#define CGROUP_PATH_MAX 1024
 #define NAME_BYTES 255
 #define FAILED_EXEC_ARGS 16
+#define FAILED_EXEC_ARG_BYTES 1024
 #define RLIMIT_NOFILE 7
 #define PIDTYPE_PGID 2
 #define PIDTYPE_SID 3
@@ -65,7 +65,7 @@ static __always_inline u8 *room(struct saker_scratch *sc)
 	return sc->rec + off;
 }
 
-static __always_inline u64 took(struct saker_scratch *sc, s64 got, u32 limit, u32 flags, u32 full)
+static __always_inline u64 took(struct saker_scratch *sc, s64 got, u32 flags, u32 full)
 {
 	u32 off = sc->off;
 
@@ -84,7 +84,7 @@ static __always_inline u64 put_kernel_str(struct saker_scratch *sc, const void *
 	if (!to)
 		return var_slot(0, 0, SAKER_VF_TRUNCATED, 0);
 	got = bpf_probe_read_kernel_str(to, SAKER_PATH_MAX, from);
-	return took(sc, got > 0 ? got - 1 : got, SAKER_PATH_MAX, 0, 0);
+	return took(sc, got > 0 ? got - 1 : got, got == SAKER_PATH_MAX ? SAKER_VF_TRUNCATED : 0, 0);
 }
 
 static __always_inline u64 put_user_str(struct saker_scratch *sc, const void *from, u32 *with_nul)
@@ -97,7 +97,7 @@ static __always_inline u64 put_user_str(struct saker_scratch *sc, const void *fr
 	got = bpf_probe_read_user_str(to, SAKER_PATH_MAX, from);
 	if (with_nul)
 		*with_nul = got > 0 ? got : 0;
-	return took(sc, got > 0 ? got - 1 : got, SAKER_PATH_MAX, 0, 0);
+	return took(sc, got > 0 ? got - 1 : got, got == SAKER_PATH_MAX ? SAKER_VF_TRUNCATED : 0, 0);
 }
 
 /* [from, end) of the current task's memory, at most SAKER_ARGS_MAX bytes. */
@@ -113,7 +113,7 @@ static __always_inline u64 put_user_range(struct saker_scratch *sc, u64 from, u6
 	if (len == 0)
 		return var_slot(sc->off, 0, 0, 0);
 	err = bpf_probe_read_user(to, len, (void *)from);
-	return took(sc, err ? err : len, SAKER_ARGS_MAX,
+	return took(sc, err ? err : len,
 		    full > SAKER_ARGS_MAX ? SAKER_VF_TRUNCATED : 0, full > 0xffff ? 0xffff : full);
 }
 
@@ -129,7 +129,7 @@ static __always_inline u64 put_path(struct saker_scratch *sc, u32 pos, u32 flags
 		pos = SAKER_PATH_MAX;
 	len = SAKER_PATH_MAX - pos;
 	bpf_probe_read_kernel(to, len, sc->path + pos);
-	return took(sc, len, SAKER_PATH_MAX, flags, 0);
+	return took(sc, len, flags, 0);
 }
 
 /*
@@ -390,7 +390,9 @@ int saker_exec(u64 *ctx)
 	mm = BPF_CORE_READ(task, mm);
 	arg_start = BPF_CORE_READ(mm, arg_start);
 	arg_end = BPF_CORE_READ(mm, arg_end);
-	SLOT(exe) = put_user_str(sc, (void *)arg_start, &with_nul);
+	/* Without any argument the next string is the environment's. */
+	SLOT(exe) = arg_end > arg_start ? put_user_str(sc, (void *)arg_start, &with_nul)
+					: var_slot(sc->off, 0, 0, 0);
 	SLOT(args) = put_user_range(sc, arg_start + with_nul, arg_end);
 	SLOT(env) = put_user_range(sc, BPF_CORE_READ(mm, env_start), BPF_CORE_READ(mm, env_end));
 	SLOT(cwd) = put_walk(sc, to.cpu, BPF_CORE_READ(task, fs, pwd.dentry),
@@ -415,7 +417,7 @@ int saker_ev_exec_failed(u64 *ctx)
 	struct subject to = {};
 	struct call c;
 	u64 *slots, path, argv, ptr = 0;
-	u32 args_off, width;
+	u32 args_off, width, args_flags = SAKER_VF_TRUNCATED;
 	u16 event;
 
 	if ((s64)ctx[1] >= 0)
@@ -441,6 +443,7 @@ int saker_ev_exec_failed(u64 *ctx)
 	bpf_probe_read_user(&ptr, width, (void *)argv);
 	SLOT(exe) = put_user_str(sc, (void *)ptr, 0);
 	args_off = sc->off;
+	/* Complete only when the end of argv was seen. */
 	for (int i = 1; i < FAILED_EXEC_ARGS; i++) {
 		u8 *room_left = room(sc);
 		s64 got;
@@ -448,15 +451,24 @@ int saker_ev_exec_failed(u64 *ctx)
 		ptr = 0;
 		if (!room_left || sc->off - args_off >= SAKER_ARGS_MAX)
 			break;
-		bpf_probe_read_user(&ptr, width, (void *)(argv + i * width));
-		if (!ptr)
+		if (bpf_probe_read_user(&ptr, width, (void *)(argv + i * width))) {
+			args_flags = SAKER_VF_FAULT;
 			break;
-		got = bpf_probe_read_user_str(room_left, 1024, (void *)ptr);
-		if (got <= 0)
+		}
+		if (!ptr) {
+			args_flags = 0;
 			break;
+		}
+		got = bpf_probe_read_user_str(room_left, FAILED_EXEC_ARG_BYTES, (void *)ptr);
+		if (got <= 0) {
+			args_flags = SAKER_VF_FAULT;
+			break;
+		}
 		sc->off += got;
+		if (got == FAILED_EXEC_ARG_BYTES)
+			break;
 	}
-	SLOT(args) = var_slot(args_off, sc->off - args_off, 0, 0);
+	SLOT(args) = var_slot(args_off, sc->off - args_off, args_flags, 0);
 	emit_exec(sc, &to, event, c.compat ? SAKER_HF_COMPAT32 : 0);
 	scratch_release(sc);
 	return 0;

@@ -79,6 +79,8 @@ static __always_inline u64 typed(u64 value, u32 type)
 /* Bytes a source needs besides its slot: fixed windows, and strings that share the rest. */
 #define FIXED_RET 0
 #define FIXED_ARG 0
+#define FIXED_INT 0
+#define FIXED_UINT 0
 #define FIXED_USTR 0
 #define FIXED_UBYTES 512
 #define FIXED_UADDR 128
@@ -92,6 +94,8 @@ static __always_inline u64 typed(u64 value, u32 type)
 #define FIXED_PRNAME 16
 #define STRINGS_RET 0
 #define STRINGS_ARG 0
+#define STRINGS_INT 0
+#define STRINGS_UINT 0
 #define STRINGS_USTR 1
 #define STRINGS_UBYTES 0
 #define STRINGS_UADDR 0
@@ -123,6 +127,8 @@ static __always_inline u64 typed(u64 value, u32 type)
 #define PREPARE(EV, name, type, source, n) PREPARE_##source(n)
 #define PREPARE_RET(n)
 #define PREPARE_ARG(n)
+#define PREPARE_INT(n)
+#define PREPARE_UINT(n)
 #define PREPARE_USTR(n)
 #define PREPARE_UBYTES(n)
 #define PREPARE_UADDR(n)
@@ -138,10 +144,14 @@ static __always_inline u64 typed(u64 value, u32 type)
 #define FILL(EV, name, type, source, n) FILL_##source(SAKER_P_##EV##_##name, SAKER_T_##type, n)
 #define FILL_RET(slot, type, n) slots[slot] = c->ret;
 #define FILL_ARG(slot, type, n) slots[slot] = typed(c->args[n], type);
+/* C's int and unsigned int: the register's upper half is not part of the value. */
+#define FILL_INT(slot, type, n) slots[slot] = (s64)(s32)c->args[n];
+#define FILL_UINT(slot, type, n) slots[slot] = (u32)c->args[n];
 #define FILL_HOW(slot, type, n)                                                                    \
 	{                                                                                          \
 		u64 word = 0;                                                                      \
-		bpf_probe_read_user(&word, sizeof(word), (void *)(c->args[2] + 8 * (n)));      \
+		if (bpf_probe_read_user(&word, sizeof(word), (void *)(c->args[2] + 8 * (n))))      \
+			((struct saker_hdr *)rec)->flags |= SAKER_HF_FAULT;                        \
 		slots[slot] = word;                                                                \
 	}
 #define FILL_USTR(slot, type, n)                                                                   \

@@ -42,14 +42,21 @@ struct {
 } fillers SEC(".maps");
 
 #define X32_SYSCALL_BIT 0x40000000
+#define ENOSYS 38
 
-/* A call of interest that cannot be recorded. */
+/* SYS_SOCKET, BIND, CONNECT, LISTEN, ACCEPT, ACCEPT4 of include/uapi/linux/net.h. */
+#define SOCKETCALL_WANTED (1u << 1 | 1u << 2 | 1u << 3 | 1u << 4 | 1u << 5 | 1u << 18)
+
+/*
+ * A call of interest that cannot be recorded. Not a gap in the ring: nothing that state depends on is
+ * missing from the sequence, so any process could otherwise make the agent distrust its state.
+ */
 static __always_inline int count_unseen(struct task_struct *task, u32 cause)
 {
 	struct subject to = {};
 
 	if (find_ring(&to, task->tgid, task->pid, SAKER_CLASS_SECURITY))
-		count_drop(to.counters, cause, SAKER_CLASS_SECURITY);
+		__sync_fetch_and_add(&to.counters->dropped[cause][SAKER_CLASS_SECURITY], 1);
 	return 0;
 }
 
@@ -61,8 +68,9 @@ int saker_sys_exit(u64 *ctx)
 	u32 event;
 
 	if (nr >= SAKER_MAX_SYSCALLS) {
-		/* -1 is a call that ptrace or seccomp cancelled; x32 is off in most kernels. */
-		if (nr != -1ULL && nr & X32_SYSCALL_BIT && task->tgid != saker_own_tgid)
+		/* -1 is a call that ptrace or seccomp cancelled; most kernels have no x32. */
+		if (nr != -1ULL && nr & X32_SYSCALL_BIT && (s64)ctx[1] != -ENOSYS &&
+		    !(task->thread_info.status & TS_COMPAT) && task->tgid != saker_own_tgid)
 			return count_unseen(task, SAKER_DROP_ABI);
 		return 0;
 	}
@@ -73,8 +81,11 @@ int saker_sys_exit(u64 *ctx)
 	event = saker_event(task->thread_info.status & TS_COMPAT, nr);
 	if (!event)
 		return 0;
-	if (event == SAKER_CALL_UNDECODED)
-		return count_unseen(task, SAKER_DROP_ABI);
+	if (event == SAKER_CALL_UNDECODED) {
+		if (SOCKETCALL_WANTED >> (CALL_REG(ctx, task, bx) & 31) & 1)
+			return count_unseen(task, SAKER_DROP_ABI);
+		return 0;
+	}
 	bpf_tail_call(ctx, &fillers, event - 1);
 	return count_unseen(task, SAKER_DROP_TAILCALL);
 }

@@ -2,6 +2,7 @@
 
 use std::io;
 use std::os::fd::AsFd;
+use std::os::unix::fs::MetadataExt as _;
 use std::sync::Arc;
 
 use aya::maps::{ArrayOfMaps, MapData, MapError, ProgramArray};
@@ -14,6 +15,9 @@ use crate::programs;
 use crate::tables::SyscallTables;
 
 static OBJECT: &[u8] = aya::include_bytes_aligned!(concat!(env!("OUT_DIR"), "/saker.bpf.o"));
+
+/// Inode of the initial pid namespace (PROC_PID_INIT_INO, include/linux/proc_ns.h).
+const INITIAL_PID_NAMESPACE: u64 = 0xEFFF_FFFC;
 
 /// The running kernel's own types.
 const KERNEL_BTF: &str = "/sys/kernel/btf/vmlinux";
@@ -48,6 +52,12 @@ pub enum LoadError {
          driver needs a kernel built with CONFIG_DEBUG_INFO_BTF=y and sysfs mounted on /sys"
     )]
     Btf(io::Error),
+    /// Another pid namespace.
+    #[error(
+        "Saker runs in a pid namespace of its own, where it cannot tell processes by the numbers the \
+         kernel uses; run it in the host's (hostPID: true, --pid=host)"
+    )]
+    PidNamespace,
     /// Missing privilege.
     #[error(
         "the kernel does not permit loading eBPF programs ({0}); run as root, or with CAP_BPF, \
@@ -60,7 +70,7 @@ pub enum LoadError {
     /// A ring could not be created.
     #[error(
         "ring for CPU {cpu}, partition {partition} of {bytes} bytes: {source}; lower \
-         ring_buffer_total_mib or use a kernel of 5.8 or newer"
+         ring_buffer_total_mib or use a kernel of 5.12 or newer"
     )]
     Ring {
         /// CPU of the ring.
@@ -154,6 +164,11 @@ impl EbpfDriver {
 }
 
 fn check(options: &LoadOptions) -> Result<(), LoadError> {
+    // Not readable without procfs: then nobody can tell, and state says more about it.
+    let namespace = std::fs::metadata("/proc/self/ns/pid").map(|meta| meta.ino());
+    if namespace.is_ok_and(|inode| inode != INITIAL_PID_NAMESPACE) {
+        return Err(LoadError::PidNamespace);
+    }
     let fail = |text: String| Err(LoadError::Options(text));
     if !options.partitions.is_power_of_two() || options.partitions > SAKER_MAX_PARTITIONS {
         return fail(format!(

@@ -1,14 +1,28 @@
 //! The look-up tables of the sys_exit program: which calls are wanted and which event each one is.
 
 use saker_abi::event::EVENTS;
-use saker_abi::raw::{
-    SAKER_CALL_UNDECODED, SAKER_EV_ACCEPT, SAKER_EV_ACCEPT4, SAKER_EV_BIND, SAKER_EV_CONNECT,
-    SAKER_EV_LISTEN, SAKER_EV_SOCKET, SAKER_MAX_SYSCALLS, SAKER_NR32_SOCKETCALL,
-};
+use saker_abi::raw::*;
 
 use crate::EventSet;
 
 const CALLS: usize = SAKER_MAX_SYSCALLS as usize;
+
+/// Older i386 calls with the same arguments as the ones in the event table, which a program of either
+/// ABI can still make (arch/x86/entry/syscalls/syscall_32.tbl). Their ids have 16 bits; state takes the
+/// resulting ids from the kernel. umount has no flags: that slot is whatever the register held.
+const LEGACY_32: [(u32, u16); 11] = [
+    (SAKER_EV_LCHOWN, 16),
+    (SAKER_EV_UMOUNT2, 22),
+    (SAKER_EV_SETUID, 23),
+    (SAKER_EV_SETGID, 46),
+    (SAKER_EV_SETREUID, 70),
+    (SAKER_EV_SETREGID, 71),
+    (SAKER_EV_FCHOWN, 95),
+    (SAKER_EV_SETRESUID, 164),
+    (SAKER_EV_SETRESGID, 170),
+    (SAKER_EV_CHOWN, 182),
+    (SAKER_EV_FCNTL, 221),
+];
 
 /// Contents of `saker_wanted`, `saker_event_of_64` and `saker_event_of_32`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -40,6 +54,12 @@ impl SyscallTables {
                 tables.event_of_32[usize::from(nr)] = mark;
             }
         }
+        for (event, nr) in LEGACY_32 {
+            if events.contains(event as u16) {
+                tables.wanted[usize::from(nr) / 64] |= 1 << (nr % 64);
+                tables.event_of_32[usize::from(nr)] = event as u8 + 1;
+            }
+        }
         // Old 32-bit programs make their socket calls through one that is not decoded.
         let sockets = [
             SAKER_EV_SOCKET,
@@ -61,7 +81,6 @@ impl SyscallTables {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use saker_abi::raw::*;
 
     #[test]
     fn undecoded_socket_calls_are_marked_when_sockets_matter() {
@@ -72,6 +91,14 @@ mod tests {
         };
         assert_eq!(mark(SAKER_EV_CONNECT), SAKER_CALL_UNDECODED);
         assert_eq!(mark(SAKER_EV_OPENAT), 0);
+    }
+
+    #[test]
+    fn older_calls_of_32_bit_programs_are_the_same_events() {
+        let tables = SyscallTables::new(&EventSet::state());
+        assert_eq!(u32::from(tables.event_of_32[23]), SAKER_EV_SETUID + 1);
+        assert_eq!(u32::from(tables.event_of_32[213]), SAKER_EV_SETUID + 1);
+        assert_eq!(tables.event_of_64[23], 0, "select, in the other ABI");
     }
 
     #[test]
