@@ -35,10 +35,10 @@ impl Output {
         alerts: AlertReceiver,
         formatter: Formatter,
         sinks: Vec<Box<dyn Sink>>,
-        on_dead: impl FnOnce() + Send + 'static,
+        on_dead: impl FnOnce(io::ErrorKind) + Send + 'static,
     ) -> io::Result<Self> {
         let (sender, summary) = crossbeam_channel::bounded(1);
-        let on_dead: Box<dyn FnOnce() + Send> = Box::new(on_dead);
+        let on_dead: Box<dyn FnOnce(io::ErrorKind) + Send> = Box::new(on_dead);
         let mut writer = Writer {
             formatter,
             sinks,
@@ -71,7 +71,7 @@ impl Output {
 struct Writer {
     formatter: Formatter,
     sinks: Vec<Box<dyn Sink>>,
-    on_dead: Option<Box<dyn FnOnce() + Send>>,
+    on_dead: Option<Box<dyn FnOnce(io::ErrorKind) + Send>>,
     lines: Vec<u8>,
     summary: Summary,
 }
@@ -102,17 +102,19 @@ impl Writer {
 
     fn write(&mut self, alerts: u64) {
         let lines = &self.lines;
+        let mut failure = io::ErrorKind::Other;
         self.sinks.retain_mut(|sink| match sink.write(lines) {
             Ok(()) => true,
             Err(error) => {
                 tracing::error!("{} takes no more alerts: {error}", sink.name());
+                failure = error.kind();
                 false
             }
         });
         if self.sinks.is_empty() {
             self.summary.unwritten += alerts;
             if let Some(on_dead) = self.on_dead.take() {
-                on_dead();
+                on_dead(failure);
             }
         }
     }

@@ -60,8 +60,13 @@ fn waiting_alerts_are_written_together_and_in_order() {
     }
     drop(sender);
     let memory = Memory::default();
-    let output =
-        Output::spawn(receiver, formatter(), vec![Box::new(memory.clone())], || {}).unwrap();
+    let output = Output::spawn(
+        receiver,
+        formatter(),
+        vec![Box::new(memory.clone())],
+        |_| {},
+    )
+    .unwrap();
     let summary = output.finish().expect("the output ends");
     let writes = memory.writes.lock().unwrap();
     assert_eq!(writes.len(), 1, "one write for all that waited");
@@ -98,7 +103,8 @@ fn a_closed_output_is_told_once_and_the_queue_goes_on_draining() {
         broken: true,
         ..Memory::default()
     };
-    let output = Output::spawn(receiver, formatter(), vec![Box::new(broken)], move || {
+    let output = Output::spawn(receiver, formatter(), vec![Box::new(broken)], move |kind| {
+        assert_eq!(kind, std::io::ErrorKind::BrokenPipe);
         assert!(!tell.swap(true, Ordering::SeqCst), "told twice");
     })
     .unwrap();
@@ -119,7 +125,7 @@ fn the_summary_lists_only_what_happened() {
     sender.send(alert("A rule", Priority::Warning, "m"));
     drop(sender);
     let memory = Memory::default();
-    let output = Output::spawn(receiver, formatter(), vec![Box::new(memory)], || {}).unwrap();
+    let output = Output::spawn(receiver, formatter(), vec![Box::new(memory)], |_| {}).unwrap();
     let text = output.finish().expect("the output ends").to_string();
     let expected = "Events detected: 3\nRule counts by severity:\n   WARNING: 2\n   INFO: 1\n\
         Triggered rules by rule name:\n   A rule: 2\n   B rule: 1";

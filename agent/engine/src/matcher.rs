@@ -144,6 +144,8 @@ impl Scratch {
         if program.keys.is_empty() {
             return;
         }
+        // Empty after a panic in a look-up, which the worker contains; no allocation otherwise.
+        self.woken.resize(self.alive.len(), 0);
         self.woken[..words].copy_from_slice(&program.keyless.0);
         for key in &program.keys {
             self.wake(rules, key, event);

@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use anyhow::Context as _;
 use arc_swap::ArcSwap;
 use crossbeam_channel::Sender;
-use saker_abi::ring::{Counters, RingReader};
+use saker_abi::ring::{Counters, RingCounters, RingReader};
 use saker_alerts::{
     AlertSender, FormatOptions, Formatter, JsonOptions, Output, QueueMonitor, Stdout, Summary,
     queue,
@@ -74,6 +74,8 @@ pub(crate) struct Finished {
     pub events: u64,
     /// Records the driver could not deliver.
     pub dropped: u64,
+    /// Records that were still in the rings when the time for draining was over.
+    pub unread: u64,
     /// Alerts that found the queue full.
     pub queue_dropped: u64,
 }
@@ -127,7 +129,7 @@ impl Agent {
             vec![Box::new(
                 Stdout::new().context("standard output is not usable")?,
             )],
-            move || _ = stop.try_send(Stop::OutputClosed),
+            move |kind| _ = stop.try_send(Stop::OutputClosed(kind)),
         )?;
         let (worker_metrics, handlers) =
             handlers(state.partitions, &context, &sender, rules.set.rules().len());
@@ -192,12 +194,18 @@ impl Agent {
             driver.detach();
         }
         let finished = workers.map(Workers::stop).unwrap_or_default();
-        let events = finished
-            .iter()
-            .map(|worker| worker.stats.snapshot().records_total())
-            .sum();
+        let (mut events, mut undecodable) = (0, 0);
+        for worker in &finished {
+            let stats = worker.stats.snapshot();
+            events += stats.records_total();
+            undecodable += stats.undecodable;
+        }
         // The handlers hold the queue's senders; without them the output comes to its end.
         drop(finished);
+        // What was committed and not taken in the time for draining is lost, too.
+        let unread = counters.as_ref().map_or(0, |counters| {
+            produced(counters).saturating_sub(events + undecodable)
+        });
         let dropped = counters.map_or(0, |counters| dropped(&counters));
         let summary = output.finish();
         let queue_dropped = saker_alerts::PRIORITIES
@@ -208,6 +216,7 @@ impl Agent {
             summary,
             events,
             dropped,
+            unread,
             queue_dropped,
         }
     }
@@ -256,11 +265,18 @@ impl Agent {
 }
 
 fn dropped(counters: &Counters) -> u64 {
+    snapshots(counters).map(|ring| ring.dropped_total()).sum()
+}
+
+fn produced(counters: &Counters) -> u64 {
+    snapshots(counters).map(|ring| ring.produced).sum()
+}
+
+fn snapshots(counters: &Counters) -> impl Iterator<Item = RingCounters> + '_ {
     let partitions = counters.partitions();
-    let rings = (0..counters.cpus()).flat_map(|cpu| (0..partitions).map(move |p| (cpu, p)));
-    rings
-        .map(|(cpu, partition)| counters.snapshot(cpu, partition).dropped_total())
-        .sum()
+    (0..counters.cpus())
+        .flat_map(move |cpu| (0..partitions).map(move |partition| (cpu, partition)))
+        .map(|(cpu, partition)| counters.snapshot(cpu, partition))
 }
 
 fn plan(config: &Config, rules: &Rules, schema: &FieldSchema) -> anyhow::Result<Plan> {

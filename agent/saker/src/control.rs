@@ -18,7 +18,7 @@ pub(crate) enum Stop {
     /// A signal, by name.
     Signal(&'static str),
     /// Nothing can be written to standard output any more.
-    OutputClosed,
+    OutputClosed(std::io::ErrorKind),
 }
 
 /// The running thread. It ends when this is dropped.

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use arc_swap::ArcSwap;
+use saker_abi::event::Class;
 use saker_abi::record::Record;
 use saker_alerts::{Alert, AlertSender, RuleLabel};
 use saker_capture::{Gap, Handler, Wakers};
@@ -18,6 +19,11 @@ use crate::metrics::WorkerMetrics;
 #[cfg(test)]
 mod tests;
 
+/// Doubtful processes looked up after a loss in one round, so that the queue to the recovery thread,
+/// and with it unknown processes, never waits long.
+const RECOVER_PER_ROUND: usize = 16;
+/// The class whose loss leaves state wrong, as a bit of a gap's classes.
+const LIFECYCLE: u16 = 1 << Class::Lifecycle as u16;
 /// One event in this many is timed; a power of two.
 const SAMPLE_EVERY: u64 = 64;
 /// First size of the buffer an alert's message is rendered into.
@@ -47,6 +53,8 @@ pub(crate) struct Context {
 pub(crate) struct RuleWorker {
     partition: Partition,
     evaluator: Evaluator,
+    /// A loss made processes doubtful that were not asked for yet.
+    recovering: bool,
 }
 
 impl RuleWorker {
@@ -72,6 +80,7 @@ impl RuleWorker {
         Self {
             partition,
             evaluator,
+            recovering: false,
         }
     }
 }
@@ -104,6 +113,9 @@ impl Handler for RuleWorker {
     }
 
     fn batch_end(&mut self, watermark_ns: u64) {
+        if self.recovering {
+            self.recovering = self.partition.recover_some(RECOVER_PER_ROUND) != 0;
+        }
         self.partition.round_done(watermark_ns);
         self.evaluator
             .metrics
@@ -132,8 +144,10 @@ impl Handler for RuleWorker {
         evaluator.metrics.publish_evaluated(evaluator.events);
     }
 
-    fn gap(&mut self, _gap: &Gap) {
+    fn gap(&mut self, gap: &Gap) {
         self.partition.mark_loss();
+        // Without a fork, exec or change of credentials among the lost, descriptors heal by themselves.
+        self.recovering |= gap.classes & LIFECYCLE != 0;
     }
 }
 

@@ -8,7 +8,7 @@ use rustc_hash::FxBuildHasher;
 /// Id of what runs in no container; the text is part of the rule language.
 pub const HOST: &str = "host";
 
-/// cgroup ids remembered; beyond, an id is worked out again at each exec.
+/// cgroup ids remembered; beyond, all are forgotten and learnt again from execs.
 pub const MAX_CGROUPS: usize = 65_536;
 
 /// Hexadecimal digits of a full container id.
@@ -63,7 +63,12 @@ impl Containers {
         }
         let id: Arc<str> = id.into();
         let map = self.by_cgroup.pin();
-        if cgroup_id != 0 && (map.len() < MAX_CGROUPS || map.contains_key(&cgroup_id)) {
+        if cgroup_id != 0 {
+            // Ids are never used again, so a full map is mostly dead ones; the living come back with
+            // their next exec.
+            if map.len() >= MAX_CGROUPS {
+                map.clear();
+            }
             map.insert(cgroup_id, Arc::clone(&id));
         }
         Some(id)

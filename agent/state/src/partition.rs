@@ -1,6 +1,7 @@
 //! A worker's part of the state.
 
 use std::collections::VecDeque;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::Arc;
 
 use crossbeam_channel::Receiver;
@@ -415,10 +416,15 @@ impl Partition {
                 self.held_by(&rec);
                 break;
             };
-            evaluate(self, &rec, &applied);
+            let evaluated = catch_unwind(AssertUnwindSafe(|| evaluate(self, &rec, &applied)));
             self.settle(&rec);
             parked.pop();
             self.waiting_ns = u64::MAX;
+            if let Err(panic) = evaluated {
+                // Contained by the worker; the other parked records are not its victims.
+                self.parked = parked;
+                resume_unwind(panic);
+            }
         }
         parked.compact();
         self.parked = parked;

@@ -1,5 +1,6 @@
 //! `saker run`.
 
+use std::io::ErrorKind;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -74,7 +75,13 @@ pub(super) fn run(args: RunArgs) -> anyhow::Result<ExitCode> {
         Ok(reason) => {
             match reason {
                 Stop::Signal(name) => tracing::info!("stopped by {name}"),
-                Stop::OutputClosed => tracing::info!("stopped: standard output was closed"),
+                // Whoever read the alerts has gone: as wanted as a signal.
+                Stop::OutputClosed(ErrorKind::BrokenPipe) => {
+                    tracing::info!("stopped: standard output was closed");
+                }
+                Stop::OutputClosed(kind) => {
+                    bail!("alerts cannot be written to standard output: {kind}")
+                }
             }
             Ok(ExitCode::SUCCESS)
         }
@@ -113,8 +120,8 @@ impl LossWatch {
         if events > self.events {
             let new = events - self.events;
             tracing::warn!(
-                "{new} events were lost because rings were full ({events} in all); \
-                 raise ring_buffer_total_mib, or see saker_dropped_total"
+                "{new} events were lost ({events} in all); saker_dropped_total says why: against \
+                 ring_full and shed raise ring_buffer_total_mib"
             );
             self.said = Some(Instant::now());
         }
@@ -220,10 +227,14 @@ fn report(finished: &Finished) {
     let Finished {
         events,
         dropped,
+        unread,
         queue_dropped,
         ..
     } = finished;
     eprintln!("Events handled: {events}, dropped by the driver: {dropped}");
+    if *unread > 0 {
+        eprintln!("Events left in the rings: {unread}");
+    }
     if *queue_dropped > 0 {
         eprintln!("Alerts dropped because the queue was full: {queue_dropped}");
     }

@@ -251,5 +251,9 @@ fn a_gap_makes_what_is_known_doubtful() {
         records: 2,
         classes: 1,
     });
-    assert_ne!(doubt(&bench), before);
+    let lost = doubt(&bench);
+    assert_ne!(lost, before);
+    // A round later it has been asked for.
+    bench.worker.batch_end(5_000);
+    assert_ne!(doubt(&bench), lost);
 }
