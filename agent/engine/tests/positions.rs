@@ -118,6 +118,10 @@ fn all_errors_are_reported_in_order() {
         "test.yaml:7:14: error[LOAD_ERR_COMPILE_CONDITION]: rule 'r': filter_check called with \
          nonexistent field fd.nam",
         "test.yaml:7:38: error[LOAD_ERR_COMPILE_CONDITION]: rule 'r': 'x' is not an integer",
+        // A wrong key does not hide what is wrong with the rest of its rule.
+        "test.yaml:10:14: error[LOAD_ERR_VALIDATE]: rule 's': Undefined macro 'nosuch'",
+        "test.yaml:11:12: error[LOAD_ERR_COMPILE_OUTPUT]: rule 's': invalid formatting token",
+        "test.yaml:11:13: error[LOAD_ERR_COMPILE_OUTPUT]: rule 's': invalid formatting token",
         "test.yaml:12:13: error[LOAD_ERR_YAML_VALIDATE]: rule 's': Invalid priority 'infos'",
         "test.yaml:15:14: error[LOAD_ERR_VALIDATE]: rule 't': Undefined macro 'nosuch'",
         "test.yaml:16:12: error[LOAD_ERR_COMPILE_OUTPUT]: rule 't': invalid formatting token",

@@ -102,21 +102,20 @@ impl Collection {
                 item.node,
                 format!("More than {MAX_RULES} rules"),
             );
+            return;
         }
-        let (Some(condition), Some(output), Some(desc), Some(priority), false) = (
-            keys.condition,
-            keys.output,
-            keys.desc,
-            keys.priority,
-            item.has_errors(),
-        ) else {
+        // A rule with faults makes the load fail, but its condition and output are checked all the
+        // same: whoever mends it should see everything at once.
+        let (Some(condition), Some(output)) = (keys.condition, keys.output) else {
             return;
         };
+        let desc = keys.desc.map(|desc| desc.value.clone()).unwrap_or_default();
+        let priority = keys.priority.unwrap_or(Priority::Debug);
         let rule = RuleDef {
             name: name.to_owned(),
             condition: Text::of(&condition),
             output: trimmed(&output),
-            desc: desc.value.clone(),
+            desc,
             priority,
             source,
             enabled: keys.enabled.unwrap_or(true),
