@@ -1,10 +1,10 @@
 //! Loss seen from the sequence numbers of one ring.
 //!
-//! The driver counts every attempt to write a record, so a jump in the numbers is the number of
-//! records lost between two times, and `lost_mask` names their classes. A producer that is
-//! interrupted between taking its number and reserving its record leaves numbers in the wrong
-//! order: a jump is therefore held back for [`SETTLE_NS`] and shrinks when the missing number
-//! turns up.
+//! The driver numbers records when it commits them and takes a number for every failed attempt, so a
+//! jump in the numbers is the number of records lost between two times, and `lost_mask` names their
+//! classes. A producer that is interrupted between reserving its record and committing it leaves
+//! numbers in the wrong order: a jump is therefore held back for [`SETTLE_NS`] and shrinks when the
+//! missing number turns up.
 
 use crate::ledger::Gap;
 
