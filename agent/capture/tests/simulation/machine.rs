@@ -4,6 +4,7 @@ use std::collections::HashSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use saker_abi::event::partition;
 use saker_abi::raw::{SAKER_EV_CLOSE, SAKER_P_CLOSE_fd};
 use saker_abi::record::RecordBuilder;
 use saker_abi::ring::{Reserved, RingProducer, RingReader, memory_ring};
@@ -52,16 +53,21 @@ struct InFlight {
     tid: u32,
     number: u64,
     partition: usize,
-    seq: u32,
+    /// Was discarded once: a string did not fit.
+    retried: bool,
     stage: Stage,
 }
 
+/// The order of the drivers: room, time, and only then a number (driver-ebpf/bpf/emit.h).
 enum Stage {
-    /// Has its sequence number and nothing else.
-    Numbered,
+    Begun,
     Reserved(Reserved),
-    Filled(Reserved),
+    Stamped(Reserved, u64),
+    Numbered(Reserved),
 }
+
+/// One record in this many is discarded after it was stamped, and written anew.
+const DISCARD_EVERY: u64 = 8;
 
 struct Cpu {
     rings: Vec<Ring>,
@@ -159,8 +165,8 @@ impl Machine {
 
     pub(crate) fn write_one_to_each_ring(&mut self) {
         for which in 0..self.cpus.len() {
-            for partition in 0..self.plan.partitions {
-                let home = |tid: &u32| partition_of(*tid, self.plan.partitions) == partition;
+            for part in 0..self.plan.partitions {
+                let home = |tid: &u32| partition(*tid, self.plan.partitions) == part;
                 let tid = (20_000..).find(home).expect("ids do not end");
                 self.begin(which, tid);
                 self.complete();
@@ -189,20 +195,16 @@ impl Machine {
     }
 
     fn begin(&mut self, which: usize, tid: u32) {
-        let partition = partition_of(tid, self.plan.partitions) as usize;
-        let ring = &mut self.cpus[which].rings[partition];
-        let seq = ring.seq;
-        ring.seq += 1;
+        let partition = partition(tid, self.plan.partitions) as usize;
         self.attempts += 1;
         self.next_number += 1;
         self.running.insert(tid);
-        let (number, stage) = (self.next_number, Stage::Numbered);
         self.cpus[which].stack.push(InFlight {
             tid,
-            number,
+            number: self.next_number,
             partition,
-            seq,
-            stage,
+            retried: false,
+            stage: Stage::Begun,
         });
     }
 
@@ -214,9 +216,11 @@ impl Machine {
         };
         let ring = &mut cpu.rings[top.partition];
         top.stage = match top.stage {
-            Stage::Numbered => {
+            Stage::Begun => {
                 let len = record(0, 0, 0, 0, 0).len();
                 let Some(reserved) = ring.producer.reserve(len) else {
+                    // A failed attempt takes a number, too.
+                    ring.seq += 1;
                     ring.dropped += 1;
                     ring.lost_mask |= 1 << 3;
                     self.running.remove(&top.tid);
@@ -224,14 +228,23 @@ impl Machine {
                 };
                 Stage::Reserved(reserved)
             }
-            Stage::Reserved(reserved) => {
-                let ts_ns = self.clock.boottime_ns();
-                let lost_mask = std::mem::take(&mut ring.lost_mask);
-                let bytes = record(top.tid, top.number, ts_ns, top.seq, lost_mask);
-                ring.producer.fill(&reserved, &bytes);
-                Stage::Filled(reserved)
+            Stage::Reserved(reserved) => Stage::Stamped(reserved, self.clock.boottime_ns()),
+            Stage::Stamped(reserved, _)
+                if !top.retried && top.number.is_multiple_of(DISCARD_EVERY) =>
+            {
+                ring.producer.discard(reserved);
+                top.retried = true;
+                Stage::Begun
             }
-            Stage::Filled(reserved) => {
+            Stage::Stamped(reserved, ts_ns) => {
+                let seq = ring.seq;
+                ring.seq += 1;
+                let lost_mask = std::mem::take(&mut ring.lost_mask);
+                let bytes = record(top.tid, top.number, ts_ns, seq, lost_mask);
+                ring.producer.fill(&reserved, &bytes);
+                Stage::Numbered(reserved)
+            }
+            Stage::Numbered(reserved) => {
                 ring.producer.commit(reserved);
                 self.written.push(Written {
                     tid: top.tid,
@@ -243,8 +256,4 @@ impl Machine {
         };
         cpu.stack.push(top);
     }
-}
-
-fn partition_of(tgid: u32, partitions: u32) -> u32 {
-    (tgid.wrapping_mul(0x9E37_79B1) >> 16) & (partitions - 1)
 }
