@@ -45,8 +45,7 @@ struct subject {
  * that was three quarters of the time of a start. So only programs that run all the time load typed;
  * the others copy by probe reads.
  */
-#define FOLLOW_TYPED true
-#define FOLLOW_PROBE false
+#define FOLLOW_PROBE false /* programs that are not IS_HOT() */
 
 static __always_inline void identify(struct subject *to, struct task_struct *task, bool typed)
 {

@@ -54,7 +54,10 @@ static __always_inline void read_call(struct call *c, u64 *ctx)
 	}
 }
 
-/* Whether an argument has the C type int: its upper half is not part of the value. */
+/*
+ * An argument as wide as its type: of most only the lower half of the register is part of the value,
+ * signed or not. INT and UINT say so themselves where the type is wider than the C argument.
+ */
 static __always_inline u64 typed(u64 value, u32 type)
 {
 	switch (type) {
