@@ -5,6 +5,8 @@ use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::{env, fs};
 
+use sha2::{Digest as _, Sha256};
+
 fn main() {
     println!("cargo::rerun-if-changed=include");
     println!(
@@ -34,6 +36,28 @@ fn main() {
         .expect("write bindings.rs");
 
     write_syscall_names(&out.join("syscalls.rs"));
+
+    let hash = schema_hash();
+    println!("cargo::metadata=schema_hash={hash}");
+    println!("cargo::rustc-env=SAKER_SCHEMA_HASH={hash}");
+}
+
+/// Files that both sides of the contract must agree on, in the order of driver-kmod/kmod/Kbuild, which
+/// computes the same.
+const CONTRACT: [&str; 3] = ["saker_abi.h", "saker_events.h", "saker_ioctl.h"];
+
+/// The first 64 bits of the SHA-256 of the contract, as 16 hexadecimal digits.
+fn schema_hash() -> String {
+    let mut digest = Sha256::new();
+    for name in CONTRACT {
+        let path = Path::new("include").join(name);
+        digest.update(fs::read(&path).unwrap_or_else(|e| panic!("{}: {e}", path.display())));
+    }
+    let digest = digest.finalize();
+    digest[..8].iter().fold(String::new(), |mut text, byte| {
+        write!(text, "{byte:02x}").expect("write to a string");
+        text
+    })
 }
 
 /// `pub const SYSCALLS: &[(&str, u16)]` of x86-64 from `<asm/unistd_64.h>`.

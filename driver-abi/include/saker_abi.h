@@ -200,6 +200,12 @@ enum saker_type {
 #define SAKER_EF_STATE 0x8  /* state depends on it whatever the rules say */
 #define SAKER_EF_SCHED 0x10 /* recorded by a scheduler tracepoint; the call's return is not looked at */
 
+#define SAKER_EF_INTERNAL 0x20 /* for the agent itself: no rule can name it */
+
+/* First argument of the prctl(2) by which the agent provokes a canary; no kernel has such an option. */
+#define SAKER_CANARY_OPTION 0x53414b52u
+#define SAKER_NR64_PRCTL 157
+
 /* Parameter flags. */
 #define SAKER_PF_INTERNAL 0x1 /* a kernel fact for the agent: no evt.arg, not in evt.args */
 

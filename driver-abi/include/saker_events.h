@@ -94,7 +94,8 @@
 	E(DELETE_MODULE, delete_module, SECURITY, 0, PLAIN, 176, 129)                              \
 	E(MEMFD_CREATE, memfd_create, SECURITY, SAKER_EF_FD_CREATES, PLAIN, 319, 356)              \
 	E(BPF, bpf, SECURITY, SAKER_EF_FD_CREATES, PLAIN, 321, 357)                                \
-	E(PRCTL, prctl, SECURITY, 0, PLAIN, 157, 172)
+	E(PRCTL, prctl, SECURITY, 0, PLAIN, 157, 172)                                              \
+	E(CANARY, canary, LIFECYCLE, SAKER_EF_INTERNAL, PLAIN, -1, -1)
 
 /*
  * execve: filled from sched_process_exec on success (execveat arrives as execve then, rules-spec E1),
@@ -317,6 +318,11 @@
 #define SAKER_PARAMS_PRCTL(P, I)                                                                   \
 	P(PRCTL, res, ERRNO, RET, 0) P(PRCTL, option, PRCTL_OPTION, ARG, 0)                        \
 	P(PRCTL, arg2_str, STR, PRNAME, 1) P(PRCTL, arg2_int, I64, ARG, 1)
+/*
+ * The agent's own prctl(SAKER_CANARY_OPTION, token), which the kernel refuses: proof that hooks, filler and
+ * ring work, and a measure of how late a record is.
+ */
+#define SAKER_PARAMS_CANARY(P, I) I(CANARY, token, U64, ARG, 1)
 
 /* enum saker_event: SAKER_EV_OPENAT, ... */
 #define SAKER_EVENT_ENUM(ID, name, cls, flags, kind, nr64, nr32) SAKER_EV_##ID,

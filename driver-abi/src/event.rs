@@ -103,6 +103,11 @@ impl EventInfo {
         self.flags & raw::SAKER_EF_FD_DESTROYS as u16 != 0
     }
 
+    /// For the agent itself: rules cannot name it and listings leave it out.
+    pub const fn is_internal(&self) -> bool {
+        self.flags & raw::SAKER_EF_INTERNAL as u16 != 0
+    }
+
     /// State depends on it whatever the rules say.
     pub const fn is_state(&self) -> bool {
         self.flags & raw::SAKER_EF_STATE as u16 != 0

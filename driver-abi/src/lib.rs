@@ -6,3 +6,10 @@ pub mod event;
 pub mod raw;
 pub mod record;
 pub mod ring;
+
+/// First 64 bits of the SHA-256 of the contract's headers: what tells a driver of this build from any
+/// other. The eBPF object has it in its read-only data, the module answers with it.
+pub const SCHEMA_HASH: u64 = match u64::from_str_radix(env!("SAKER_SCHEMA_HASH"), 16) {
+    Ok(hash) => hash,
+    Err(_) => panic!("16 hexadecimal digits from build.rs"),
+};
