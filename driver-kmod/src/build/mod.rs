@@ -1,0 +1,1 @@
+//! Finds headers and compiler of a kernel and builds the module for it.

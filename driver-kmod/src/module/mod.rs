@@ -1,0 +1,1 @@
+//! Loads and unloads the module and tells what is loaded.
