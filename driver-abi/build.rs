@@ -9,10 +9,10 @@ use sha2::{Digest as _, Sha256};
 
 fn main() {
     println!("cargo::rerun-if-changed=include");
-    println!(
-        "cargo::metadata=include={}",
-        Path::new("include").canonicalize().unwrap().display()
-    );
+    for directory in ["include", "fillers"] {
+        let path = Path::new(directory).canonicalize().expect("part of the crate");
+        println!("cargo::metadata={directory}={}", path.display());
+    }
     let out = PathBuf::from(env::var_os("OUT_DIR").expect("cargo sets OUT_DIR"));
 
     cc::Build::new()

@@ -12,9 +12,12 @@ fn main() {
     }
     println!("cargo::rerun-if-changed=bpf");
     println!("cargo::rerun-if-changed=../driver-abi/include");
+    println!("cargo::rerun-if-changed=../driver-abi/fillers");
     let out = PathBuf::from(env::var_os("OUT_DIR").expect("cargo sets OUT_DIR"));
     let object = out.join("saker.bpf.o");
     let abi = env::var("DEP_SAKER_ABI_INCLUDE").expect("saker-abi publishes its include directory");
+    let fillers = env::var("DEP_SAKER_ABI_FILLERS").expect("saker-abi publishes its fillers");
+    let hash = env::var("DEP_SAKER_ABI_SCHEMA_HASH").expect("saker-abi publishes its hash");
 
     let clang = env::var("CLANG").unwrap_or_else(|_| "clang".into());
     let extra = env::var("BPF_CFLAGS").unwrap_or_default();
@@ -29,7 +32,8 @@ fn main() {
             "-D__TARGET_ARCH_x86",
         ])
         .args(["-Wall", "-Wextra", "-Wno-unused-parameter", "-Werror"])
-        .args(["-Ibpf", &format!("-I{abi}")])
+        .args(["-Ibpf", &format!("-I{abi}"), &format!("-I{fillers}")])
+        .arg(format!("-DSAKER_SCHEMA_HASH=0x{hash}ULL"))
         // Debug paths must not depend on where the tree is.
         .arg("-fdebug-compilation-dir=.")
         .args(extra.split_whitespace())

@@ -6,7 +6,7 @@ use aya::Ebpf;
 use aya::maps::{MapData, ProgramArray};
 use aya::programs::{Program, ProgramError, ProgramFd, RawTracePoint};
 use saker_abi::event::{EVENTS, EventInfo};
-use saker_abi::raw::{SAKER_EV_EXECVE, SAKER_EV_EXECVEAT};
+use saker_abi::raw::{SAKER_EV_CANARY, SAKER_EV_EXECVE, SAKER_EV_EXECVEAT};
 
 use crate::EventSet;
 use crate::load::{LoadError, chain};
@@ -38,10 +38,12 @@ pub(crate) fn wanted(events: &EventSet) -> Vec<String> {
     wanted
 }
 
+/// What is filled on the return of a call; the canary always.
 fn with_filler(events: &EventSet) -> impl Iterator<Item = &'static EventInfo> {
+    let wanted = |id: u16| events.contains(id) || u32::from(id) == SAKER_EV_CANARY;
     EVENTS
         .iter()
-        .filter(|event| events.contains(event.id) && !event.is_sched())
+        .filter(move |event| wanted(event.id) && !event.is_sched())
 }
 
 /// Name of the program that fills the records of `event`.

@@ -54,6 +54,9 @@ impl SyscallTables {
                 tables.event_of_32[usize::from(nr)] = mark;
             }
         }
+        // The agent's canary is a prctl(2) of its own, whether rules want others or not.
+        let prctl = SAKER_NR64_PRCTL as usize;
+        tables.wanted[prctl / 64] |= 1 << (prctl % 64);
         for (event, nr) in LEGACY_32 {
             if events.contains(event as u16) {
                 tables.wanted[usize::from(nr) / 64] |= 1 << (nr % 64);

@@ -19,42 +19,6 @@ struct call {
 };
 
 /*
- * A register of the call. Raw tracepoints need no BTF to be loaded, so that the agent parses the kernel's
- * types once, but their context is untyped: the registers come typed from the task (5.15 and newer, plain
- * loads) or by probe reads.
- */
-#define CALL_REG(ctx, task, reg)                                                                   \
-	(bpf_core_enum_value_exists(enum bpf_func_id, BPF_FUNC_task_pt_regs)                       \
-		 ? ((struct pt_regs *)bpf_task_pt_regs(task))->reg                                 \
-		 : BPF_CORE_READ((struct pt_regs *)(ctx)[0], reg))
-
-/*
- * All arguments at once: the ABI is then decided in one place, where both branches leave plain
- * numbers, so that the verifier joins them instead of following each to the end.
- */
-static __always_inline void read_call(struct call *c, u64 *ctx)
-{
-	c->task = bpf_get_current_task_btf();
-	c->ret = ctx[1];
-	c->compat = c->task->thread_info.status & TS_COMPAT;
-	if (c->compat) {
-		c->args[0] = (u32)CALL_REG(ctx, c->task, bx);
-		c->args[1] = (u32)CALL_REG(ctx, c->task, cx);
-		c->args[2] = (u32)CALL_REG(ctx, c->task, dx);
-		c->args[3] = (u32)CALL_REG(ctx, c->task, si);
-		c->args[4] = (u32)CALL_REG(ctx, c->task, di);
-		c->args[5] = (u32)CALL_REG(ctx, c->task, bp);
-	} else {
-		c->args[0] = CALL_REG(ctx, c->task, di);
-		c->args[1] = CALL_REG(ctx, c->task, si);
-		c->args[2] = CALL_REG(ctx, c->task, dx);
-		c->args[3] = CALL_REG(ctx, c->task, r10);
-		c->args[4] = CALL_REG(ctx, c->task, r8);
-		c->args[5] = CALL_REG(ctx, c->task, r9);
-	}
-}
-
-/*
  * An argument as wide as its type: of most only the lower half of the register is part of the value,
  * signed or not. INT and UINT say so themselves where the type is wider than the C argument.
  */
@@ -153,13 +117,13 @@ static __always_inline u64 typed(u64 value, u32 type)
 #define FILL_HOW(slot, type, n)                                                                    \
 	{                                                                                          \
 		u64 word = 0;                                                                      \
-		if (bpf_probe_read_user(&word, sizeof(word), (void *)(c->args[2] + 8 * (n))))      \
+		if (uread(&word, sizeof(word), c->args[2] + 8 * (n)))      \
 			((struct saker_hdr *)rec)->flags |= SAKER_HF_FAULT;                        \
 		slots[slot] = word;                                                                \
 	}
 #define FILL_USTR(slot, type, n)                                                                   \
 	{                                                                                          \
-		s64 got = bpf_probe_read_user_str(rec + next, window, (void *)c->args[n]);     \
+		s64 got = uread_str(rec + next, window, c->args[n]);     \
 		if (got == window && window < WINDOW_LARGE)                                        \
 			cut = true;                                                                \
 		slots[slot] = got < 0 ? var_slot(0, 0, SAKER_VF_FAULT, 0)                          \
@@ -171,7 +135,7 @@ static __always_inline u64 typed(u64 value, u32 type)
 	{                                                                                          \
 		u64 full = c->args[n + 1];                                                     \
 		u32 len = full > FIXED_UBYTES ? FIXED_UBYTES : full;                               \
-		s64 err = bpf_probe_read_user(rec + next, len, (void *)c->args[n]);            \
+		s64 err = uread(rec + next, len, c->args[n]);            \
 		slots[slot] = var_slot(next, err ? 0 : len,                                        \
 				       err		     ? SAKER_VF_FAULT                      \
 				       : full > FIXED_UBYTES ? SAKER_VF_TRUNCATED                  \
@@ -184,7 +148,7 @@ static __always_inline u64 typed(u64 value, u32 type)
 		u32 len = c->args[n + 1];                                                      \
 		if (len > FIXED_UADDR)                                                             \
 			len = FIXED_UADDR;                                                         \
-		s64 err = bpf_probe_read_user(rec + next, len, (void *)c->args[n]);            \
+		s64 err = uread(rec + next, len, c->args[n]);            \
 		slots[slot] = var_slot(next, err ? 0 : len, err ? SAKER_VF_FAULT : 0, 0);          \
 		next += FIXED_UADDR;                                                               \
 	}
@@ -192,8 +156,8 @@ static __always_inline u64 typed(u64 value, u32 type)
 	{                                                                                          \
 		s64 got = 0;                                                                       \
 		if ((s32)c->args[0] == PR_SET_NAME)                                            \
-			got = bpf_probe_read_user_str(rec + next, FIXED_PRNAME,                    \
-						      (void *)c->args[n]);                     \
+			got = uread_str(rec + next, FIXED_PRNAME,                    \
+						      c->args[n]);                     \
 		slots[slot] = got < 0 ? var_slot(0, 0, SAKER_VF_FAULT, 0)                          \
 				      : var_slot(next, got - (got > 0), 0, 0);                     \
 		next += FIXED_PRNAME;                                                              \
@@ -204,22 +168,17 @@ static __always_inline u64 typed(u64 value, u32 type)
 #define FILL_TUPLE(slot, type, n)                                                                  \
 	slots[slot] = var_slot(next, read_tuple(&c->facts, rec + next), 0, 0);                     \
 	next += FIXED_TUPLE;
-/* The task in a variable: BPF_CORE_READ(c->task, ...) would relocate our own structure, too. */
+/* The task in a variable: KREAD(c->task, ...) would relocate our own structure, too. */
 #define FILL_CRED(slot, type, n)                                                                   \
 	{                                                                                          \
 		struct task_struct *task = c->task;                                                \
-		slots[slot] = BPF_CORE_READ(task, cred, n.val);                                    \
+		slots[slot] = KREAD_ID(saker_cred(task), n);                                      \
 	}
 #define FILL_CAP(slot, type, n)                                                                    \
 	{                                                                                          \
 		struct task_struct *task = c->task;                                                \
-		slots[slot] = cap_word(&BPF_CORE_READ(task, cred)->n);                             \
+		slots[slot] = cap_word(FIELD_AT(saker_cred(task), n));                             \
 	}
-
-#define PR_SET_NAME 15
-#define F_DUPFD 0
-#define F_SETFD 2
-#define F_DUPFD_CLOEXEC 1030
 
 /* Arguments that no rule and no state can use do not leave the kernel. */
 static __always_inline bool args_wanted(struct call *c, u32 event)
@@ -255,7 +214,7 @@ static __always_inline bool args_wanted(struct call *c, u32 event)
 	{                                                                                          \
 		bool cut = false;                                                                  \
 		u32 next = HEAD_LEN(ID);                                                           \
-		void *rec = bpf_ringbuf_reserve(to->ring, RECORD_LEN(ID, window), 0);              \
+		void *rec = ring_reserve(to->ring, RECORD_LEN(ID, window));                       \
 		u64 *slots;                                                                        \
                                                                                                    \
 		if (!rec) {                                                                        \
@@ -267,11 +226,29 @@ static __always_inline bool args_wanted(struct call *c, u32 event)
 		SAKER_PARAMS_##ID(FILL, FILL)                                                      \
 		(void)next;                                                                        \
 		if (cut) {                                                                         \
-			bpf_ringbuf_discard(rec, BPF_RB_NO_WAKEUP);                                \
+			ring_discard(to->ring, rec);                                               \
 			return false;                                                              \
 		}                                                                                  \
 		commit(rec, to);                                                                   \
 		return true;                                                                       \
+	}
+
+/* The whole way of one call's record; the program or function of the event calls this. */
+#define PLAIN_RECORD(ID, name, cls)                                                                \
+	static __always_inline void record_##name(struct call *c)                                  \
+	{                                                                                          \
+		struct subject to = {};                                                            \
+                                                                                                   \
+		if (!args_wanted(c, SAKER_EV_##ID))                                                \
+			return;                                                                    \
+		if (!find_ring(&to, c->task->tgid, c->task->pid, SAKER_CLASS_##cls))               \
+			return;                                                                    \
+		identify(&to, c->task, IS_HOT(SAKER_EV_##ID));                                     \
+		prepare_##name(c);                                                                 \
+		if (fill_##name(c, &to, WINDOW_SMALL) || !NR_STRINGS(ID))                          \
+			return;                                                                    \
+		if (!fill_##name(c, &to, WINDOW_MEDIUM))                                           \
+			fill_##name(c, &to, WINDOW_LARGE);                                         \
 	}
 
 #endif /* SAKER_PLAIN_H */

@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* What happens first at the return of every system call: does anybody want it? */
+#ifndef SAKER_DISPATCH_H
+#define SAKER_DISPATCH_H
+
+#define X32_SYSCALL_BIT 0x40000000
+#define SAKER_ENOSYS 38
+
+/* SYS_SOCKET, BIND, CONNECT, LISTEN, ACCEPT, ACCEPT4 of include/uapi/linux/net.h. */
+#define SOCKETCALL_WANTED (1u << 1 | 1u << 2 | 1u << 3 | 1u << 4 | 1u << 5 | 1u << 18)
+
+/* Event + 1 of a call, 0 when not wanted. */
+static __always_inline u32 saker_event(bool compat, u64 nr)
+{
+	nr &= SAKER_MAX_SYSCALLS - 1;
+	return compat ? saker_event_of_32[nr] : saker_event_of_64[nr];
+}
+
+/*
+ * A call of interest that cannot be recorded. Not a gap in the ring: nothing that state depends on is
+ * missing from the sequence, so any process could otherwise make the agent distrust its state.
+ */
+static __always_inline void count_unseen(struct task_struct *task, u32 cause)
+{
+	struct subject to = {};
+
+	if (find_ring(&to, task->tgid, task->pid, SAKER_CLASS_SECURITY))
+		bump64(&to.counters->dropped[cause][SAKER_CLASS_SECURITY]);
+}
+
+/* Event + 1 of the call that `task` returns from, 0 when there is nothing to record. */
+static __always_inline u32 dispatch(struct task_struct *task, call_regs regs, u64 nr, s64 ret)
+{
+	u32 event;
+
+	if (nr >= SAKER_MAX_SYSCALLS) {
+		/* -1 is a call that ptrace or seccomp cancelled; most kernels have no x32. */
+		if (nr != -1ULL && nr & X32_SYSCALL_BIT && ret != -SAKER_ENOSYS &&
+		    !saker_task_compat(task) && task->tgid != saker_own_tgid)
+			count_unseen(task, SAKER_DROP_ABI);
+		return 0;
+	}
+	if (!(saker_wanted[nr / 64] >> (nr % 64) & 1))
+		return 0;
+	if (task->tgid == saker_own_tgid) {
+		/* Of the agent's own calls only its canary is recorded. */
+		if (nr == SAKER_NR64_PRCTL && !saker_task_compat(task) &&
+		    CALL_REG(regs, task, di) == SAKER_CANARY_OPTION)
+			return SAKER_EV_CANARY + 1;
+		return 0;
+	}
+	event = saker_event(saker_task_compat(task), nr);
+	if (event == SAKER_CALL_UNDECODED) {
+		if (SOCKETCALL_WANTED >> (CALL_REG(regs, task, bx) & 31) & 1)
+			count_unseen(task, SAKER_DROP_ABI);
+		return 0;
+	}
+	return event;
+}
+
+#endif /* SAKER_DISPATCH_H */

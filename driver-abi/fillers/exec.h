@@ -1,0 +1,234 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* execve and execveat: the whole new image, gathered in scratch memory, then one record. */
+#ifndef SAKER_EXEC_H
+#define SAKER_EXEC_H
+
+#define FAILED_EXEC_ARGS 16
+#define FAILED_EXEC_ARG_BYTES 1024
+
+/*
+ * A memory file's dentry is its own parent and is called "memfd:NAME" (mm/memfd.c): Falco shows that
+ * name without a slash (rules-spec F5).
+ */
+static __always_inline bool is_memfd(struct dentry *dentry)
+{
+	char name[6] = {};
+
+	if (KREAD(dentry, d_parent) != dentry)
+		return false;
+	kread(name, sizeof(name), KREAD(dentry, d_name.name));
+	return name[0] == 'm' && name[1] == 'e' && name[2] == 'm' && name[3] == 'f' &&
+	       name[4] == 'd' && name[5] == ':';
+}
+
+/* Could the process write its own executable? By mode bits and capabilities (rules-spec F5). */
+static __always_inline bool exe_writable(struct inode *inode, const struct cred *cred)
+{
+	u16 mode = KREAD(inode, i_mode);
+	u64 effective = cap_word(FIELD_AT(cred, cap_effective));
+
+	if (KREAD(inode, i_sb, s_flags) & SB_RDONLY)
+		return false;
+	if (KREAD(inode, i_flags) & S_IMMUTABLE)
+		return false;
+	if (effective & (1ULL << CAP_DAC_OVERRIDE | 1ULL << CAP_FOWNER))
+		return true;
+	if (KREAD_ID(inode, i_uid) == KREAD_ID(cred, fsuid))
+		return true;
+	if (KREAD_ID(inode, i_gid) == KREAD_ID(cred, fsgid))
+		return mode & 0020;
+	return mode & 0002;
+}
+
+#define SLOT(name) slots[SAKER_P_EXECVE_##name]
+
+static __always_inline void fill_exe_file(struct saker_scratch *sc, u64 *slots,
+					  struct task_struct *task, u32 cpu)
+{
+	struct file *exe = KREAD(task, mm, exe_file);
+	struct dentry *dentry = KREAD(exe, f_path.dentry);
+	struct inode *inode = KREAD(exe, f_inode);
+	u32 flags = 0;
+
+	if (is_memfd(dentry)) {
+		flags |= SAKER_EXE_FROM_MEMFD;
+		SLOT(trusted_exepath) = put_kernel_str(sc, KREAD(dentry, d_name.name));
+	} else {
+		SLOT(trusted_exepath) = put_walk(sc, cpu, dentry, KREAD(exe, f_path.mnt));
+	}
+	if (KREAD(inode, i_sb, s_magic) == OVERLAYFS_SUPER_MAGIC)
+		flags |= overlay_layer(inode) == SAKER_FILE_UPPER ? SAKER_EXE_UPPER_LAYER
+								  : SAKER_EXE_LOWER_LAYER;
+	if (exe_writable(inode, saker_cred(task)))
+		flags |= SAKER_EXE_WRITABLE;
+	SLOT(flags) = flags;
+	SLOT(exe_ino) = KREAD(inode, i_ino);
+	SLOT(exe_dev) = encode_dev(KREAD(inode, i_sb, s_dev));
+	SLOT(exe_ino_ctime) = saker_ctime_ns(inode);
+	SLOT(exe_ino_mtime) = saker_mtime_ns(inode);
+	SLOT(nlink) = KREAD(inode, i_nlink);
+}
+
+static __always_inline void fill_ids(u64 *slots, struct task_struct *task)
+{
+	const struct cred *cred = saker_cred(task);
+	struct signal_struct *signal = KREAD(task, signal);
+	struct task_struct *leader = KREAD(task, group_leader);
+	struct pid *own = saker_pid_of(task);
+	u32 level = KREAD(own, level);
+
+	SLOT(tid) = KREAD(task, pid);
+	SLOT(pid) = KREAD(task, tgid);
+	SLOT(ptid) = KREAD(task, real_parent, tgid); /* as getppid(2) says */
+	SLOT(vtid) = pid_number(own, level);
+	SLOT(vpid) = pid_number(saker_pid_of(leader), level);
+	SLOT(pgid) = pid_number(saker_pgrp_of(task), 0);
+	SLOT(vpgid) = pid_number(saker_pgrp_of(task), level);
+	SLOT(sid) = pid_number(saker_sid_of(task), 0);
+	SLOT(pidns_start_ns) = pidns_start_ns(own, level);
+	SLOT(start_ns) = saker_group_start_ns(task, FOLLOW_PROBE);
+	SLOT(fdlimit) = KREAD(signal, rlim[RLIMIT_NOFILE].rlim_cur);
+	SLOT(tty) = tty_number(signal);
+	SLOT(loginuid) = saker_loginuid(task);
+	SLOT(uid) = KREAD_ID(cred, euid);
+	SLOT(gid) = KREAD_ID(cred, egid);
+	SLOT(ruid) = KREAD_ID(cred, uid);
+	SLOT(suid) = KREAD_ID(cred, suid);
+	SLOT(cap_inheritable) = cap_word(FIELD_AT(cred, cap_inheritable));
+	SLOT(cap_permitted) = cap_word(FIELD_AT(cred, cap_permitted));
+	SLOT(cap_effective) = cap_word(FIELD_AT(cred, cap_effective));
+}
+
+/* Reserves the smallest size class that holds the record, copies it and commits. */
+#define TRY_CLASS(size)                                                                            \
+	if (len <= (size)) {                                                                       \
+		rec = ring_reserve(to->ring, size);                                                \
+		if (!rec) {                                                                        \
+			count_drop(to->counters, SAKER_DROP_RING_FULL, SAKER_CLASS_LIFECYCLE);     \
+			return;                                                                    \
+		}                                                                                  \
+		kread(rec, size, sc->rec);                                         \
+		begin(rec, to, event, SAKER_NP_EXECVE, flags);                               \
+		commit(rec, to);                                                                   \
+		return;                                                                            \
+	}
+
+static __always_inline void emit_exec(struct saker_scratch *sc, struct subject *to,
+				      u16 event, u16 flags)
+{
+	u32 len = sc->off;
+	void *rec;
+
+	TRY_CLASS(1024)
+	TRY_CLASS(2048)
+	TRY_CLASS(4096)
+	TRY_CLASS(8192)
+	TRY_CLASS(16384)
+	TRY_CLASS(32768)
+	count_drop(to->counters, SAKER_DROP_BUG, SAKER_CLASS_LIFECYCLE);
+}
+
+static __always_inline void record_exec(struct task_struct *task, s32 old_tid,
+					struct linux_binprm *bprm)
+{
+	struct saker_scratch *sc;
+	struct subject to = {};
+	struct mm_struct *mm;
+	u32 with_nul = 0, at;
+	u64 *slots, arg_start, arg_end;
+	s32 tgid = KREAD(task, tgid);
+
+	if (tgid == saker_own_tgid)
+		return;
+	if (!find_ring(&to, tgid, KREAD(task, pid), SAKER_CLASS_LIFECYCLE))
+		return;
+	identify(&to, task, FOLLOW_PROBE);
+	sc = scratch_claim(&to, SAKER_CLASS_LIFECYCLE);
+	if (!sc)
+		return;
+	slots = (u64 *)(sc->rec + sizeof(struct saker_hdr));
+	sc->off = sizeof(struct saker_hdr) + 8 * SAKER_NP_EXECVE;
+
+	SLOT(res) = 0;
+	SLOT(old_tid) = (s64)old_tid;
+	fill_ids(slots, task);
+	SLOT(comm) = put_kernel_str(sc, FIELD_AT(task, comm));
+	fill_exe_file(sc, slots, task, to.cpu);
+	SLOT(filename) = put_kernel_str(sc, KREAD(bprm, filename));
+	mm = KREAD(task, mm);
+	arg_start = KREAD(mm, arg_start);
+	arg_end = KREAD(mm, arg_end);
+	/* Without any argument the next string is the environment's. */
+	SLOT(exe) = arg_end > arg_start ? put_user_str(sc, arg_start, &with_nul)
+					: var_slot(sc->off, 0, 0, 0);
+	SLOT(args) = put_user_range(sc, arg_start + with_nul, arg_end);
+	SLOT(env) = put_user_range(sc, KREAD(mm, env_start), KREAD(mm, env_end));
+	SLOT(cwd) = put_walk(sc, to.cpu, KREAD(task, fs, pwd.dentry), KREAD(task, fs, pwd.mnt));
+	at = saker_walk_cgroup(to.cpu, (u64)saker_cgroup_kn(task));
+	SLOT(cgroups) = put_path(sc, at & 0xffff, at >> 16);
+	emit_exec(sc, &to, SAKER_EV_EXECVE, 0);
+	scratch_release(sc);
+}
+
+/*
+ * A failed exec: the caller is unchanged, so only what it asked for is recorded, from its own memory.
+ */
+static __always_inline void record_failed_exec(struct call *c, u16 event)
+{
+	struct saker_scratch *sc;
+	struct subject to = {};
+	u64 *slots, path, argv, ptr = 0;
+	u32 args_off, width, args_flags = SAKER_VF_TRUNCATED;
+
+	path = c->args[event == SAKER_EV_EXECVEAT ? 1 : 0];
+	argv = c->args[event == SAKER_EV_EXECVEAT ? 2 : 1];
+	width = c->compat ? 4 : 8;
+	if (!find_ring(&to, c->task->tgid, c->task->pid, SAKER_CLASS_LIFECYCLE))
+		return;
+	identify(&to, c->task, FOLLOW_PROBE);
+	sc = scratch_claim(&to, SAKER_CLASS_LIFECYCLE);
+	if (!sc)
+		return;
+	slots = (u64 *)(sc->rec + sizeof(struct saker_hdr));
+	__builtin_memset(slots, 0, 8 * SAKER_NP_EXECVE);
+	sc->off = sizeof(struct saker_hdr) + 8 * SAKER_NP_EXECVE;
+
+	SLOT(res) = c->ret;
+	fill_ids(slots, c->task);
+	SLOT(filename) = put_user_str(sc, path, 0);
+	uread(&ptr, width, argv);
+	SLOT(exe) = put_user_str(sc, ptr, 0);
+	args_off = sc->off;
+	/* Complete only when the end of argv was seen. */
+	for (int i = 1; i < FAILED_EXEC_ARGS; i++) {
+		u8 *room_left = room(sc);
+		s64 got;
+
+		ptr = 0;
+		if (!room_left || sc->off - args_off >= SAKER_ARGS_MAX)
+			break;
+		if (uread(&ptr, width, argv + i * width)) {
+			args_flags = SAKER_VF_FAULT;
+			break;
+		}
+		if (!ptr) {
+			args_flags = 0;
+			break;
+		}
+		got = uread_str(room_left, FAILED_EXEC_ARG_BYTES, ptr);
+		if (got <= 0) {
+			args_flags = SAKER_VF_FAULT;
+			break;
+		}
+		sc->off += got;
+		if (got == FAILED_EXEC_ARG_BYTES)
+			break;
+	}
+	SLOT(args) = var_slot(args_off, sc->off - args_off, args_flags, 0);
+	emit_exec(sc, &to, event, c->compat ? SAKER_HF_COMPAT32 : 0);
+	scratch_release(sc);
+}
+
+#undef SLOT
+
+#endif /* SAKER_EXEC_H */

@@ -1,0 +1,178 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* What the kernel knows about files, sockets, pids and the current task. */
+#ifndef SAKER_FACTS_H
+#define SAKER_FACTS_H
+
+#define OVERLAYFS_SUPER_MAGIC 0x794c7630
+
+struct file_facts {
+	u32 facts; /* S_IFMT | SAKER_FILE_* */
+	u32 dev;
+	u64 ino;
+	void *private_data;
+};
+
+/* new_encode_dev() of include/linux/kdev_t.h, what stat(2) shows. */
+static __always_inline u32 encode_dev(u32 dev)
+{
+	u32 major = dev >> 20, minor = dev & 0xfffff;
+
+	return (minor & 0xff) | (major << 8) | ((minor & ~0xffu) << 12);
+}
+
+/*
+ * Overlay's private inode has the upper dentry right behind the VFS inode since 4.13 (fs/overlayfs
+ * ovl_entry.h). Its own type is in the module's BTF, so the position is taken from the size of struct
+ * inode.
+ */
+static __always_inline u32 overlay_layer(struct inode *inode)
+{
+	struct dentry *upper = 0;
+	struct inode *upper_inode = 0;
+
+	kread(&upper, sizeof(upper), (char *)inode + TYPE_SIZE(struct inode));
+	if (upper)
+		upper_inode = KREAD(upper, d_inode);
+	return upper_inode ? SAKER_FILE_UPPER : SAKER_FILE_LOWER;
+}
+
+/* Not inline: the verifier looks at it once, not once per filler and window. */
+SAKER_SUBPROGRAM int saker_file_facts(u64 file_at, struct file_facts *out)
+{
+	struct file *file = (void *)file_at;
+	struct inode *inode = 0;
+	struct super_block *sb = 0;
+	unsigned long magic = 0;
+	u64 ino = 0;
+	u32 f_mode = 0, dev = 0;
+	u16 i_mode = 0;
+	HEAD_BUFFER(head);
+
+	if (!file || !out)
+		return 0;
+	HEAD_LOAD(head, file);
+	HEAD_GET(&inode, head, struct file, file, f_inode);
+	HEAD_GET(&f_mode, head, struct file, file, f_mode);
+	HEAD_GET(&out->private_data, head, struct file, file, private_data);
+
+	HEAD_LOAD(head, inode);
+	HEAD_GET(&i_mode, head, struct inode, inode, i_mode);
+	HEAD_GET(&sb, head, struct inode, inode, i_sb);
+	HEAD_GET((INO_TYPE *)&ino, head, struct inode, inode, i_ino);
+
+	HEAD_LOAD(head, sb);
+	HEAD_GET(&dev, head, struct super_block, sb, s_dev);
+	HEAD_GET(&magic, head, struct super_block, sb, s_magic);
+
+	out->facts = i_mode & S_IFMT;
+	if (f_mode & SAKER_FMODE_CREATED)
+		out->facts |= SAKER_FILE_CREATED;
+	if (magic == OVERLAYFS_SUPER_MAGIC)
+		out->facts |= overlay_layer(inode);
+	out->dev = encode_dev(dev);
+	out->ino = ino;
+	return 0;
+}
+
+/* Name of a unix socket's end; returns its length. */
+static __always_inline u32 unix_name(struct sock *sk, u8 *to)
+{
+	struct unix_address *addr = KREAD((struct unix_sock *)sk, addr);
+	s32 len;
+
+	if (!addr)
+		return 0;
+	len = KREAD(addr, len) - 2; /* without sun_family */
+	if (len <= 0)
+		return 0;
+	if (len > 108)
+		len = 108;
+	kread(to, len & 0x7f, (char *)FIELD_AT(addr, name) + 2);
+	return len & 0x7f;
+}
+
+/*
+ * Both ends of the socket behind `file`. `to` has room for a whole tuple. Returns the bytes used, 0
+ * when the file is no socket.
+ */
+static __always_inline u32 read_tuple(struct file_facts *file, struct saker_tuple *to)
+{
+	/* Outside BPF_CORE_READ, which would relocate the access to our own structure, too. */
+	struct socket *sock = file->private_data;
+	struct sock *sk, *peer;
+	u16 family;
+
+	if ((file->facts & S_IFMT) != S_IFSOCK)
+		return 0;
+	sk = KREAD(sock, sk);
+	if (!sk)
+		return 0;
+	__builtin_memset(to, 0, sizeof(*to));
+	family = KREAD(sk, __sk_common.skc_family);
+	to->family = family;
+	to->proto = KREAD(sk, sk_protocol);
+	to->type = KREAD(sk, sk_type);
+	to->sock_id = (u64)sk;
+	if (family == AF_INET || family == AF_INET6) {
+		to->local_port = KREAD(sk, __sk_common.skc_num);
+		to->remote_port = __builtin_bswap16((u16)KREAD(sk, __sk_common.skc_dport));
+	}
+	if (family == AF_INET) {
+		kread(to->local_addr, 4, FIELD_AT(sk, __sk_common.skc_rcv_saddr));
+		kread(to->remote_addr, 4, FIELD_AT(sk, __sk_common.skc_daddr));
+	} else if (family == AF_INET6) {
+		kread(to->local_addr, 16, FIELD_AT(sk, __sk_common.skc_v6_rcv_saddr));
+		kread(to->remote_addr, 16, FIELD_AT(sk, __sk_common.skc_v6_daddr));
+	} else if (family == AF_UNIX) {
+		peer = KREAD((struct unix_sock *)sk, peer);
+		to->peer_id = (u64)peer;
+		/* One end is usually bound: the server's own, or the client's peer. */
+		if (!unix_name(sk, to->path) && peer)
+			unix_name(peer, to->path);
+		return sizeof(*to);
+	}
+	return SAKER_TUPLE_INET_LEN;
+}
+
+/*
+ * Number of `pid` in the namespace at `level`; level 0 is the initial one. No test for NULL here and
+ * below: a failed probe read leaves zero, and each branch would be followed twice by the verifier.
+ */
+static __always_inline u32 pid_number(struct pid *pid, u32 level)
+{
+	int nr = 0;
+
+	kread(&nr, sizeof(nr),
+	      (char *)FIELD_AT(pid, numbers) + level * TYPE_SIZE(struct upid) +
+		      FIELD_OFFSET(struct upid, nr));
+	return nr;
+}
+
+static __always_inline u64 pidns_start_ns(struct pid *pid, u32 level)
+{
+	struct pid_namespace *ns = 0;
+
+	kread(&ns, sizeof(ns),
+	      (char *)FIELD_AT(pid, numbers) + level * TYPE_SIZE(struct upid) +
+		      FIELD_OFFSET(struct upid, ns));
+	return saker_start_ns(KREAD(ns, child_reaper));
+}
+
+static __always_inline u32 tty_number(struct signal_struct *signal)
+{
+	struct tty_struct *tty = KREAD(signal, tty);
+	u32 minor = KREAD(tty, driver, minor_start) + KREAD(tty, index);
+
+	return encode_dev((u32)KREAD(tty, driver, major) << 20 | (minor & 0xfffff));
+}
+
+static __always_inline u64 cap_word(const void *cap)
+{
+	u64 word = 0;
+
+	/* Two u32 until 6.2, one u64 since: the same eight bytes on little-endian. */
+	kread(&word, sizeof(word), cap);
+	return word;
+}
+
+#endif /* SAKER_FACTS_H */

@@ -1,0 +1,157 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* Birth and death of threads. */
+#ifndef SAKER_LIFECYCLE_H
+#define SAKER_LIFECYCLE_H
+
+#define FORK_RECORD_LEN (sizeof(struct saker_hdr) + 8 * SAKER_NP_CLONE + 16)
+
+/* Event + 1 of the call the running task is in, 0 when it is none of the table; from the platform. */
+static __always_inline u32 running_call(void);
+
+/* Which call made the child: decides evt.type, as the registers of the parent, who runs, say. */
+static __always_inline u16 fork_event(void)
+{
+	u32 event = running_call();
+
+	return event ? event - 1 : SAKER_EV_CLONE;
+}
+
+/* 1 when equal, 0 when not, without a branch for the verifier to follow twice. */
+static __always_inline u32 same(u64 a, u64 b)
+{
+	u64 difference = a ^ b;
+
+	difference |= -difference;
+	barrier_var(difference);
+	return 1 ^ (u32)(difference >> 63);
+}
+
+static __always_inline u32 fork_flags(struct task_struct *parent, struct task_struct *child,
+				      u16 event)
+{
+	u32 level = KREAD(saker_pid_of(child), level);
+	u32 parent_level = KREAD(saker_pid_of(parent), level);
+
+	return SAKER_CL_THREAD * same(KREAD(parent, tgid), KREAD(child, tgid)) |
+	       SAKER_CL_FILES * same((u64)KREAD(parent, files),
+				     (u64)KREAD(child, files)) |
+	       SAKER_CL_FS *
+		       same((u64)KREAD(parent, fs), (u64)KREAD(child, fs)) |
+	       SAKER_CL_VM *
+		       same((u64)KREAD(parent, mm), (u64)KREAD(child, mm)) |
+	       SAKER_CL_VFORK * same(event, SAKER_EV_VFORK) |
+	       SAKER_CL_CHILD_IN_PIDNS * (1 ^ same(level, 0)) |
+	       SAKER_CL_NEWPID * (1 ^ same(level, parent_level));
+}
+
+#define SLOT(name) slots[SAKER_P_CLONE_##name]
+
+/* One side of a fork: `side` is parent or child, whose partition the record belongs to. */
+static __always_inline void emit_fork(struct task_struct *parent, struct task_struct *child,
+				      struct task_struct *side, u16 event, u32 flags)
+{
+	struct task_struct *leader = KREAD(side, group_leader);
+	struct pid *pid = saker_pid_of(child);
+	struct subject to = {};
+	u32 level, parent_level, side_level;
+	s64 comm_len;
+	u64 *slots;
+	void *rec;
+
+	if (!find_ring(&to, KREAD(side, tgid), KREAD(side, pid),
+		       SAKER_CLASS_LIFECYCLE))
+		return;
+	identify(&to, side, FOLLOW_PROBE);
+	rec = ring_reserve(to.ring, FORK_RECORD_LEN);
+	if (!rec) {
+		count_drop(to.counters, SAKER_DROP_RING_FULL, SAKER_CLASS_LIFECYCLE);
+		return;
+	}
+	begin(rec, &to, event, SAKER_NP_CLONE, 0);
+	slots = rec + sizeof(struct saker_hdr);
+	level = KREAD(pid, level);
+	parent_level = KREAD(saker_pid_of(parent), level);
+	side_level = side == parent ? parent_level : level;
+	/* The caller is told the number its own namespace knows. */
+	SLOT(res) = side == parent ? pid_number(pid, parent_level) : 0;
+	SLOT(tid) = KREAD(side, pid);
+	SLOT(pid) = KREAD(side, tgid);
+	SLOT(ptid) = KREAD(side, real_parent, tgid); /* as getppid(2) says */
+	SLOT(fdlimit) = KREAD(side, signal, rlim[RLIMIT_NOFILE].rlim_cur);
+	comm_len = kread_str(slots + SAKER_NP_CLONE, 16, FIELD_AT(side, comm));
+	SLOT(comm) = var_slot(sizeof(struct saker_hdr) + 8 * SAKER_NP_CLONE,
+			      comm_len > 0 ? comm_len - 1 : 0, 0, 0);
+	SLOT(flags) = flags;
+	SLOT(uid) = KREAD_ID(saker_cred(side), euid);
+	SLOT(gid) = KREAD_ID(saker_cred(side), egid);
+	SLOT(vtid) = pid_number(saker_pid_of(side), side_level);
+	SLOT(vpid) = pid_number(saker_pid_of(leader), side_level);
+	SLOT(child_tid) = KREAD(child, pid);
+	SLOT(child_pid) = KREAD(child, tgid);
+	SLOT(parent_tid) = KREAD(parent, pid);
+	SLOT(parent_pid) = KREAD(parent, tgid);
+	SLOT(child_start_ns) = saker_group_start_ns(child, FOLLOW_PROBE);
+	SLOT(parent_start_ns) = saker_group_start_ns(parent, FOLLOW_PROBE);
+	SLOT(pgid) = pid_number(saker_pgrp_of(child), 0);
+	SLOT(sid) = pid_number(saker_sid_of(child), 0);
+	SLOT(pidns_start_ns) = pidns_start_ns(pid, level);
+	commit(rec, &to);
+}
+
+static __always_inline void record_fork(struct task_struct *parent, struct task_struct *child)
+{
+	s32 parent_tgid = KREAD(parent, tgid);
+	s32 child_tgid = KREAD(child, tgid);
+	u32 flags;
+	u16 event;
+
+	if (KREAD(child, flags) & PF_KTHREAD)
+		return;
+	if (parent_tgid == saker_own_tgid && parent_tgid == child_tgid)
+		return;
+	event = fork_event();
+	flags = fork_flags(parent, child, event);
+	/* The parent's side first: with one partition its state is ready when the birth arrives. */
+	if (parent_tgid != child_tgid)
+		emit_fork(parent, child, parent, event, flags);
+	emit_fork(parent, child, child, event, flags);
+}
+
+#undef SLOT
+#define SLOT(name) slots[SAKER_P_PROCEXIT_##name]
+#define EXIT_RECORD_LEN (sizeof(struct saker_hdr) + 8 * SAKER_NP_PROCEXIT)
+
+static __always_inline void record_exit(struct task_struct *task)
+{
+	struct subject to = {};
+	s32 tgid = KREAD(task, tgid);
+	u32 code;
+	u64 *slots;
+	void *rec;
+
+	if (KREAD(task, flags) & PF_KTHREAD || tgid == saker_own_tgid)
+		return;
+	if (!find_ring(&to, tgid, KREAD(task, pid), SAKER_CLASS_LIFECYCLE))
+		return;
+	identify(&to, task, FOLLOW_PROBE);
+	rec = ring_reserve(to.ring, EXIT_RECORD_LEN);
+	if (!rec) {
+		count_drop(to.counters, SAKER_DROP_RING_FULL, SAKER_CLASS_LIFECYCLE);
+		return;
+	}
+	begin(rec, &to, SAKER_EV_PROCEXIT, SAKER_NP_PROCEXIT, 0);
+	slots = rec + sizeof(struct saker_hdr);
+	code = KREAD(task, exit_code); /* as wait(2) gives it: status << 8 | core << 7 | signal */
+	SLOT(status) = code;
+	SLOT(ret) = code >> 8 & 0xff;
+	SLOT(sig) = code & 0x7f;
+	SLOT(core) = code >> 7 & 1;
+	SLOT(reaper_tid) = -1; /* user space applies the rules of reparenting */
+	SLOT(group_dead) = KREAD(task, signal, live.counter) == 0;
+	SLOT(start_ns) = saker_group_start_ns(task, FOLLOW_PROBE);
+	commit(rec, &to);
+}
+
+#undef SLOT
+
+#endif /* SAKER_LIFECYCLE_H */

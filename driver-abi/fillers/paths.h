@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* Paths of files and cgroups, as the kernel's own objects spell them. */
+#ifndef SAKER_PATHS_H
+#define SAKER_PATHS_H
+
+#define PATH_COMPONENTS 64
+#define CGROUP_COMPONENTS 24
+#define NAME_BYTES 255
+
+/*
+ * The walks are global functions: the verifier looks at each once, whoever calls it. Their position
+ * lives in scratch memory, not in a register: a value loaded from a map is unknown to the verifier in
+ * every round, so that rounds look alike and are pruned.
+ */
+
+/* Puts one name, and a slash before it, in front of path[sc->pos..]; false when it does not fit. */
+static __always_inline bool prepend(struct saker_scratch *sc, const void *name, u32 len)
+{
+	u32 pos = sc->pos;
+
+	if (len > NAME_BYTES)
+		len = NAME_BYTES;
+	if (pos > SAKER_PATH_MAX || pos < NAME_BYTES + 1)
+		return false;
+	pos -= len;
+	kread(sc->path + (pos & (SAKER_PATH_MAX - 1)), len, name);
+	pos -= 1;
+	sc->path[pos & (SAKER_PATH_MAX - 1)] = '/';
+	sc->pos = pos;
+	return true;
+}
+
+/* Nothing was put: the root itself. */
+static __always_inline u32 walk_done(struct saker_scratch *sc)
+{
+	if (sc->pos == SAKER_PATH_MAX) {
+		sc->pos = SAKER_PATH_MAX - 1;
+		sc->path[SAKER_PATH_MAX - 1] = '/';
+	}
+	return sc->pos;
+}
+
+/*
+ * Builds the path of (vfsmnt, dentry) from the back of the CPU's scratch path, through mounts up to the
+ * root of the mount namespace. Returns where it starts, with SAKER_VF_TRUNCATED << 16 when it was
+ * cut: the walk is bounded, and a concurrent rename may mix old and new names, as in d_path().
+ */
+SAKER_SUBPROGRAM u32 saker_walk_path(u32 cpu, u64 dentry_at, u64 vfsmnt_at)
+{
+	struct saker_scratch *sc = scratch_of(cpu);
+	struct dentry *dentry = (void *)dentry_at;
+	struct mount *mnt = (void *)(vfsmnt_at - FIELD_OFFSET(struct mount, mnt));
+
+	if (!sc)
+		return SAKER_PATH_MAX | SAKER_VF_FAULT << 16;
+	sc->pos = SAKER_PATH_MAX;
+	for (int i = 0; i < PATH_COMPONENTS; i++) {
+		struct dentry *parent = KREAD(dentry, d_parent);
+
+		if (dentry == KREAD(mnt, mnt.mnt_root)) {
+			struct mount *up = KREAD(mnt, mnt_parent);
+
+			if (up == mnt || !up)
+				return walk_done(sc);
+			dentry = KREAD(mnt, mnt_mountpoint);
+			mnt = up;
+			continue;
+		}
+		if (dentry == parent)
+			return walk_done(sc);
+		if (!prepend(sc, KREAD(dentry, d_name.name),
+			     KREAD(dentry, d_name.len)))
+			break;
+		dentry = parent;
+	}
+	return sc->pos | SAKER_VF_TRUNCATED << 16;
+}
+
+/* Path of a cgroup in its hierarchy, in the same way. */
+SAKER_SUBPROGRAM u32 saker_walk_cgroup(u32 cpu, u64 kn_at)
+{
+	struct saker_scratch *sc = scratch_of(cpu);
+	struct kernfs_node *kn = (void *)kn_at;
+
+	if (!sc)
+		return SAKER_PATH_MAX | SAKER_VF_FAULT << 16;
+	sc->pos = SAKER_PATH_MAX;
+	for (int i = 0; i < CGROUP_COMPONENTS; i++) {
+		struct kernfs_node *parent = saker_kn_parent(kn);
+		const char *name = (const char *)KREAD(kn, name);
+		s64 len;
+
+		if (!parent)
+			return walk_done(sc);
+		/* Measured in the unused upper half, then copied before what is there. */
+		len = kread_str(sc->path + SAKER_PATH_MAX, NAME_BYTES + 1, name);
+		if (len <= 1)
+			return walk_done(sc);
+		if (!prepend(sc, name, len - 1))
+			break;
+		kn = parent;
+	}
+	return sc->pos | SAKER_VF_TRUNCATED << 16;
+}
+
+static __always_inline u64 put_walk(struct saker_scratch *sc, u32 cpu, struct dentry *dentry,
+				    struct vfsmount *mnt)
+{
+	u32 at = saker_walk_path(cpu, (u64)dentry, (u64)mnt);
+
+	return put_path(sc, at & 0xffff, at >> 16);
+}
+
+#endif /* SAKER_PATHS_H */

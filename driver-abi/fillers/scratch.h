@@ -1,0 +1,118 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* Memory in which a record of unknown length is gathered before it is reserved, and what is put there. */
+#ifndef SAKER_SCRATCH_H
+#define SAKER_SCRATCH_H
+
+/*
+ * The buffers are larger than what they may hold by the largest single copy: the verifier bounds
+ * offset and length separately.
+ */
+struct saker_scratch {
+	u32 busy;
+	u32 off; /* next free byte of rec */
+	u32 pos; /* start of what is in path */
+	u32 pad;
+	u8 rec[SAKER_RECORD_MAX + SAKER_PATH_MAX];
+	u8 path[2 * SAKER_PATH_MAX];
+};
+
+/* This CPU's area, from the platform; NULL when there is none. */
+static __always_inline struct saker_scratch *scratch_of(u32 cpu);
+
+/* Claims this CPU's scratch: since Linux 7.0 another eBPF program may interleave on the same CPU. */
+static __always_inline struct saker_scratch *scratch_claim(struct subject *to, u32 cls)
+{
+	struct saker_scratch *sc = scratch_of(to->cpu);
+
+	if (!sc)
+		return 0;
+	if (!try_claim(&sc->busy)) {
+		count_drop(to->counters, SAKER_DROP_SCRATCH_BUSY, cls);
+		return 0;
+	}
+	return sc;
+}
+
+static __always_inline void scratch_release(struct saker_scratch *sc)
+{
+	unclaim(&sc->busy);
+}
+
+/* Room for one more piece of at most SAKER_PATH_MAX bytes, or NULL. */
+static __always_inline u8 *room(struct saker_scratch *sc)
+{
+	u32 off = sc->off;
+
+	if (off > SAKER_RECORD_MAX - SAKER_PATH_MAX)
+		return 0;
+	return sc->rec + off;
+}
+
+static __always_inline u64 took(struct saker_scratch *sc, s64 got, u32 flags, u32 full)
+{
+	u32 off = sc->off;
+
+	if (got < 0)
+		return var_slot(0, 0, SAKER_VF_FAULT, 0);
+	sc->off = off + got;
+	return var_slot(off, got, flags, full);
+}
+
+/* A NUL-terminated string; the NUL stays behind as padding. */
+static __always_inline u64 put_kernel_str(struct saker_scratch *sc, const void *from)
+{
+	u8 *to = room(sc);
+	s64 got;
+
+	if (!to)
+		return var_slot(0, 0, SAKER_VF_TRUNCATED, 0);
+	got = kread_str(to, SAKER_PATH_MAX, from);
+	return took(sc, got > 0 ? got - 1 : got, got == SAKER_PATH_MAX ? SAKER_VF_TRUNCATED : 0, 0);
+}
+
+static __always_inline u64 put_user_str(struct saker_scratch *sc, u64 from, u32 *with_nul)
+{
+	u8 *to = room(sc);
+	s64 got;
+
+	if (!to)
+		return var_slot(0, 0, SAKER_VF_TRUNCATED, 0);
+	got = uread_str(to, SAKER_PATH_MAX, from);
+	if (with_nul)
+		*with_nul = got > 0 ? got : 0;
+	return took(sc, got > 0 ? got - 1 : got, got == SAKER_PATH_MAX ? SAKER_VF_TRUNCATED : 0, 0);
+}
+
+/* [from, end) of the current task's memory, at most SAKER_ARGS_MAX bytes. */
+static __always_inline u64 put_user_range(struct saker_scratch *sc, u64 from, u64 end)
+{
+	u8 *to = room(sc);
+	u64 full = end > from ? end - from : 0;
+	u32 len = full > SAKER_ARGS_MAX ? SAKER_ARGS_MAX : full;
+	s64 err;
+
+	if (!to)
+		return var_slot(0, 0, SAKER_VF_TRUNCATED, 0);
+	if (len == 0)
+		return var_slot(sc->off, 0, 0, 0);
+	err = uread(to, len, from);
+	return took(sc, err ? err : len,
+		    full > SAKER_ARGS_MAX ? SAKER_VF_TRUNCATED : 0, full > 0xffff ? 0xffff : full);
+}
+
+/* Copies path[pos..SAKER_PATH_MAX) behind the record. */
+static __always_inline u64 put_path(struct saker_scratch *sc, u32 pos, u32 flags)
+{
+	u8 *to = room(sc);
+	u32 len;
+
+	if (!to)
+		return var_slot(0, 0, SAKER_VF_TRUNCATED, 0);
+	if (pos > SAKER_PATH_MAX)
+		pos = SAKER_PATH_MAX;
+	len = SAKER_PATH_MAX - pos;
+	kread(to, len, sc->path + pos);
+	return took(sc, len, flags, 0);
+}
+
+#endif /* SAKER_SCRATCH_H */
