@@ -2,6 +2,7 @@
 //!
 //! The C headers in `include/` are the source; this crate is the same contract in Rust.
 
+pub mod driver;
 pub mod event;
 pub mod raw;
 pub mod record;

@@ -5,12 +5,10 @@
 //! and maps live only as long as their file descriptors.
 #![forbid(unsafe_code)]
 
-mod event_set;
 mod load;
 mod probe;
 mod programs;
-mod tables;
 
-pub use event_set::EventSet;
-pub use load::{EbpfDriver, LoadError, LoadOptions};
+pub use load::{EbpfDriver, LoadError};
 pub use probe::{Check, probe};
+pub use saker_abi::driver::{EventSet, LoadOptions};

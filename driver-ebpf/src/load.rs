@@ -2,22 +2,16 @@
 
 use std::io;
 use std::os::fd::AsFd;
-use std::os::unix::fs::MetadataExt as _;
 use std::sync::Arc;
 
 use aya::maps::{ArrayOfMaps, MapData, MapError, ProgramArray};
 use aya::{Ebpf, EbpfLoader, VerifierLogLevel};
-use saker_abi::raw::{SAKER_MAX_CPUS, SAKER_MAX_PARTITIONS};
+use saker_abi::driver::{LoadOptions, OptionsError, SyscallTables};
 use saker_abi::ring::{Counters, RingFd};
 
-use crate::EventSet;
 use crate::programs;
-use crate::tables::SyscallTables;
 
 static OBJECT: &[u8] = aya::include_bytes_aligned!(concat!(env!("OUT_DIR"), "/saker.bpf.o"));
-
-/// Inode of the initial pid namespace (PROC_PID_INIT_INO, include/linux/proc_ns.h).
-const INITIAL_PID_NAMESPACE: u64 = 0xEFFF_FFFC;
 
 /// The running kernel's own types.
 const KERNEL_BTF: &str = "/sys/kernel/btf/vmlinux";
@@ -25,39 +19,18 @@ const KERNEL_BTF: &str = "/sys/kernel/btf/vmlinux";
 /// `BPF_MAP_TYPE_RINGBUF` of include/uapi/linux/bpf.h.
 const MAP_TYPE_RINGBUF: u32 = 27;
 
-/// What to load.
-#[derive(Debug, Clone)]
-pub struct LoadOptions {
-    /// Number of partitions: a power of two, at most `SAKER_MAX_PARTITIONS`.
-    pub partitions: u32,
-    /// Data bytes of one ring: a power of two and a multiple of the page size.
-    pub ring_bytes: usize,
-    /// Possible CPUs; each gets a ring per partition.
-    pub cpus: Vec<u32>,
-    /// Events that must leave the kernel.
-    pub events: EventSet,
-    /// The agent's thread group, whose own events are not recorded. 0 records everything.
-    pub own_tgid: u32,
-}
-
 /// Why the driver could not be loaded; the text ends with what to do.
 #[derive(Debug, thiserror::Error)]
 pub enum LoadError {
-    /// An option outside its range.
-    #[error("{0}")]
-    Options(String),
+    /// An option outside its range, or another pid namespace.
+    #[error(transparent)]
+    Options(#[from] OptionsError),
     /// No usable BTF.
     #[error(
         "the kernel's type information is not readable at /sys/kernel/btf/vmlinux ({0}); the eBPF \
          driver needs a kernel built with CONFIG_DEBUG_INFO_BTF=y and sysfs mounted on /sys"
     )]
     Btf(io::Error),
-    /// Another pid namespace.
-    #[error(
-        "Saker runs in a pid namespace of its own, where it cannot tell processes by the numbers the \
-         kernel uses; run it in the host's (hostPID: true, --pid=host)"
-    )]
-    PidNamespace,
     /// Missing privilege.
     #[error(
         "the kernel does not permit loading eBPF programs ({0}); run as root, or with CAP_BPF, \
@@ -120,8 +93,8 @@ impl EbpfDriver {
     /// # Errors
     /// When the kernel refuses; nothing stays attached then.
     pub fn load(options: &LoadOptions) -> Result<Self, LoadError> {
-        check(options)?;
-        let cpus = options.cpus.iter().max().map_or(1, |last| last + 1);
+        options.check()?;
+        let cpus = options.cpu_count();
         let ring_count = cpus * options.partitions;
         // aya parses it itself and says less clearly when it is not there.
         std::fs::metadata(KERNEL_BTF).map_err(LoadError::Btf)?;
@@ -161,33 +134,6 @@ impl EbpfDriver {
     pub fn detach(self) {
         drop(self.ebpf);
     }
-}
-
-fn check(options: &LoadOptions) -> Result<(), LoadError> {
-    // Not readable without procfs: then nobody can tell, and state says more about it.
-    let namespace = std::fs::metadata("/proc/self/ns/pid").map(|meta| meta.ino());
-    if namespace.is_ok_and(|inode| inode != INITIAL_PID_NAMESPACE) {
-        return Err(LoadError::PidNamespace);
-    }
-    let fail = |text: String| Err(LoadError::Options(text));
-    if !options.partitions.is_power_of_two() || options.partitions > SAKER_MAX_PARTITIONS {
-        return fail(format!(
-            "{} partitions: give a power of two up to {SAKER_MAX_PARTITIONS}",
-            options.partitions
-        ));
-    }
-    if !options.ring_bytes.is_power_of_two() || options.ring_bytes < rustix::param::page_size() {
-        return fail(format!(
-            "a ring of {} bytes: give a power of two of at least one page",
-            options.ring_bytes
-        ));
-    }
-    if options.cpus.is_empty() || options.cpus.iter().any(|&cpu| cpu >= SAKER_MAX_CPUS) {
-        return fail(format!(
-            "CPU numbers must be below {SAKER_MAX_CPUS}, and there must be one"
-        ));
-    }
-    Ok(())
 }
 
 fn load_object(options: &LoadOptions, ring_count: u32, cpus: u32) -> Result<Ebpf, LoadError> {

@@ -1,7 +1,7 @@
 //! The vocabulary of the kernel event source: fields, event types, arguments.
 
 use rustc_hash::FxHashMap;
-use saker_abi::event::{EVENT_COUNT, EVENTS, SYSCALLS};
+use saker_abi::event::{EVENTS, SYSCALLS};
 use saker_engine::schema::{
     ArgKind, Arity, EventType, FieldError, FieldInfo, FieldRef, Resolved, Schema,
 };
@@ -68,9 +68,11 @@ impl FieldSchema {
         }
     }
 
-    /// Whether a driver records events of this type.
+    /// Whether a driver records events of this type for rules.
     pub fn captured(&self, event: EventType) -> bool {
-        usize::from(event.0) < EVENT_COUNT
+        EVENTS
+            .get(usize::from(event.0))
+            .is_some_and(|event| !event.is_internal())
     }
 
     /// The event type called `name`.
@@ -224,6 +226,10 @@ fn event_names() -> (Vec<&'static str>, FxHashMap<&'static str, u16>) {
     EVENTS.iter().for_each(|event| add(event.name));
     universe::for_each(|name, _| add(name));
     SYSCALLS.iter().for_each(|&(name, _)| add(name));
+    // Numbered like all, but no rule can name them.
+    for event in EVENTS.iter().filter(|event| event.is_internal()) {
+        by_name.remove(event.name);
+    }
     (names, by_name)
 }
 

@@ -5,6 +5,7 @@ use std::time::Instant;
 
 use arc_swap::ArcSwap;
 use saker_abi::event::Class;
+use saker_abi::raw::SAKER_EV_CANARY;
 use saker_abi::record::Record;
 use saker_alerts::{Alert, AlertSender, RuleLabel};
 use saker_capture::{Gap, Handler, Wakers};
@@ -100,6 +101,10 @@ impl RuleWorker {
 
 impl Handler for RuleWorker {
     fn record(&mut self, rec: &Record<'_>) {
+        // A canary has proven what it should by being there; nothing happened.
+        if rec.event() == SAKER_EV_CANARY {
+            return;
+        }
         let applied = self.partition.apply(rec);
         match applied.outcome {
             Outcome::Evaluate => {

@@ -9,10 +9,20 @@ use saker_fields::FieldSchema;
 fn recorded_events_come_first() {
     let schema = FieldSchema::new();
     for event in EVENTS.iter() {
-        assert_eq!(schema.event_name(EventType(event.id)), event.name);
-        assert_eq!(schema.event_type(event.name), Some(EventType(event.id)));
-        assert!(schema.captured(EventType(event.id)));
+        let id = EventType(event.id);
+        let named = (!event.is_internal()).then_some(id);
+        assert_eq!(schema.event_name(id), event.name);
+        assert_eq!(schema.event_type(event.name), named);
+        assert_eq!(schema.captured(id), named.is_some());
     }
+}
+
+#[test]
+fn no_rule_can_name_what_is_for_the_agent() {
+    let schema = FieldSchema::new();
+    assert!(EVENTS.iter().any(|event| event.name == "canary"));
+    assert_eq!(schema.event_type("canary"), None);
+    assert!(schema.resolve("evt.arg.token", None).is_err());
 }
 
 #[test]

@@ -24,8 +24,8 @@ pub(super) fn list(args: &ListArgs) -> anyhow::Result<ExitCode> {
     let page = match (args.what, args.format) {
         (Listing::Fields, Format::Text) => fields_text(schema.fields()),
         (Listing::Fields, Format::Json) => lines(schema.fields().iter().map(field_json)),
-        (Listing::Events, Format::Text) => EVENTS.iter().map(event_text).collect(),
-        (Listing::Events, Format::Json) => lines(EVENTS.iter().map(event_json)),
+        (Listing::Events, Format::Text) => events().map(event_text).collect(),
+        (Listing::Events, Format::Json) => lines(events().map(event_json)),
     };
     std::io::stdout().write_all(page.as_bytes())?;
     Ok(ExitCode::SUCCESS)
@@ -76,6 +76,11 @@ fn field_json(field: &FieldInfo) -> Json {
         "place": format!("{:?}", field.place).to_lowercase(),
         "description": field.description,
     })
+}
+
+/// Events rules can name.
+fn events() -> impl Iterator<Item = &'static EventInfo> {
+    EVENTS.iter().filter(|event| !event.is_internal())
 }
 
 /// Parameters rules can name; the driver's own facts are left out.

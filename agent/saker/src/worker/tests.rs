@@ -257,3 +257,14 @@ fn a_gap_makes_what_is_known_doubtful() {
     bench.worker.batch_end(5_000);
     assert_ne!(doubt(&bench), lost);
 }
+
+#[test]
+fn a_canary_is_nobodys_event() {
+    let rule =
+        b"- rule: Any\n  desc: d\n  condition: evt.num >= 0\n  output: o\n  priority: INFO\n";
+    let mut bench = Bench::new(Matching::All, true, rule);
+    bench.record(&RecordBuilder::new(SAKER_EV_CANARY, 1_000, CAT, CAT));
+    assert_eq!(bench.worker.evaluator.events, 0);
+    assert_eq!(bench.metrics.alerts(0), 0);
+    assert!(bench.alerts.try_recv().is_none(), "no alert");
+}

@@ -1,6 +1,6 @@
 //! A set of events.
 
-use saker_abi::event::{EVENT_COUNT, EVENTS};
+use crate::event::{EVENT_COUNT, EVENTS};
 
 const WORDS: usize = EVENT_COUNT.div_ceil(64);
 
@@ -14,14 +14,19 @@ impl EventSet {
         Self::default()
     }
 
-    /// The events state depends on whatever the rules say.
+    /// What the agent itself needs whatever the rules say: the events state depends on, and the
+    /// canary.
     pub fn state() -> Self {
-        let mut set = Self::new();
         EVENTS
             .iter()
-            .filter(|event| event.is_state())
-            .for_each(|event| set.insert(event.id));
-        set
+            .filter(|event| event.is_state() || event.is_internal())
+            .map(|event| event.id)
+            .collect()
+    }
+
+    /// Every event of the table.
+    pub fn all() -> Self {
+        EVENTS.iter().map(|event| event.id).collect()
     }
 
     /// Adds an event; numbers outside the table are ignored.
@@ -42,10 +47,18 @@ impl EventSet {
     }
 }
 
+impl FromIterator<u16> for EventSet {
+    fn from_iter<I: IntoIterator<Item = u16>>(events: I) -> Self {
+        let mut set = Self::new();
+        events.into_iter().for_each(|event| set.insert(event));
+        set
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use saker_abi::raw::*;
+    use crate::raw::*;
 
     #[test]
     fn holds_what_was_inserted() {
@@ -60,8 +73,9 @@ mod tests {
     }
 
     #[test]
-    fn state_needs_lifecycle_but_not_opens() {
+    fn state_needs_lifecycle_and_the_canary_but_not_opens() {
         let set = EventSet::state();
+        assert!(set.contains(SAKER_EV_CANARY as u16));
         assert!(set.contains(SAKER_EV_EXECVE as u16) && set.contains(SAKER_EV_CHDIR as u16));
         assert!(!set.contains(SAKER_EV_OPENAT as u16) && !set.contains(SAKER_EV_CLOSE as u16));
     }

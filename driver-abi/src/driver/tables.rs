@@ -1,9 +1,8 @@
-//! The look-up tables of the sys_exit program: which calls are wanted and which event each one is.
+//! The look-up tables of a driver's sys_exit hook: which calls are wanted and which event each one is.
 
-use saker_abi::event::EVENTS;
-use saker_abi::raw::*;
-
-use crate::EventSet;
+use super::EventSet;
+use crate::event::EVENTS;
+use crate::raw::*;
 
 const CALLS: usize = SAKER_MAX_SYSCALLS as usize;
 
@@ -26,14 +25,18 @@ const LEGACY_32: [(u32, u16); 11] = [
 
 /// Contents of `saker_wanted`, `saker_event_of_64` and `saker_event_of_32`.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct SyscallTables {
-    pub(crate) wanted: [u64; CALLS / 64],
-    pub(crate) event_of_64: [u8; CALLS],
-    pub(crate) event_of_32: [u8; CALLS],
+pub struct SyscallTables {
+    /// Calls to look at, a bit for each number, both ABIs together.
+    pub wanted: [u64; CALLS / 64],
+    /// Event + 1 of each x86-64 call, 0 when it is not wanted.
+    pub event_of_64: [u8; CALLS],
+    /// The same of i386; may hold `SAKER_CALL_UNDECODED`.
+    pub event_of_32: [u8; CALLS],
 }
 
 impl SyscallTables {
-    pub(crate) fn new(events: &EventSet) -> Self {
+    /// The tables that let `events` through.
+    pub fn new(events: &EventSet) -> Self {
         let mut tables = Self {
             wanted: [0; CALLS / 64],
             event_of_64: [0; CALLS],
@@ -77,6 +80,11 @@ impl SyscallTables {
             tables.wanted[nr / 64] |= 1 << (nr % 64);
             tables.event_of_32[nr] = SAKER_CALL_UNDECODED as u8;
         }
+        // The canary is a prctl of the agent; the hook tells it from others by its first argument.
+        if events.contains(SAKER_EV_CANARY as u16) {
+            let nr = SAKER_NR64_PRCTL as usize;
+            tables.wanted[nr / 64] |= 1 << (nr % 64);
+        }
         tables
     }
 }
@@ -94,6 +102,13 @@ mod tests {
         };
         assert_eq!(mark(SAKER_EV_CONNECT), SAKER_CALL_UNDECODED);
         assert_eq!(mark(SAKER_EV_OPENAT), 0);
+    }
+
+    #[test]
+    fn the_canary_passes_without_prctl_being_recorded() {
+        let tables = SyscallTables::new(&EventSet::state());
+        assert_eq!(tables.wanted[157 / 64] >> (157 % 64) & 1, 1);
+        assert_eq!(tables.event_of_64[157], 0);
     }
 
     #[test]

@@ -1,0 +1,127 @@
+//! What every driver is asked for: the events, the rings, whose events are left out.
+
+use std::os::unix::fs::MetadataExt as _;
+
+use crate::raw::{SAKER_MAX_CPUS, SAKER_MAX_PARTITIONS, SAKER_RING_BYTES_MAX};
+
+pub mod canary;
+mod event_set;
+mod tables;
+
+pub use event_set::EventSet;
+pub use tables::SyscallTables;
+
+/// Inode of the initial pid namespace (PROC_PID_INIT_INO, include/linux/proc_ns.h).
+const INITIAL_PID_NAMESPACE: u64 = 0xEFFF_FFFC;
+
+/// What to load.
+#[derive(Debug, Clone)]
+pub struct LoadOptions {
+    /// Number of partitions: a power of two, at most `SAKER_MAX_PARTITIONS`.
+    pub partitions: u32,
+    /// Data bytes of one ring: a power of two and a multiple of the page size, at most
+    /// `SAKER_RING_BYTES_MAX`.
+    pub ring_bytes: usize,
+    /// Possible CPUs; each gets a ring per partition.
+    pub cpus: Vec<u32>,
+    /// Events that must leave the kernel.
+    pub events: EventSet,
+    /// The agent's thread group, whose own events are not recorded but for its canaries. 0 records
+    /// everything.
+    pub own_tgid: u32,
+}
+
+/// Options that no driver can be loaded with; the text ends with what to do.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum OptionsError {
+    /// Another pid namespace.
+    #[error(
+        "Saker runs in a pid namespace of its own, where it cannot tell processes by the numbers the \
+         kernel uses; run it in the host's (hostPID: true, --pid=host)"
+    )]
+    PidNamespace,
+    /// Not a number of partitions.
+    #[error("{0} partitions: give a power of two up to {SAKER_MAX_PARTITIONS}")]
+    Partitions(u32),
+    /// Not a size of a ring.
+    #[error(
+        "a ring of {0} bytes: give a power of two of at least one page and at most \
+         {SAKER_RING_BYTES_MAX}"
+    )]
+    RingBytes(usize),
+    /// No CPU, or one too many.
+    #[error("CPU numbers must be below {SAKER_MAX_CPUS}, and there must be one")]
+    Cpus,
+}
+
+impl LoadOptions {
+    /// Whether a driver can be loaded with these options by this process.
+    ///
+    /// # Errors
+    /// The first thing that stands against it.
+    pub fn check(&self) -> Result<(), OptionsError> {
+        // Not readable without procfs: then nobody can tell, and state says more about it.
+        let namespace = std::fs::metadata("/proc/self/ns/pid").map(|meta| meta.ino());
+        if namespace.is_ok_and(|inode| inode != INITIAL_PID_NAMESPACE) {
+            return Err(OptionsError::PidNamespace);
+        }
+        if !self.partitions.is_power_of_two() || self.partitions > SAKER_MAX_PARTITIONS {
+            return Err(OptionsError::Partitions(self.partitions));
+        }
+        let sizes = rustix::param::page_size()..=SAKER_RING_BYTES_MAX as usize;
+        if !self.ring_bytes.is_power_of_two() || !sizes.contains(&self.ring_bytes) {
+            return Err(OptionsError::RingBytes(self.ring_bytes));
+        }
+        if self.cpus.is_empty() || self.cpus.iter().any(|&cpu| cpu >= SAKER_MAX_CPUS) {
+            return Err(OptionsError::Cpus);
+        }
+        Ok(())
+    }
+
+    /// One more than the highest CPU number: how many CPUs tables have.
+    pub fn cpu_count(&self) -> u32 {
+        self.cpus.iter().max().map_or(1, |last| last + 1)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn options_out_of_range_are_named() {
+        let good = LoadOptions {
+            partitions: 2,
+            ring_bytes: 1 << 16,
+            cpus: vec![0, 3],
+            events: EventSet::state(),
+            own_tgid: 1,
+        };
+        assert_eq!(good.cpu_count(), 4);
+        let with = |change: fn(&mut LoadOptions)| {
+            let mut options = good.clone();
+            change(&mut options);
+            options.check()
+        };
+        // In another pid namespace that is the answer to everything, and right.
+        if good.check() == Err(OptionsError::PidNamespace) {
+            return;
+        }
+        assert_eq!(good.check(), Ok(()));
+        assert_eq!(with(|o| o.partitions = 3), Err(OptionsError::Partitions(3)));
+        assert_eq!(
+            with(|o| o.partitions = 16),
+            Err(OptionsError::Partitions(16))
+        );
+        assert_eq!(
+            with(|o| o.ring_bytes = 5000),
+            Err(OptionsError::RingBytes(5000))
+        );
+        assert_eq!(
+            with(|o| o.ring_bytes = 1 << 29),
+            Err(OptionsError::RingBytes(1 << 29))
+        );
+        assert_eq!(with(|o| o.cpus.clear()), Err(OptionsError::Cpus));
+        assert_eq!(with(|o| o.cpus.push(1024)), Err(OptionsError::Cpus));
+    }
+}
