@@ -10,7 +10,9 @@ use sha2::{Digest as _, Sha256};
 fn main() {
     println!("cargo::rerun-if-changed=include");
     for directory in ["include", "fillers"] {
-        let path = Path::new(directory).canonicalize().expect("part of the crate");
+        let path = Path::new(directory)
+            .canonicalize()
+            .expect("part of the crate");
         println!("cargo::metadata={directory}={}", path.display());
     }
     let out = PathBuf::from(env::var_os("OUT_DIR").expect("cargo sets OUT_DIR"));

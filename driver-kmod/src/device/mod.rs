@@ -1,1 +1,293 @@
 //! Client of `/dev/saker`.
+//!
+//! [`KmodDriver::open`] asks the module who it is, makes a session with one ring per CPU and partition,
+//! starts the probes and hands out the rings, which the same reader reads as those of any driver.
+//! Dropping the driver closes the device, which ends the session.
+
+mod info;
+mod requests;
+#[cfg(test)]
+mod tests;
+
+use std::fs::File;
+use std::io;
+use std::os::fd::AsFd as _;
+use std::path::Path;
+use std::sync::Arc;
+
+use saker_abi::driver::{LoadOptions, OptionsError, SyscallTables};
+use saker_abi::raw::*;
+use saker_abi::ring::{Counters, RingFd};
+
+pub use info::Info;
+use requests::{Device, Requests};
+
+/// The module's device.
+pub const DEVICE: &str = "/dev/saker";
+
+/// Why the module cannot be used; the text ends with what to do.
+#[derive(Debug, thiserror::Error)]
+pub enum KmodError {
+    /// An option outside its range, or another pid namespace.
+    #[error(transparent)]
+    Options(#[from] OptionsError),
+    /// No device.
+    #[error("the kernel module is not loaded (no {DEVICE}): saker driver load")]
+    NotLoaded,
+    /// Missing privilege.
+    #[error(
+        "{DEVICE} may not be used ({0}); run as root, or with CAP_SYS_ADMIN and CAP_SYS_PTRACE in the \
+         initial user namespace and access to the device"
+    )]
+    Permission(io::Error),
+    /// What has this name does not answer as the module does.
+    #[error(
+        "{DEVICE} does not answer as this version of Saker's module does ({0}); rebuild and reload it: \
+         saker driver build && saker driver unload && saker driver load"
+    )]
+    Foreign(io::Error),
+    /// The module was built from another contract.
+    #[error(
+        "the loaded module ({module}) has another {what}: {theirs}, this program {ours}; rebuild and \
+         reload it: saker driver build && saker driver unload && saker driver load"
+    )]
+    Mismatch {
+        /// What differs.
+        what: &'static str,
+        /// This program's.
+        ours: String,
+        /// The module's.
+        theirs: String,
+        /// Version of the module.
+        module: String,
+    },
+    /// Another process has the session.
+    #[error("the module is in use by {}: stop that first", owner(.0))]
+    Busy(Option<u32>),
+    /// A CPU that the module does not know.
+    #[error(
+        "CPU {cpu} is beyond the {possible} CPUs the module knows; reload it: saker driver unload && \
+         saker driver load"
+    )]
+    Cpu {
+        /// Highest CPU asked for.
+        cpu: u32,
+        /// CPUs of the module.
+        possible: u32,
+    },
+    /// A ring could not be made.
+    #[error(
+        "ring for CPU {cpu}, partition {partition} of {bytes} bytes: {source}; lower \
+         ring_buffer_total_mib"
+    )]
+    Ring {
+        /// CPU of the ring.
+        cpu: u32,
+        /// Partition of the ring.
+        partition: u32,
+        /// Data bytes asked for.
+        bytes: usize,
+        /// What the module said.
+        source: io::Error,
+    },
+    /// Another request was refused.
+    #[error("the module refused to {what}: {source}; its reason is in the kernel's log (dmesg)")]
+    Refused {
+        /// What was asked for.
+        what: &'static str,
+        /// What the module said.
+        source: io::Error,
+    },
+}
+
+fn owner(tgid: &Option<u32>) -> String {
+    tgid.map_or_else(
+        || "another process".to_owned(),
+        |tgid| format!("process {tgid}"),
+    )
+}
+
+/// Of what there is a list.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Iterate {
+    /// Threads.
+    Tasks,
+    /// Descriptors.
+    Files,
+}
+
+/// A session with the module, its probes attached.
+#[derive(Debug)]
+pub struct KmodDriver {
+    /// Closing it detaches.
+    device: Device,
+    info: Info,
+    rings: Vec<RingFd>,
+    counters: Arc<Counters>,
+}
+
+impl KmodDriver {
+    /// Makes a session and starts it. When this returns, records arrive.
+    ///
+    /// # Errors
+    /// When there is no module, it does not fit or it refuses; nothing stays attached then.
+    pub fn open(options: &LoadOptions) -> Result<Self, KmodError> {
+        options.check()?;
+        let device = open(Path::new(DEVICE))?;
+        let Session {
+            info,
+            rings,
+            counters,
+        } = set_up(&device, options)?;
+        Ok(Self {
+            device,
+            info,
+            rings,
+            counters: Arc::new(counters),
+        })
+    }
+
+    /// The rings, once; empty afterwards.
+    pub fn take_rings(&mut self) -> Vec<RingFd> {
+        std::mem::take(&mut self.rings)
+    }
+
+    /// Counters of all rings, shared with the kernel.
+    pub fn counters(&self) -> Arc<Counters> {
+        Arc::clone(&self.counters)
+    }
+
+    /// What the module says about itself.
+    pub const fn info(&self) -> &Info {
+        &self.info
+    }
+
+    /// A file of records about what exists now, of one thread group or of all; each read gives whole
+    /// records.
+    ///
+    /// # Errors
+    /// What the module says.
+    pub fn iterate(&self, what: Iterate, tgid: Option<u32>) -> io::Result<File> {
+        let what = match what {
+            Iterate::Tasks => SAKER_ITERATE_TASKS,
+            Iterate::Files => SAKER_ITERATE_FILES,
+        };
+        let tgid = tgid.unwrap_or(0);
+        Ok(self
+            .device
+            .iterate(saker_ioc_iterate { what, tgid })?
+            .into())
+    }
+
+    /// Stops producing: when this returns no probe runs any more. Rings and counters that are mapped
+    /// stay readable.
+    pub fn detach(self) {
+        // Closing the device stops the probes as well, so a refusal changes nothing.
+        let _ = self.device.stop();
+    }
+}
+
+/// What the loaded module says about itself, whether or not it fits.
+///
+/// # Errors
+/// [`KmodError::NotLoaded`], [`KmodError::Permission`] or [`KmodError::Foreign`].
+pub fn info() -> Result<Info, KmodError> {
+    let info = open(Path::new(DEVICE))?.info().map_err(unanswered)?;
+    Ok(Info::new(&info))
+}
+
+fn open(path: &Path) -> Result<Device, KmodError> {
+    Device::open(path).map_err(|error| match error.raw_os_error() {
+        // A node without its module has no device behind it.
+        Some(libc::ENOENT | libc::ENXIO | libc::ENODEV) => KmodError::NotLoaded,
+        _ => unanswered(error),
+    })
+}
+
+fn unanswered(error: io::Error) -> KmodError {
+    match error.kind() {
+        io::ErrorKind::PermissionDenied => KmodError::Permission(error),
+        _ => KmodError::Foreign(error),
+    }
+}
+
+/// What a session consists of, besides the device.
+#[derive(Debug)]
+struct Session {
+    info: Info,
+    rings: Vec<RingFd>,
+    counters: Counters,
+}
+
+fn set_up(device: &impl Requests, options: &LoadOptions) -> Result<Session, KmodError> {
+    let info = Info::new(&device.info().map_err(unanswered)?);
+    info.check()?;
+    if options.cpu_count() > info.possible_cpus {
+        return Err(KmodError::Cpu {
+            cpu: options.cpu_count() - 1,
+            possible: info.possible_cpus,
+        });
+    }
+    create(device, options)?;
+    let mut rings = Vec::with_capacity(options.cpus.len() * options.partitions as usize);
+    for &cpu in &options.cpus {
+        for partition in 0..options.partitions {
+            let data_bytes = options.ring_bytes;
+            let fd = device
+                .ring(saker_ioc_ring { cpu, partition })
+                .map_err(|source| KmodError::Ring {
+                    cpu,
+                    partition,
+                    bytes: data_bytes,
+                    source,
+                })?;
+            rings.push(RingFd {
+                cpu,
+                partition,
+                fd,
+                data_bytes,
+            });
+        }
+    }
+    let refused = |what| move |source| KmodError::Refused { what, source };
+    let fd = device.counters().map_err(refused("show its counters"))?;
+    let entries = info.possible_cpus as usize * options.partitions as usize;
+    let counters = Counters::map(fd.as_fd(), entries, options.partitions)
+        .map_err(refused("map its counters"))?;
+    device.start().map_err(refused("attach its probes"))?;
+    Ok(Session {
+        info,
+        rings,
+        counters,
+    })
+}
+
+fn create(device: &impl Requests, options: &LoadOptions) -> Result<(), KmodError> {
+    let tables = SyscallTables::new(&options.events);
+    let session = saker_ioc_create {
+        size: size_of::<saker_ioc_create>() as u32,
+        abi_version: SAKER_ABI_VERSION,
+        schema_hash: saker_abi::SCHEMA_HASH,
+        partitions: options.partitions,
+        own_tgid: options.own_tgid,
+        ring_bytes: options.ring_bytes as u32,
+        reserved: 0,
+        wanted: tables.wanted,
+        event_of_64: tables.event_of_64,
+        event_of_32: tables.event_of_32,
+    };
+    device
+        .create(session)
+        .map_err(|error| match error.raw_os_error() {
+            // Whoever it was may have gone meanwhile.
+            Some(libc::EBUSY) => {
+                KmodError::Busy(device.info().ok().and_then(|raw| Info::new(&raw).owner))
+            }
+            Some(libc::EPERM | libc::EACCES) => KmodError::Permission(error),
+            // It said before that it fits.
+            _ => KmodError::Refused {
+                what: "make a session",
+                source: error,
+            },
+        })
+}

@@ -1,0 +1,81 @@
+//! Who the loaded module is, and whether it fits this program.
+
+use saker_abi::raw::{SAKER_ABI_VERSION, SAKER_KMF_MOUNTS, SAKER_KMF_REMOTE_ARGS, saker_ioc_info};
+
+use super::KmodError;
+
+/// What a loaded module says about itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Info {
+    /// Version of the module.
+    pub version: String,
+    /// Version of the contract it was built with.
+    pub abi_version: u32,
+    /// Hash of the contract it was built with; see [`saker_abi::SCHEMA_HASH`].
+    pub schema_hash: u64,
+    /// Its page size.
+    pub page_bytes: u32,
+    /// Highest possible CPU + 1.
+    pub possible_cpus: u32,
+    /// Process that uses it.
+    pub owner: Option<u32>,
+    /// Paths cross mounts.
+    pub crosses_mounts: bool,
+    /// Iteration reads the arguments of other processes.
+    pub reads_arguments: bool,
+}
+
+impl Info {
+    pub(super) fn new(raw: &saker_ioc_info) -> Self {
+        let name: Vec<u8> = raw
+            .version
+            .iter()
+            .map(|&byte| byte as u8)
+            .take_while(|&byte| byte != 0)
+            .collect();
+        Self {
+            version: String::from_utf8_lossy(&name).into_owned(),
+            abi_version: raw.abi_version,
+            schema_hash: raw.schema_hash,
+            page_bytes: raw.page_bytes,
+            possible_cpus: raw.possible_cpus,
+            owner: (raw.owner_tgid != 0).then_some(raw.owner_tgid),
+            crosses_mounts: raw.features & SAKER_KMF_MOUNTS != 0,
+            reads_arguments: raw.features & SAKER_KMF_REMOTE_ARGS != 0,
+        }
+    }
+
+    /// Whether this program can use the module.
+    ///
+    /// # Errors
+    /// What differs.
+    pub fn check(&self) -> Result<(), KmodError> {
+        let differ = |what, ours: String, theirs: String| {
+            let module = self.version.clone();
+            Err(KmodError::Mismatch {
+                what,
+                ours,
+                theirs,
+                module,
+            })
+        };
+        if self.abi_version != SAKER_ABI_VERSION {
+            let (ours, theirs) = (SAKER_ABI_VERSION.to_string(), self.abi_version.to_string());
+            return differ("version of the driver interface", ours, theirs);
+        }
+        if self.schema_hash != saker_abi::SCHEMA_HASH {
+            let (ours, theirs) = (saker_abi::SCHEMA_HASH, self.schema_hash);
+            return differ(
+                "hash of the driver interface",
+                format!("{ours:016x}"),
+                format!("{theirs:016x}"),
+            );
+        }
+        let page_bytes = rustix::param::page_size();
+        if self.page_bytes as usize != page_bytes {
+            let (ours, theirs) = (page_bytes.to_string(), self.page_bytes.to_string());
+            return differ("page size", ours, theirs);
+        }
+        Ok(())
+    }
+}
