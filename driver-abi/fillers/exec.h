@@ -64,8 +64,8 @@ static __always_inline void fill_exe_file(struct saker_scratch *sc, u64 *slots,
 	SLOT(flags) = flags;
 	SLOT(exe_ino) = KREAD(inode, i_ino);
 	SLOT(exe_dev) = encode_dev(KREAD(inode, i_sb, s_dev));
-	SLOT(exe_ino_ctime) = saker_ctime_ns(inode);
-	SLOT(exe_ino_mtime) = saker_mtime_ns(inode);
+	SLOT(exe_ino_ctime) = saker_inode_ctime_ns(inode);
+	SLOT(exe_ino_mtime) = saker_inode_mtime_ns(inode);
 	SLOT(nlink) = KREAD(inode, i_nlink);
 }
 
@@ -74,17 +74,17 @@ static __always_inline void fill_ids(u64 *slots, struct task_struct *task)
 	const struct cred *cred = saker_cred(task);
 	struct signal_struct *signal = KREAD(task, signal);
 	struct task_struct *leader = KREAD(task, group_leader);
-	struct pid *own = saker_pid_of(task);
+	struct pid *own = saker_task_pid(task);
 	u32 level = KREAD(own, level);
 
 	SLOT(tid) = KREAD(task, pid);
 	SLOT(pid) = KREAD(task, tgid);
 	SLOT(ptid) = KREAD(task, real_parent, tgid); /* as getppid(2) says */
 	SLOT(vtid) = pid_number(own, level);
-	SLOT(vpid) = pid_number(saker_pid_of(leader), level);
-	SLOT(pgid) = pid_number(saker_pgrp_of(task), 0);
-	SLOT(vpgid) = pid_number(saker_pgrp_of(task), level);
-	SLOT(sid) = pid_number(saker_sid_of(task), 0);
+	SLOT(vpid) = pid_number(saker_task_pid(leader), level);
+	SLOT(pgid) = pid_number(saker_task_pgrp(task), 0);
+	SLOT(vpgid) = pid_number(saker_task_pgrp(task), level);
+	SLOT(sid) = pid_number(saker_task_session_pid(task), 0);
 	SLOT(pidns_start_ns) = pidns_start_ns(own, level);
 	SLOT(start_ns) = saker_group_start_ns(task, FOLLOW_PROBE);
 	SLOT(fdlimit) = KREAD(signal, rlim[RLIMIT_NOFILE].rlim_cur);
@@ -104,7 +104,7 @@ static __always_inline void fill_ids(u64 *slots, struct task_struct *task)
 	if (len <= (size)) {                                                                       \
 		rec = ring_reserve(to->ring, size);                                                \
 		if (!rec) {                                                                        \
-			count_drop(to->counters, SAKER_DROP_RING_FULL, SAKER_CLASS_LIFECYCLE);     \
+			count_drop(to->counters, ring_refusal(to->ring), SAKER_CLASS_LIFECYCLE);     \
 			return;                                                                    \
 		}                                                                                  \
 		kread(rec, size, sc->rec);                                         \
@@ -164,7 +164,7 @@ static __always_inline void record_exec(struct task_struct *task, s32 old_tid,
 	SLOT(args) = put_user_range(sc, arg_start + with_nul, arg_end);
 	SLOT(env) = put_user_range(sc, KREAD(mm, env_start), KREAD(mm, env_end));
 	SLOT(cwd) = put_walk(sc, to.cpu, KREAD(task, fs, pwd.dentry), KREAD(task, fs, pwd.mnt));
-	at = saker_walk_cgroup(to.cpu, (u64)saker_cgroup_kn(task));
+	at = saker_walk_cgroup(to.cpu, (u64)saker_task_cgroup_kn(task));
 	SLOT(cgroups) = put_path(sc, at & 0xffff, at >> 16);
 	emit_exec(sc, &to, SAKER_EV_EXECVE, 0);
 	scratch_release(sc);

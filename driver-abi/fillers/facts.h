@@ -155,7 +155,7 @@ static __always_inline u64 pidns_start_ns(struct pid *pid, u32 level)
 	kread(&ns, sizeof(ns),
 	      (char *)FIELD_AT(pid, numbers) + level * TYPE_SIZE(struct upid) +
 		      FIELD_OFFSET(struct upid, ns));
-	return saker_start_ns(KREAD(ns, child_reaper));
+	return saker_task_start_ns(KREAD(ns, child_reaper));
 }
 
 static __always_inline u32 tty_number(struct signal_struct *signal)

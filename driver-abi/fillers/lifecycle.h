@@ -29,8 +29,8 @@ static __always_inline u32 same(u64 a, u64 b)
 static __always_inline u32 fork_flags(struct task_struct *parent, struct task_struct *child,
 				      u16 event)
 {
-	u32 level = KREAD(saker_pid_of(child), level);
-	u32 parent_level = KREAD(saker_pid_of(parent), level);
+	u32 level = KREAD(saker_task_pid(child), level);
+	u32 parent_level = KREAD(saker_task_pid(parent), level);
 
 	return SAKER_CL_THREAD * same(KREAD(parent, tgid), KREAD(child, tgid)) |
 	       SAKER_CL_FILES * same((u64)KREAD(parent, files),
@@ -51,7 +51,7 @@ static __always_inline void emit_fork(struct task_struct *parent, struct task_st
 				      struct task_struct *side, u16 event, u32 flags)
 {
 	struct task_struct *leader = KREAD(side, group_leader);
-	struct pid *pid = saker_pid_of(child);
+	struct pid *pid = saker_task_pid(child);
 	struct subject to = {};
 	u32 level, parent_level, side_level;
 	s64 comm_len;
@@ -64,13 +64,13 @@ static __always_inline void emit_fork(struct task_struct *parent, struct task_st
 	identify(&to, side, FOLLOW_PROBE);
 	rec = ring_reserve(to.ring, FORK_RECORD_LEN);
 	if (!rec) {
-		count_drop(to.counters, SAKER_DROP_RING_FULL, SAKER_CLASS_LIFECYCLE);
+		count_drop(to.counters, ring_refusal(to.ring), SAKER_CLASS_LIFECYCLE);
 		return;
 	}
 	begin(rec, &to, event, SAKER_NP_CLONE, 0);
 	slots = rec + sizeof(struct saker_hdr);
 	level = KREAD(pid, level);
-	parent_level = KREAD(saker_pid_of(parent), level);
+	parent_level = KREAD(saker_task_pid(parent), level);
 	side_level = side == parent ? parent_level : level;
 	/* The caller is told the number its own namespace knows. */
 	SLOT(res) = side == parent ? pid_number(pid, parent_level) : 0;
@@ -84,16 +84,16 @@ static __always_inline void emit_fork(struct task_struct *parent, struct task_st
 	SLOT(flags) = flags;
 	SLOT(uid) = KREAD_ID(saker_cred(side), euid);
 	SLOT(gid) = KREAD_ID(saker_cred(side), egid);
-	SLOT(vtid) = pid_number(saker_pid_of(side), side_level);
-	SLOT(vpid) = pid_number(saker_pid_of(leader), side_level);
+	SLOT(vtid) = pid_number(saker_task_pid(side), side_level);
+	SLOT(vpid) = pid_number(saker_task_pid(leader), side_level);
 	SLOT(child_tid) = KREAD(child, pid);
 	SLOT(child_pid) = KREAD(child, tgid);
 	SLOT(parent_tid) = KREAD(parent, pid);
 	SLOT(parent_pid) = KREAD(parent, tgid);
 	SLOT(child_start_ns) = saker_group_start_ns(child, FOLLOW_PROBE);
 	SLOT(parent_start_ns) = saker_group_start_ns(parent, FOLLOW_PROBE);
-	SLOT(pgid) = pid_number(saker_pgrp_of(child), 0);
-	SLOT(sid) = pid_number(saker_sid_of(child), 0);
+	SLOT(pgid) = pid_number(saker_task_pgrp(child), 0);
+	SLOT(sid) = pid_number(saker_task_session_pid(child), 0);
 	SLOT(pidns_start_ns) = pidns_start_ns(pid, level);
 	commit(rec, &to);
 }
@@ -136,7 +136,7 @@ static __always_inline void record_exit(struct task_struct *task)
 	identify(&to, task, FOLLOW_PROBE);
 	rec = ring_reserve(to.ring, EXIT_RECORD_LEN);
 	if (!rec) {
-		count_drop(to.counters, SAKER_DROP_RING_FULL, SAKER_CLASS_LIFECYCLE);
+		count_drop(to.counters, ring_refusal(to.ring), SAKER_CLASS_LIFECYCLE);
 		return;
 	}
 	begin(rec, &to, SAKER_EV_PROCEXIT, SAKER_NP_PROCEXIT, 0);

@@ -218,7 +218,7 @@ static __always_inline bool args_wanted(struct call *c, u32 event)
 		u64 *slots;                                                                        \
                                                                                                    \
 		if (!rec) {                                                                        \
-			count_drop(to->counters, SAKER_DROP_RING_FULL, SAKER_CLASS_##cls);         \
+			count_drop(to->counters, ring_refusal(to->ring), SAKER_CLASS_##cls);         \
 			return true;                                                               \
 		}                                                                                  \
 		slots = rec + sizeof(struct saker_hdr);                                            \

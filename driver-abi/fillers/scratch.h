@@ -12,6 +12,8 @@ struct saker_scratch {
 	u32 off; /* next free byte of rec */
 	u32 pos; /* start of what is in path */
 	u32 pad;
+	u32 frame_len; /* header of a record that is read, not mapped: as a ring's */
+	u32 frame_zero;
 	u8 rec[SAKER_RECORD_MAX + SAKER_PATH_MAX];
 	u8 path[2 * SAKER_PATH_MAX];
 };

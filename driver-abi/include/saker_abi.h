@@ -201,6 +201,7 @@ enum saker_type {
 #define SAKER_EF_SCHED 0x10 /* recorded by a scheduler tracepoint; the call's return is not looked at */
 
 #define SAKER_EF_INTERNAL 0x20 /* for the agent itself: no rule can name it */
+#define SAKER_EF_ITERATE 0x40  /* comes from an iterator, never through a ring */
 
 /* First argument of the prctl(2) by which the agent provokes a canary; no kernel has such an option. */
 #define SAKER_CANARY_OPTION 0x53414b52u

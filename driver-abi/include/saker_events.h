@@ -95,7 +95,9 @@
 	E(MEMFD_CREATE, memfd_create, SECURITY, SAKER_EF_FD_CREATES, PLAIN, 319, 356)              \
 	E(BPF, bpf, SECURITY, SAKER_EF_FD_CREATES, PLAIN, 321, 357)                                \
 	E(PRCTL, prctl, SECURITY, 0, PLAIN, 157, 172)                                              \
-	E(CANARY, canary, LIFECYCLE, SAKER_EF_INTERNAL, PLAIN, -1, -1)
+	E(CANARY, canary, LIFECYCLE, SAKER_EF_INTERNAL, PLAIN, -1, -1)                             \
+	E(TASK, task, LIFECYCLE, SAKER_EF_INTERNAL | SAKER_EF_ITERATE, CODE, -1, -1)               \
+	E(FILE, file, LIFECYCLE, SAKER_EF_INTERNAL | SAKER_EF_ITERATE, CODE, -1, -1)
 
 /*
  * execve: filled from sched_process_exec on success (execveat arrives as execve then, rules-spec E1),
@@ -323,6 +325,16 @@
  * ring work, and a measure of how late a record is.
  */
 #define SAKER_PARAMS_CANARY(P, I) I(CANARY, token, U64, ARG, 1)
+
+/*
+ * What there is, from the iterators: a thread (the facts of an exec as they are now; what the group shares
+ * comes with its leader, arguments only where the driver can read them) and an open file.
+ */
+#define SAKER_PARAMS_TASK(P, I) SAKER_PARAMS_EXEC(TASK, I, I)
+#define SAKER_PARAMS_FILE(P, I)                                                                    \
+	I(FILE, fd, FD, CODE, 0) I(FILE, name, STR, CODE, 0) I(FILE, flags, OPEN_FLAGS, CODE, 0)   \
+	I(FILE, dev, HEX, CODE, 0) I(FILE, ino, U64, CODE, 0)                                      \
+	I(FILE, facts, FILE_FACTS, CODE, 0) I(FILE, tuple, TUPLE, CODE, 0)
 
 /* enum saker_event: SAKER_EV_OPENAT, ... */
 #define SAKER_EVENT_ENUM(ID, name, cls, flags, kind, nr64, nr32) SAKER_EV_##ID,

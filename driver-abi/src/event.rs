@@ -108,6 +108,11 @@ impl EventInfo {
         self.flags & raw::SAKER_EF_INTERNAL as u16 != 0
     }
 
+    /// Comes from an iterator, never through a ring.
+    pub const fn is_iterated(&self) -> bool {
+        self.flags & raw::SAKER_EF_ITERATE as u16 != 0
+    }
+
     /// State depends on it whatever the rules say.
     pub const fn is_state(&self) -> bool {
         self.flags & raw::SAKER_EF_STATE as u16 != 0

@@ -49,7 +49,7 @@ static __always_inline u64 timespec_ns(const struct timespec64 *t)
 	return BPF_CORE_READ(t, tv_sec) * 1000000000ULL + BPF_CORE_READ(t, tv_nsec);
 }
 
-static __always_inline u64 saker_ctime_ns(struct inode *inode)
+static __always_inline u64 saker_inode_ctime_ns(struct inode *inode)
 {
 	struct inode___v611 *v611 = (void *)inode;
 	struct inode___v66 *v66 = (void *)inode;
@@ -63,7 +63,7 @@ static __always_inline u64 saker_ctime_ns(struct inode *inode)
 	return timespec_ns(&v58->i_ctime);
 }
 
-static __always_inline u64 saker_mtime_ns(struct inode *inode)
+static __always_inline u64 saker_inode_mtime_ns(struct inode *inode)
 {
 	struct inode___v611 *v611 = (void *)inode;
 	struct inode___v67 *v67 = (void *)inode;
@@ -90,22 +90,22 @@ static __always_inline struct kernfs_node *saker_kn_parent(struct kernfs_node *k
 /* What has other names in the oldest kernels of the module, and one here. */
 #define INO_TYPE unsigned long
 
-static __always_inline struct pid *saker_pid_of(struct task_struct *task)
+static __always_inline struct pid *saker_task_pid(struct task_struct *task)
 {
 	return BPF_CORE_READ(task, thread_pid);
 }
 
-static __always_inline struct pid *saker_pgrp_of(struct task_struct *task)
+static __always_inline struct pid *saker_task_pgrp(struct task_struct *task)
 {
 	return BPF_CORE_READ(task, signal, pids[PIDTYPE_PGID]);
 }
 
-static __always_inline struct pid *saker_sid_of(struct task_struct *task)
+static __always_inline struct pid *saker_task_session_pid(struct task_struct *task)
 {
 	return BPF_CORE_READ(task, signal, pids[PIDTYPE_SID]);
 }
 
-static __always_inline u64 saker_start_ns(struct task_struct *task)
+static __always_inline u64 saker_task_start_ns(struct task_struct *task)
 {
 	return BPF_CORE_READ(task, start_boottime);
 }
@@ -115,7 +115,7 @@ static __always_inline const struct cred *saker_cred(struct task_struct *task)
 	return BPF_CORE_READ(task, cred);
 }
 
-static __always_inline struct kernfs_node *saker_cgroup_kn(struct task_struct *task)
+static __always_inline struct kernfs_node *saker_task_cgroup_kn(struct task_struct *task)
 {
 	return BPF_CORE_READ(task, cgroups, dfl_cgrp, kn);
 }

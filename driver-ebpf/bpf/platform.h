@@ -154,6 +154,7 @@ static __always_inline void *ring_of(u32 idx)
 /* Macros: the verifier wants the size to be a constant. */
 #define ring_waiting(ring) bpf_ringbuf_query(ring, BPF_RB_AVAIL_DATA)
 #define ring_reserve(ring, len) bpf_ringbuf_reserve(ring, len, 0)
+#define ring_refusal(ring) SAKER_DROP_RING_FULL /* why there was no room */
 #define ring_discard(ring, rec) bpf_ringbuf_discard(rec, BPF_RB_NO_WAKEUP)
 #define ring_submit(ring, rec, wake)                                                               \
 	bpf_ringbuf_submit(rec, (wake) ? BPF_RB_FORCE_WAKEUP : BPF_RB_NO_WAKEUP)

@@ -16,6 +16,8 @@
 #include "paths.h"
 #include "exec.h"
 #include "lifecycle.h"
+#include "remote.h"
+#include "iterate.h"
 
 char LICENSE[] SEC("license") = "GPL";
 
@@ -122,6 +124,53 @@ int saker_ev_exec_failed(u64 *ctx)
 	read_call(&c, ctx);
 	record_failed_exec(&c, saker_event(c.compat, CALL_REG(ctx, c.task, orig_ax)) - 1);
 	return 0;
+}
+
+/* Iterators have an area of their own, behind those of the CPUs: the agent reads one at a time. */
+const volatile u32 saker_iterator_area = 0;
+
+/* An iterator asks for the same thread again when what was written did not fit its buffer. */
+static __always_inline int write_frame(struct seq_file *seq, struct saker_scratch *sc, u32 bytes)
+{
+	if (bytes == 0 || bytes > SAKER_RECORD_MAX)
+		return 0;
+	return bpf_seq_write(seq, &sc->frame_len, bytes) ? 1 : 0;
+}
+
+static __always_inline int iterate_task(struct bpf_iter__task *ctx, bool remote)
+{
+	struct saker_scratch *sc = scratch_of(saker_iterator_area);
+	struct task_struct *task = ctx->task;
+
+	if (!task || !sc)
+		return 0;
+	return write_frame(ctx->meta->seq, sc, fill_task(sc, saker_iterator_area, task, remote));
+}
+
+SEC("iter/task")
+int saker_tasks(struct bpf_iter__task *ctx)
+{
+	return iterate_task(ctx, false);
+}
+
+/* Since 5.18 an iterator may sleep and so read the memory of others. */
+SEC("iter.s/task")
+int saker_tasks_args(struct bpf_iter__task *ctx)
+{
+	return iterate_task(ctx, true);
+}
+
+SEC("iter/task_file")
+int saker_files(struct bpf_iter__task_file *ctx)
+{
+	struct saker_scratch *sc = scratch_of(saker_iterator_area);
+	struct task_struct *task = ctx->task;
+	struct file *file = ctx->file;
+
+	if (!task || !file || !sc)
+		return 0;
+	return write_frame(ctx->meta->seq, sc,
+			   fill_file(sc, saker_iterator_area, task, ctx->fd, file));
 }
 
 #define PROGRAM_CODE(ID, name, cls)

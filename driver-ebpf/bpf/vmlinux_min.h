@@ -103,6 +103,7 @@ struct path {
 
 struct file {
 	u32 f_mode;
+	u32 f_flags;
 	struct inode *f_inode;
 	struct path f_path;
 	void *private_data;
@@ -203,6 +204,24 @@ struct task_struct {
 	struct mm_struct *mm;
 	kuid_t loginuid;
 	struct css_set *cgroups;
+};
+
+struct seq_file;
+
+struct bpf_iter_meta {
+	struct seq_file *seq;
+};
+
+struct bpf_iter__task {
+	struct bpf_iter_meta *meta;
+	struct task_struct *task;
+};
+
+struct bpf_iter__task_file {
+	struct bpf_iter_meta *meta;
+	struct task_struct *task;
+	u32 fd;
+	struct file *file;
 };
 
 struct linux_binprm {

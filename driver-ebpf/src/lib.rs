@@ -5,10 +5,11 @@
 //! and maps live only as long as their file descriptors.
 #![forbid(unsafe_code)]
 
+mod iterate;
 mod load;
 mod probe;
 mod programs;
 
 pub use load::{EbpfDriver, LoadError};
 pub use probe::{Check, probe};
-pub use saker_abi::driver::{EventSet, LoadOptions};
+pub use saker_abi::driver::{EventSet, Iterate, LoadOptions};

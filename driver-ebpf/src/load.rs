@@ -5,10 +5,11 @@ use std::os::fd::AsFd;
 use std::sync::Arc;
 
 use aya::maps::{ArrayOfMaps, MapData, MapError, ProgramArray};
-use aya::{Ebpf, EbpfLoader, VerifierLogLevel};
+use aya::{Btf, Ebpf, EbpfLoader, VerifierLogLevel};
 use saker_abi::driver::{LoadOptions, OptionsError, SyscallTables};
 use saker_abi::ring::{Counters, RingFd};
 
+use crate::iterate;
 use crate::programs;
 
 static OBJECT: &[u8] = aya::include_bytes_aligned!(concat!(env!("OUT_DIR"), "/saker.bpf.o"));
@@ -71,12 +72,14 @@ pub enum LoadError {
 /// The loaded and attached driver.
 pub struct EbpfDriver {
     /// Owns programs, links and maps; dropping it detaches.
-    ebpf: Ebpf,
+    pub(crate) ebpf: Ebpf,
     /// The kernel empties a program array when its last descriptor is closed.
     _fillers: ProgramArray<MapData>,
     rings: Vec<RingFd>,
     counters: Arc<Counters>,
     programs: usize,
+    /// Why iterators were refused.
+    pub(crate) no_iterators: Vec<String>,
 }
 
 impl std::fmt::Debug for EbpfDriver {
@@ -98,12 +101,15 @@ impl EbpfDriver {
         let ring_count = cpus * options.partitions;
         // aya parses it itself and says less clearly when it is not there.
         std::fs::metadata(KERNEL_BTF).map_err(LoadError::Btf)?;
-        let mut ebpf = load_object(options, ring_count, cpus)?;
+        // Parsed once, for the object and for the iterators.
+        let btf = Btf::from_sys_fs().map_err(|error| LoadError::Object(chain(&error)))?;
+        let mut ebpf = load_object(options, &btf, ring_count, cpus)?;
         let rings = create_rings(&mut ebpf, options)?;
         let counters = map_counters(&ebpf, ring_count, options.partitions)?;
 
         let wanted = programs::wanted(&options.events);
         programs::load(&mut ebpf, &wanted)?;
+        let no_iterators = iterate::load(&mut ebpf, &btf);
         let fillers = programs::fill_table(&mut ebpf, &options.events)?;
         programs::attach(&mut ebpf)?;
         Ok(Self {
@@ -112,6 +118,7 @@ impl EbpfDriver {
             rings,
             counters: Arc::new(counters),
             programs: wanted.len(),
+            no_iterators,
         })
     }
 
@@ -136,18 +143,26 @@ impl EbpfDriver {
     }
 }
 
-fn load_object(options: &LoadOptions, ring_count: u32, cpus: u32) -> Result<Ebpf, LoadError> {
+fn load_object(
+    options: &LoadOptions,
+    btf: &Btf,
+    ring_count: u32,
+    cpus: u32,
+) -> Result<Ebpf, LoadError> {
     let tables = SyscallTables::new(&options.events);
     // The last quarter is kept for lifecycle and security (DESIGN.md 5).
     let shed_bytes = (options.ring_bytes / 4 * 3) as u32;
     let wakeup_bytes = (options.ring_bytes / 4) as u32;
     let own_tgid = options.own_tgid as i32;
     EbpfLoader::new()
+        .btf(Some(btf))
         // Written by the kernel only when a program fails and is tried again.
         .verifier_log_level(VerifierLogLevel::VERBOSE)
         .map_max_entries("rings", ring_count)
         .map_max_entries("ring_counters", ring_count)
-        .map_max_entries("scratch_areas", cpus)
+        // The last one is the iterators'.
+        .map_max_entries("scratch_areas", cpus + 1)
+        .override_global("saker_iterator_area", &cpus, true)
         .override_global("saker_partitions", &options.partitions, true)
         .override_global("saker_own_tgid", &own_tgid, true)
         .override_global("saker_shed_bytes", &shed_bytes, true)

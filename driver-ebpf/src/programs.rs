@@ -43,7 +43,7 @@ fn with_filler(events: &EventSet) -> impl Iterator<Item = &'static EventInfo> {
     let wanted = |id: u16| events.contains(id) || u32::from(id) == SAKER_EV_CANARY;
     EVENTS
         .iter()
-        .filter(move |event| wanted(event.id) && !event.is_sched())
+        .filter(move |event| wanted(event.id) && !event.is_sched() && !event.is_iterated())
 }
 
 /// Name of the program that fills the records of `event`.

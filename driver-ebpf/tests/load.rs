@@ -9,7 +9,7 @@ use saker_abi::event::EVENTS;
 use saker_abi::raw::*;
 use saker_abi::record::Record;
 use saker_abi::ring::{Head, RingReader};
-use saker_driver_ebpf::{EbpfDriver, EventSet, LoadOptions};
+use saker_driver_ebpf::{EbpfDriver, EventSet, Iterate, LoadOptions};
 
 fn online_cpus() -> Vec<u32> {
     (0..std::thread::available_parallelism()
@@ -60,7 +60,10 @@ fn every_filler_loads() {
     for partitions in [1, 4] {
         let (driver, readers) = load(every_event(), partitions);
         assert_eq!(readers.len(), online_cpus().len() * partitions as usize);
-        let own_calls = EVENTS.iter().filter(|event| !event.is_sched()).count();
+        let own_calls = EVENTS
+            .iter()
+            .filter(|event| !event.is_sched() && !event.is_iterated())
+            .count();
         // One program serves both exec calls; four more are the dispatcher and the scheduler's.
         assert_eq!(driver.program_count(), own_calls - 1 + 4);
         driver.detach();
@@ -177,4 +180,70 @@ fn a_child_is_recorded_from_birth_to_death() {
     life.sort_unstable();
     let steps: Vec<_> = life.iter().map(|step| step.2).collect();
     assert_eq!(steps, ["birth", "exec", "death"]);
+}
+
+/// Frames of an iterator: a header of 8 bytes with the length, the record, padding to 8.
+fn frames(mut bytes: &[u8]) -> Vec<&[u8]> {
+    let mut found = Vec::new();
+    while let Some((header, rest)) = bytes.split_at_checked(SAKER_RING_HDR as usize) {
+        let len = u32::from_ne_bytes(header[..4].try_into().expect("four bytes")) as usize;
+        found.push(&rest[..len]);
+        bytes = &rest[len.next_multiple_of(8)..];
+    }
+    assert!(bytes.is_empty(), "{} bytes of a cut frame", bytes.len());
+    found
+}
+
+/// The iterators know this very process, its arguments, its threads and an open file of it.
+#[test]
+fn iterators_tell_what_is_there() {
+    use std::io::Read as _;
+    use std::os::{fd::AsRawFd, unix::ffi::OsStrExt, unix::fs::MetadataExt};
+    let exe = std::env::current_exe().expect("a program");
+    let file = fs::File::open(&exe).expect("open");
+    let meta = file.metadata().expect("stat");
+    let (mut driver, _readers) = load(EventSet::new(), 1);
+    let mut read = |what| {
+        let mut bytes = Vec::new();
+        let mut iterator = driver.iterate(what).expect("an iterator");
+        iterator.read_to_end(&mut bytes).expect("its records");
+        bytes
+    };
+    let tasks = read(Iterate::Tasks);
+    let files = read(Iterate::Files);
+    driver.detach();
+    let own = std::process::id();
+    let parse = |frame| Record::parse(frame).expect("a valid record");
+    let tasks: Vec<_> = frames(&tasks).into_iter().map(parse).collect();
+    let mine: Vec<_> = tasks.iter().filter(|task| task.hdr().tgid == own).collect();
+    assert!(mine.iter().any(|task| task.hdr().tid != own), "its threads");
+    let leader = mine
+        .iter()
+        .find(|task| task.hdr().tid == own)
+        .expect("itself");
+    assert_eq!(leader.event(), SAKER_EV_TASK);
+    assert_eq!(
+        leader.var(SAKER_P_TASK_trusted_exepath).bytes,
+        exe.as_os_str().as_bytes()
+    );
+    assert_eq!(leader.u64(SAKER_P_TASK_exe_ino), meta.ino());
+    let arguments: Vec<_> = std::env::args_os().collect();
+    assert_eq!(leader.var(SAKER_P_TASK_exe).bytes, arguments[0].as_bytes());
+    let cwd = std::env::current_dir().expect("a directory");
+    assert_eq!(
+        leader.var(SAKER_P_TASK_cwd).bytes,
+        cwd.as_os_str().as_bytes()
+    );
+    let open = frames(&files)
+        .into_iter()
+        .map(parse)
+        .find(|open| {
+            open.hdr().tgid == own && open.i64(SAKER_P_FILE_fd) == i64::from(file.as_raw_fd())
+        })
+        .expect("the open file");
+    assert_eq!(
+        open.var(SAKER_P_FILE_name).bytes,
+        exe.as_os_str().as_bytes()
+    );
+    assert_eq!(open.u64(SAKER_P_FILE_ino), meta.ino());
 }

@@ -14,6 +14,15 @@ pub use tables::SyscallTables;
 /// Inode of the initial pid namespace (PROC_PID_INIT_INO, include/linux/proc_ns.h).
 const INITIAL_PID_NAMESPACE: u64 = 0xEFFF_FFFC;
 
+/// What an iterator goes over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Iterate {
+    /// Threads: `SAKER_EV_TASK`.
+    Tasks,
+    /// Open files of all thread groups: `SAKER_EV_FILE`.
+    Files,
+}
+
 /// What to load.
 #[derive(Debug, Clone)]
 pub struct LoadOptions {

@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Records about what is there, not about what happens: one a thread, one an open file. They have the form
+ * of the rings' records and come through a descriptor that is read, each behind a header of 8 bytes.
+ */
+#ifndef SAKER_ITERATE_H
+#define SAKER_ITERATE_H
+
+#define SLOT(name) slots[SAKER_P_TASK_##name]
+
+/* `remote`: whether the platform can read the memory of another process here. */
+static __always_inline void fill_remote_args(struct saker_scratch *sc, u64 *slots,
+					     struct task_struct *task, bool remote)
+{
+	struct mm_struct *mm = KREAD(task, mm);
+	u64 start = KREAD(mm, arg_start), end = KREAD(mm, arg_end);
+	u32 off = sc->off, len = 0;
+	s64 first = 0;
+	u8 *to = room(sc);
+	u64 args;
+
+	SLOT(exe) = SLOT(args) = SLOT(env) = var_slot(0, 0, SAKER_VF_FAULT, 0);
+	if (!remote || !to)
+		return;
+	args = put_remote_range(sc, task, start, end);
+	len = (args >> 16) & 0xffff;
+	if (len) {
+		/* argv[0] ends at the first NUL; measured in the memory for paths. */
+		first = kread_str(sc->path, SAKER_PATH_MAX, to);
+		if (first > len)
+			first = len;
+		if (first < 1)
+			first = 1;
+		SLOT(exe) = var_slot(off, first - 1, 0, 0);
+		SLOT(args) = var_slot(off + first, len - first, args >> 32 & 0xffff, args >> 48);
+	} else {
+		SLOT(exe) = SLOT(args) = args;
+	}
+	SLOT(env) = put_remote_range(sc, task, KREAD(mm, env_start), KREAD(mm, env_end));
+}
+
+/* Completes header and frame; returns the bytes of both and the record, padded. */
+static __always_inline u32 finish_frame(struct saker_scratch *sc, struct task_struct *task, u16 event,
+					u16 nparams)
+{
+	struct saker_hdr *hdr = (struct saker_hdr *)sc->rec;
+	struct subject to = {};
+
+	to.tgid = KREAD(task, tgid);
+	to.tid = KREAD(task, pid);
+	identify(&to, task, FOLLOW_PROBE);
+	begin(hdr, &to, event, nparams, 0);
+	hdr->seq = 0;
+	hdr->lost_mask = 0;
+	sc->frame_len = sc->off;
+	sc->frame_zero = 0;
+	return SAKER_RING_HDR + ((sc->off + 7) & ~7u);
+}
+
+/* A thread; what the whole group shares comes with its leader. Returns bytes from sc->frame_len on, or 0. */
+static __always_inline u32 fill_task(struct saker_scratch *sc, u32 area, struct task_struct *task,
+				     bool remote)
+{
+	u64 *slots = (u64 *)(sc->rec + sizeof(struct saker_hdr));
+	u32 at;
+
+	if (KREAD(task, flags) & PF_KTHREAD)
+		return 0;
+	__builtin_memset(slots, 0, 8 * SAKER_NP_TASK);
+	sc->off = sizeof(struct saker_hdr) + 8 * SAKER_NP_TASK;
+	fill_ids(slots, task);
+	SLOT(old_tid) = SLOT(tid);
+	SLOT(comm) = put_kernel_str(sc, FIELD_AT(task, comm));
+	/* A dead leader of living threads has lost its memory and files. */
+	if (KREAD(task, pid) == KREAD(task, tgid) && KREAD(task, mm)) {
+		fill_exe_file(sc, slots, task, area);
+		fill_remote_args(sc, slots, task, remote);
+		SLOT(cwd) = put_walk(sc, area, KREAD(task, fs, pwd.dentry),
+				     KREAD(task, fs, pwd.mnt));
+		at = saker_walk_cgroup(area, (u64)saker_task_cgroup_kn(task));
+		SLOT(cgroups) = put_path(sc, at & 0xffff, at >> 16);
+	}
+	return finish_frame(sc, task, SAKER_EV_TASK, SAKER_NP_TASK);
+}
+
+#undef SLOT
+#define SLOT(name) slots[SAKER_P_FILE_##name]
+
+/* An open file of `task`. Returns bytes from sc->frame_len on, or 0. */
+static __always_inline u32 fill_file(struct saker_scratch *sc, u32 area, struct task_struct *task,
+				     u32 fd, struct file *file)
+{
+	u64 *slots = (u64 *)(sc->rec + sizeof(struct saker_hdr));
+	struct dentry *dentry = KREAD(file, f_path.dentry);
+	struct vfsmount *mnt = KREAD(file, f_path.mnt);
+	struct file_facts facts = {};
+	u32 len;
+	u8 *to;
+
+	sc->off = sizeof(struct saker_hdr) + 8 * SAKER_NP_FILE;
+	saker_file_facts(as_number(sc, file), &facts);
+	SLOT(fd) = fd;
+	SLOT(dev) = facts.dev;
+	SLOT(ino) = facts.ino;
+	SLOT(facts) = facts.facts;
+	SLOT(flags) = (u32)KREAD(file, f_flags);
+	/* Pipes, sockets, memory files: no directory has them, they are named by what they are. */
+	if (KREAD(dentry, d_parent) == dentry && dentry != KREAD(mnt, mnt_root))
+		SLOT(name) = put_kernel_str(sc, KREAD(dentry, d_name.name));
+	else
+		SLOT(name) = put_walk(sc, area, dentry, mnt);
+	/* The tuple is read as numbers, too: aligned. */
+	sc->off = (sc->off + 7) & ~7u;
+	to = room(sc);
+	SLOT(tuple) = 0;
+	if (to) {
+		len = read_tuple(&facts, (struct saker_tuple *)to);
+		SLOT(tuple) = took(sc, len, 0, 0);
+	}
+	return finish_frame(sc, task, SAKER_EV_FILE, SAKER_NP_FILE);
+}
+
+#undef SLOT
+
+#endif /* SAKER_ITERATE_H */

@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: GPL-2.0
+/* The fillers of driver-abi/fillers, compiled for the module, and the way from a call to its filler. */
+#include "platform.h"
+#include "emit.h"
+#include "dispatch.h"
+#include "facts.h"
+#include "plain.h"
+#include "scratch.h"
+#include "paths.h"
+#include "exec.h"
+#include "lifecycle.h"
+#include "fillers.h"
+
+static __always_inline struct saker_scratch *scratch_of(u32 cpu)
+{
+	BUILD_BUG_ON(sizeof(struct saker_scratch) > SAKER_SCRATCH_BYTES);
+	return saker_scratch_at(probe_session(), cpu);
+}
+
+static __always_inline u32 running_call(void)
+{
+	struct pt_regs *regs = task_pt_regs(current);
+
+	return saker_event(saker_task_compat(current), regs->orig_ax);
+}
+
+static void read_call(struct call *c, struct pt_regs *regs, s64 ret)
+{
+	c->task = current;
+	c->ret = ret;
+	c->compat = saker_task_compat(current);
+	if (c->compat) {
+		c->args[0] = (u32)regs->bx;
+		c->args[1] = (u32)regs->cx;
+		c->args[2] = (u32)regs->dx;
+		c->args[3] = (u32)regs->si;
+		c->args[4] = (u32)regs->di;
+		c->args[5] = (u32)regs->bp;
+	} else {
+		c->args[0] = regs->di;
+		c->args[1] = regs->si;
+		c->args[2] = regs->dx;
+		c->args[3] = regs->r10;
+		c->args[4] = regs->r8;
+		c->args[5] = regs->r9;
+	}
+	memset(&c->facts, 0, sizeof(c->facts));
+}
+
+#define RECORD_CODE(ID, name, cls)
+#define RECORD_PLAIN(ID, name, cls)                                                                \
+	PLAIN_FILLER(ID, name, cls)                                                                \
+	PLAIN_RECORD(ID, name, cls)                                                                \
+	static noinline void saker_ev_##name(struct call *c)                                       \
+	{                                                                                          \
+		record_##name(c);                                                                  \
+	}
+#define RECORD(ID, name, cls, flags, kind, nr64, nr32) RECORD_##kind(ID, name, cls)
+SAKER_EVENTS(RECORD)
+
+#define CASE_CODE(ID, name)
+#define CASE_PLAIN(ID, name)                                                                       \
+	case SAKER_EV_##ID:                                                                        \
+		saker_ev_##name(&c);                                                               \
+		break;
+#define CASE(ID, name, cls, flags, kind, nr64, nr32) CASE_##kind(ID, name)
+
+void saker_record_call(struct pt_regs *regs, long ret)
+{
+	u32 event = dispatch(current, regs, regs->orig_ax, ret);
+	struct call c;
+
+	if (!event)
+		return;
+	read_call(&c, regs, ret);
+	switch (event - 1) {
+	SAKER_EVENTS(CASE)
+	case SAKER_EV_EXECVE:
+	case SAKER_EV_EXECVEAT:
+		/* On success the record came from sched_process_exec. */
+		if (ret < 0)
+			record_failed_exec(&c, event - 1);
+		break;
+	default:
+		count_unseen(current, SAKER_DROP_TAILCALL);
+	}
+}
+
+void saker_record_fork(struct task_struct *parent, struct task_struct *child)
+{
+	record_fork(parent, child);
+}
+
+void saker_record_exec(struct task_struct *task, pid_t old_tid, struct linux_binprm *bprm)
+{
+	record_exec(task, old_tid, bprm);
+}
+
+void saker_record_exit(struct task_struct *task)
+{
+	record_exit(task);
+}

@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* What the probes call, with preemption off and the session published. */
+#ifndef SAKER_FILLERS_H
+#define SAKER_FILLERS_H
+
+#include <linux/types.h>
+
+struct linux_binprm;
+struct pt_regs;
+struct task_struct;
+
+/* The current task returns `ret` from the call that `regs` still describe. */
+void saker_record_call(struct pt_regs *regs, long ret);
+/* In the parent, before the child first runs. */
+void saker_record_fork(struct task_struct *parent, struct task_struct *child);
+void saker_record_exec(struct task_struct *task, pid_t old_tid, struct linux_binprm *bprm);
+void saker_record_exit(struct task_struct *task);
+
+#endif /* SAKER_FILLERS_H */
