@@ -9,6 +9,7 @@ mod iterate;
 mod load;
 mod probe;
 mod programs;
+mod schema;
 
 pub use load::{EbpfDriver, LoadError};
 pub use probe::{Check, probe};

@@ -9,10 +9,10 @@ use aya::{Btf, Ebpf, EbpfLoader, VerifierLogLevel};
 use saker_abi::driver::{LoadOptions, OptionsError, SyscallTables};
 use saker_abi::ring::{Counters, RingFd};
 
-use crate::iterate;
-use crate::programs;
+use crate::{iterate, programs, schema};
 
-static OBJECT: &[u8] = aya::include_bytes_aligned!(concat!(env!("OUT_DIR"), "/saker.bpf.o"));
+pub(crate) static OBJECT: &[u8] =
+    aya::include_bytes_aligned!(concat!(env!("OUT_DIR"), "/saker.bpf.o"));
 
 /// The running kernel's own types.
 const KERNEL_BTF: &str = "/sys/kernel/btf/vmlinux";
@@ -26,6 +26,17 @@ pub enum LoadError {
     /// An option outside its range, or another pid namespace.
     #[error(transparent)]
     Options(#[from] OptionsError),
+    /// The object was built from another contract.
+    #[error(
+        "the eBPF object has another hash of the driver interface ({object}) than this program \
+         ({agent}): they were not built together; build both anew (make build)"
+    )]
+    Schema {
+        /// The object's, in hexadecimal.
+        object: String,
+        /// This program's.
+        agent: String,
+    },
     /// No usable BTF.
     #[error(
         "the kernel's type information is not readable at /sys/kernel/btf/vmlinux ({0}); the eBPF \
@@ -97,6 +108,7 @@ impl EbpfDriver {
     /// When the kernel refuses; nothing stays attached then.
     pub fn load(options: &LoadOptions) -> Result<Self, LoadError> {
         options.check()?;
+        schema::check(OBJECT)?;
         let cpus = options.cpu_count();
         let ring_count = cpus * options.partitions;
         // aya parses it itself and says less clearly when it is not there.

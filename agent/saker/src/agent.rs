@@ -408,16 +408,13 @@ fn start_workers(
 }
 
 fn facts(plan: &Plan, driver: Option<&EbpfDriver>, processes: usize) -> Facts {
-    let shown = |event: u16| {
-        let event = &saker_abi::event::EVENTS[usize::from(event)];
-        (!event.is_internal()).then_some(event.name)
-    };
+    let names = |event: u16| saker_abi::event::EVENTS[usize::from(event)].name;
     Facts {
         cpus: plan.cpus.len(),
         workers: plan.partitions,
         ring_bytes: plan.ring_bytes,
         programs: driver.map_or(0, EbpfDriver::program_count),
-        events: plan.events.iter().filter_map(shown).collect(),
+        events: plan.events.iter().map(names).collect(),
         processes,
     }
 }

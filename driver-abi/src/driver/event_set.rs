@@ -14,12 +14,11 @@ impl EventSet {
         Self::default()
     }
 
-    /// What the agent itself needs whatever the rules say: the events state depends on, and the
-    /// canary.
+    /// The events state depends on whatever the rules say.
     pub fn state() -> Self {
         EVENTS
             .iter()
-            .filter(|event| event.is_state() || event.is_internal())
+            .filter(|event| event.is_state())
             .map(|event| event.id)
             .collect()
     }
@@ -73,9 +72,8 @@ mod tests {
     }
 
     #[test]
-    fn state_needs_lifecycle_and_the_canary_but_not_opens() {
+    fn state_needs_lifecycle_but_not_opens() {
         let set = EventSet::state();
-        assert!(set.contains(SAKER_EV_CANARY as u16));
         assert!(set.contains(SAKER_EV_EXECVE as u16) && set.contains(SAKER_EV_CHDIR as u16));
         assert!(!set.contains(SAKER_EV_OPENAT as u16) && !set.contains(SAKER_EV_CLOSE as u16));
     }

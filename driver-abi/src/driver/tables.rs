@@ -80,11 +80,6 @@ impl SyscallTables {
             tables.wanted[nr / 64] |= 1 << (nr % 64);
             tables.event_of_32[nr] = SAKER_CALL_UNDECODED as u8;
         }
-        // The canary is a prctl of the agent; the hook tells it from others by its first argument.
-        if events.contains(SAKER_EV_CANARY as u16) {
-            let nr = SAKER_NR64_PRCTL as usize;
-            tables.wanted[nr / 64] |= 1 << (nr % 64);
-        }
         tables
     }
 }
