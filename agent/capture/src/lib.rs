@@ -1,14 +1,17 @@
 //! From rings to ordered records: partitions, merge, pinned workers, loss counters.
 //!
-//! A driver gives one ring for each CPU and partition. The rings of a partition belong to one
+//! A [driver](Driver) is attached and [proven](canary) to work. It gives one ring for each CPU and
+//! partition. The rings of a partition belong to one
 //! [`Worker`], a pinned thread that [merges](merge) them by time, accounts for what is
 //! [missing](sequence) and calls a [`Handler`] for every record. [`spawn_workers`] starts them;
 //! [`WorkerStats`] and [`LossLedger`] are what the rest of the agent may look at meanwhile.
 
 #![forbid(unsafe_code)]
 
+pub mod canary;
 pub mod clock;
 pub mod cpus;
+pub mod driver;
 pub mod ledger;
 pub mod merge;
 pub mod sequence;
@@ -20,6 +23,7 @@ pub mod worker;
 
 pub use clock::{Clock, SystemClock};
 pub use cpus::{default_partitions, online_cpus, possible_cpus, ring_bytes};
+pub use driver::{AttachError, Driver, DriverKind, Proven, attach};
 pub use ledger::{Gap, LossLedger, SharedLedger};
 pub use merge::{Merge, Round, Sink};
 pub use stats::{LATENCY_BOUNDS_NS, StatsSnapshot, WorkerStats};

@@ -235,6 +235,13 @@ impl RingReader {
         }
     }
 
+    /// Goes back to what was not released: the next [`head`](Self::head) is the first record of which
+    /// the bytes have not been given back. For a look ahead before the reading proper.
+    pub fn rewind(&mut self) {
+        self.head_bytes.set(0);
+        self.cursor.set(self.released);
+    }
+
     /// Bytes read and not released yet.
     pub fn unreleased_bytes(&self) -> u64 {
         self.cursor.get().wrapping_sub(self.released)

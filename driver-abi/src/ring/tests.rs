@@ -60,6 +60,27 @@ fn records_are_visible_from_one_observation_to_the_next() {
 }
 
 #[test]
+fn a_reader_can_look_ahead_and_go_back() {
+    let (mut producer, mut reader) = memory_ring(0, 0, SIZE);
+    for byte in 0..3u8 {
+        assert!(producer.push(&[byte; 8]));
+    }
+    reader.observe();
+    assert_eq!(reader.head(), Head::Record(&[0; 8]));
+    reader.advance();
+    reader.release();
+    reader.advance();
+    for byte in 1..3u8 {
+        assert_eq!(reader.head(), Head::Record(&[byte; 8]));
+        reader.advance();
+    }
+    reader.rewind();
+    assert_eq!(reader.unreleased_bytes(), 0);
+    reader.advance();
+    assert_eq!(reader.head(), Head::Record(&[1; 8]));
+}
+
+#[test]
 fn records_stay_valid_until_they_are_released() {
     let (mut producer, mut reader) = memory_ring(0, 0, SIZE);
     let count = (SIZE / 16 - 1) as u64;

@@ -1,0 +1,140 @@
+//! One face for all drivers, and the proof that one works.
+
+use std::io;
+use std::sync::Arc;
+
+use saker_abi::driver::LoadOptions;
+use saker_abi::ring::{Counters, RingFd, RingReader};
+use saker_driver_ebpf::{EbpfDriver, LoadError};
+use saker_driver_kmod::device::{KmodDriver, KmodError};
+
+use crate::canary::{self, CanaryError, Proof};
+
+/// The drivers there are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DriverKind {
+    /// Programs in the kernel's virtual machine.
+    Ebpf,
+    /// The kernel module.
+    Kmod,
+}
+
+impl DriverKind {
+    /// Name in the configuration, on the command line and in metrics.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Ebpf => "ebpf",
+            Self::Kmod => "kmod",
+        }
+    }
+}
+
+/// A driver that is attached. Dropping it detaches.
+#[derive(Debug)]
+pub enum Driver {
+    /// Programs in the kernel's virtual machine.
+    Ebpf(EbpfDriver),
+    /// The kernel module.
+    Kmod(KmodDriver),
+}
+
+impl Driver {
+    /// Loads or opens a driver and attaches it.
+    ///
+    /// # Errors
+    /// When the kernel refuses; nothing stays attached then.
+    pub fn load(kind: DriverKind, options: &LoadOptions) -> Result<Self, AttachError> {
+        Ok(match kind {
+            DriverKind::Ebpf => Self::Ebpf(EbpfDriver::load(options)?),
+            DriverKind::Kmod => Self::Kmod(KmodDriver::open(options)?),
+        })
+    }
+
+    /// Which one it is.
+    pub const fn kind(&self) -> DriverKind {
+        match self {
+            Self::Ebpf(_) => DriverKind::Ebpf,
+            Self::Kmod(_) => DriverKind::Kmod,
+        }
+    }
+
+    /// What is in the kernel, for people.
+    pub fn description(&self) -> String {
+        match self {
+            Self::Ebpf(driver) => format!("{} programs", driver.program_count()),
+            Self::Kmod(driver) => format!("module {}", driver.info().version),
+        }
+    }
+
+    /// The rings, once; empty afterwards.
+    pub fn take_rings(&mut self) -> Vec<RingFd> {
+        match self {
+            Self::Ebpf(driver) => driver.take_rings(),
+            Self::Kmod(driver) => driver.take_rings(),
+        }
+    }
+
+    /// Counters of all rings, shared with the kernel.
+    pub fn counters(&self) -> Arc<Counters> {
+        match self {
+            Self::Ebpf(driver) => driver.counters(),
+            Self::Kmod(driver) => driver.counters(),
+        }
+    }
+
+    /// Stops producing. Rings and counters that are mapped stay readable.
+    pub fn detach(self) {
+        match self {
+            Self::Ebpf(driver) => driver.detach(),
+            Self::Kmod(driver) => driver.detach(),
+        }
+    }
+}
+
+/// A driver of which a canary came back on every CPU.
+#[derive(Debug)]
+pub struct Proven {
+    /// The driver.
+    pub driver: Driver,
+    /// Its rings, unread.
+    pub rings: Vec<RingReader>,
+    /// How it was proven.
+    pub proof: Proof,
+}
+
+/// Why a driver cannot be used; the text ends with what to do.
+#[derive(Debug, thiserror::Error)]
+pub enum AttachError {
+    /// The eBPF programs cannot be loaded.
+    #[error(transparent)]
+    Ebpf(#[from] LoadError),
+    /// The module cannot be used.
+    #[error(transparent)]
+    Kmod(#[from] KmodError),
+    /// A ring cannot be mapped.
+    #[error("a ring cannot be mapped ({0}); lower ring_buffer_total_mib")]
+    Map(#[source] io::Error),
+    /// It is attached and sees nothing.
+    #[error(transparent)]
+    Canary(#[from] CanaryError),
+}
+
+/// Attaches a driver and proves that it works.
+///
+/// # Errors
+/// When it cannot be attached or a canary is missing; nothing stays attached then.
+pub fn attach(kind: DriverKind, options: &LoadOptions) -> Result<Proven, AttachError> {
+    let mut driver = Driver::load(kind, options)?;
+    let mut rings = driver
+        .take_rings()
+        .into_iter()
+        .map(RingReader::map)
+        .collect::<Result<Vec<_>, _>>()
+        .map_err(AttachError::Map)?;
+    let proof = canary::prove(&mut rings, &driver.counters(), options.own_tgid)?;
+    Ok(Proven {
+        driver,
+        rings,
+        proof,
+    })
+}
