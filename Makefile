@@ -5,7 +5,7 @@ CARGO ?= cargo
 TARGET := x86_64-unknown-linux-gnu
 RELEASE := target/$(TARGET)/release
 
-.PHONY: help run test compat bench check build deps fmt clippy unit live clean
+.PHONY: help run test compat bench check build deps fmt clippy unit live vm-deps clean
 
 help:
 	@echo "make run      build, run the agent with the default rules, print alerts (root)"
@@ -18,6 +18,10 @@ help:
 # Debian packages the build needs, installed when one of them is missing.
 deps:
 	@packaging/install-build-deps.sh
+
+# Those of the test bed in tests/vm.
+vm-deps:
+	@packaging/install-build-deps.sh vm
 
 build: deps
 	$(CARGO) build --locked --release -p saker

@@ -1,5 +1,6 @@
 #!/bin/sh
-# Installs the Debian packages that building Saker needs, if one of them is missing.
+# Installs the Debian packages that building Saker needs, if one of them is missing; with the argument
+# "vm" those of the test bed (tests/vm), too.
 #
 # gcc, libc6-dev, make   C for build scripts and a static libc
 # clang, llvm            the eBPF programs (clang) and stripping them (llvm-strip)
@@ -8,9 +9,24 @@
 # bpftool                live tests look with it at what is left in the kernel
 # iproute2               live tests give addresses to network namespaces of their own
 # linux-libc-dev         system call numbers, asm/ and linux/ headers
+# cpio                   a test reads with it what tests/vm writes
+#
+# For the test bed:
+# qemu-system-x86        guests
+# xz-utils, zstd, lz4    kernel images
+# gcc-12, libelf1        modules for 5.10 and 6.1 (objtool of their headers wants libelf)
+# sparse                 make C=1
 set -eu
 
-packages="gcc libc6-dev make clang llvm libclang-dev libbpf-dev bpftool iproute2 linux-libc-dev"
+packages="gcc libc6-dev make clang llvm libclang-dev libbpf-dev bpftool iproute2 linux-libc-dev cpio"
+case "${1:-}" in
+"") ;;
+vm) packages="$packages qemu-system-x86 xz-utils zstd lz4 gcc-12 libelf1 sparse" ;;
+*)
+	echo "usage: $0 [vm]" >&2
+	exit 2
+	;;
+esac
 missing=""
 for package in $packages; do
 	state=$(dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null || true)

@@ -1,0 +1,128 @@
+//! The kernels of the test bed.
+
+use std::fmt;
+
+use anyhow::{Result, bail};
+
+/// A kernel of a Debian suite. Which build of it that is changes with the suite.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Kernel {
+    /// 5.10, from bullseye.
+    V5_10,
+    /// 6.1, from bookworm.
+    V6_1,
+    /// 6.12, from trixie.
+    V6_12,
+    /// The newest, from sid.
+    Sid,
+}
+
+/// With what modules for a kernel are built.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Compiler {
+    /// This program of the host, if the host has it; else as [`Self::Unpacked`].
+    Host(&'static str),
+    /// The toolchain of trixie, unpacked into the cache: objtool of newer kernels needs a newer libc
+    /// than bookworm's.
+    Unpacked,
+}
+
+impl Kernel {
+    /// All of them, oldest first.
+    pub const ALL: [Self; 4] = [Self::V5_10, Self::V6_1, Self::V6_12, Self::Sid];
+
+    /// Reads a name: `5.10`, `6.1`, `6.12`, `sid`.
+    ///
+    /// # Errors
+    /// When there is no such kernel.
+    pub fn parse(name: &str) -> Result<Self> {
+        let Some(kernel) = Self::ALL.into_iter().find(|kernel| kernel.name() == name) else {
+            let known: Vec<_> = Self::ALL.map(Self::name).to_vec();
+            bail!("no kernel {name:?} in the test bed; there are {known:?}");
+        };
+        Ok(kernel)
+    }
+
+    /// Reads names, each perhaps a list separated by blanks or commas; `all` means all kernels.
+    ///
+    /// # Errors
+    /// When one of them is unknown, or there is none.
+    pub fn parse_list<S: AsRef<str>>(names: &[S]) -> Result<Vec<Self>> {
+        let mut kernels = Vec::new();
+        let words = names
+            .iter()
+            .flat_map(|name| name.as_ref().split([' ', ',']));
+        for word in words.filter(|word| !word.is_empty()) {
+            match word {
+                "all" => kernels.extend(Self::ALL),
+                name => kernels.push(Self::parse(name)?),
+            }
+        }
+        kernels.sort();
+        kernels.dedup();
+        if kernels.is_empty() {
+            bail!("no kernel named");
+        }
+        Ok(kernels)
+    }
+
+    /// Its name on the command line and in the cache.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::V5_10 => "5.10",
+            Self::V6_1 => "6.1",
+            Self::V6_12 => "6.12",
+            Self::Sid => "sid",
+        }
+    }
+
+    /// The Debian suite it comes from.
+    pub fn suite(self) -> &'static str {
+        match self {
+            Self::V5_10 => "bullseye",
+            Self::V6_1 => "bookworm",
+            Self::V6_12 => "trixie",
+            Self::Sid => "sid",
+        }
+    }
+
+    /// What builds its modules.
+    pub fn compiler(self) -> Compiler {
+        match self {
+            Self::V5_10 | Self::V6_1 => Compiler::Host("gcc-12"),
+            Self::V6_12 | Self::Sid => Compiler::Unpacked,
+        }
+    }
+}
+
+impl fmt::Display for Kernel {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_read() {
+        for kernel in Kernel::ALL {
+            assert_eq!(Kernel::parse(kernel.name()).expect("known"), kernel);
+        }
+        let error = Kernel::parse("6.2").expect_err("unknown").to_string();
+        assert!(error.contains("6.12"), "{error}");
+    }
+
+    #[test]
+    fn lists_are_sorted_and_unique() {
+        let list = |names: &[&str]| Kernel::parse_list(names);
+        assert_eq!(list(&["all", "6.1"]).expect("all"), Kernel::ALL);
+        assert_eq!(
+            list(&["6.1 5.10", "6.1,sid"]).expect("three"),
+            [Kernel::V5_10, Kernel::V6_1, Kernel::Sid]
+        );
+        assert!(list(&[" "]).is_err());
+        assert!(list(&["6.1", "x"]).is_err());
+    }
+}
