@@ -43,7 +43,7 @@ static __always_inline bool exe_writable(struct inode *inode, const struct cred 
 #define SLOT(name) slots[SAKER_P_EXECVE_##name]
 
 static __always_inline void fill_exe_file(struct saker_scratch *sc, u64 *slots,
-					  struct task_struct *task, u32 cpu)
+					  struct task_struct *task, scratch_area area)
 {
 	struct file *exe = KREAD(task, mm, exe_file);
 	struct dentry *dentry = KREAD(exe, f_path.dentry);
@@ -54,7 +54,7 @@ static __always_inline void fill_exe_file(struct saker_scratch *sc, u64 *slots,
 		flags |= SAKER_EXE_FROM_MEMFD;
 		SLOT(trusted_exepath) = put_kernel_str(sc, KREAD(dentry, d_name.name));
 	} else {
-		SLOT(trusted_exepath) = put_walk(sc, cpu, dentry, KREAD(exe, f_path.mnt));
+		SLOT(trusted_exepath) = put_walk(sc, area, dentry, KREAD(exe, f_path.mnt));
 	}
 	if (KREAD(inode, i_sb, s_magic) == OVERLAYFS_SUPER_MAGIC)
 		flags |= overlay_layer(inode) == SAKER_FILE_UPPER ? SAKER_EXE_UPPER_LAYER
@@ -134,6 +134,7 @@ static __always_inline void record_exec(struct task_struct *task, s32 old_tid,
 	struct saker_scratch *sc;
 	struct subject to = {};
 	struct mm_struct *mm;
+	scratch_area area;
 	u32 with_nul = 0, at;
 	u64 *slots, arg_start, arg_end;
 	s32 tgid = KREAD(task, tgid);
@@ -146,6 +147,7 @@ static __always_inline void record_exec(struct task_struct *task, s32 old_tid,
 	sc = scratch_claim(&to, SAKER_CLASS_LIFECYCLE);
 	if (!sc)
 		return;
+	area = cpu_area(to.cpu);
 	slots = (u64 *)(sc->rec + sizeof(struct saker_hdr));
 	sc->off = sizeof(struct saker_hdr) + 8 * SAKER_NP_EXECVE;
 
@@ -153,7 +155,7 @@ static __always_inline void record_exec(struct task_struct *task, s32 old_tid,
 	SLOT(old_tid) = (s64)old_tid;
 	fill_ids(slots, task);
 	SLOT(comm) = put_kernel_str(sc, FIELD_AT(task, comm));
-	fill_exe_file(sc, slots, task, to.cpu);
+	fill_exe_file(sc, slots, task, area);
 	SLOT(filename) = put_kernel_str(sc, KREAD(bprm, filename));
 	mm = KREAD(task, mm);
 	arg_start = KREAD(mm, arg_start);
@@ -163,8 +165,8 @@ static __always_inline void record_exec(struct task_struct *task, s32 old_tid,
 					: var_slot(sc->off, 0, 0, 0);
 	SLOT(args) = put_user_range(sc, arg_start + with_nul, arg_end);
 	SLOT(env) = put_user_range(sc, KREAD(mm, env_start), KREAD(mm, env_end));
-	SLOT(cwd) = put_walk(sc, to.cpu, KREAD(task, fs, pwd.dentry), KREAD(task, fs, pwd.mnt));
-	at = saker_walk_cgroup(to.cpu, (u64)saker_task_cgroup_kn(task));
+	SLOT(cwd) = put_walk(sc, area, KREAD(task, fs, pwd.dentry), KREAD(task, fs, pwd.mnt));
+	at = saker_walk_cgroup(area, (u64)saker_task_cgroup_kn(task));
 	SLOT(cgroups) = put_path(sc, at & 0xffff, at >> 16);
 	emit_exec(sc, &to, SAKER_EV_EXECVE, 0);
 	scratch_release(sc);

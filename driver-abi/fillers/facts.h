@@ -110,8 +110,8 @@ static __always_inline u32 read_tuple(struct file_facts *file, struct saker_tupl
 	__builtin_memset(to, 0, sizeof(*to));
 	family = KREAD(sk, __sk_common.skc_family);
 	to->family = family;
-	to->proto = KREAD(sk, sk_protocol);
-	to->type = KREAD(sk, sk_type);
+	to->proto = saker_sk_protocol(sk);
+	to->type = saker_sk_type(sk);
 	to->sock_id = (u64)sk;
 	if (family == AF_INET || family == AF_INET6) {
 		to->local_port = KREAD(sk, __sk_common.skc_num);

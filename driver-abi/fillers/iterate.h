@@ -58,7 +58,7 @@ static __always_inline u32 finish_frame(struct saker_scratch *sc, struct task_st
 }
 
 /* A thread; what the whole group shares comes with its leader. Returns bytes from sc->frame_len on, or 0. */
-static __always_inline u32 fill_task(struct saker_scratch *sc, u32 area, struct task_struct *task,
+static __always_inline u32 fill_task(struct saker_scratch *sc, scratch_area area, struct task_struct *task,
 				     bool remote)
 {
 	u64 *slots = (u64 *)(sc->rec + sizeof(struct saker_hdr));
@@ -87,7 +87,7 @@ static __always_inline u32 fill_task(struct saker_scratch *sc, u32 area, struct 
 #define SLOT(name) slots[SAKER_P_FILE_##name]
 
 /* An open file of `task`. Returns bytes from sc->frame_len on, or 0. */
-static __always_inline u32 fill_file(struct saker_scratch *sc, u32 area, struct task_struct *task,
+static __always_inline u32 fill_file(struct saker_scratch *sc, scratch_area area, struct task_struct *task,
 				     u32 fd, struct file *file)
 {
 	u64 *slots = (u64 *)(sc->rec + sizeof(struct saker_hdr));

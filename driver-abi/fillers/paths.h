@@ -41,15 +41,15 @@ static __always_inline u32 walk_done(struct saker_scratch *sc)
 }
 
 /*
- * Builds the path of (vfsmnt, dentry) from the back of the CPU's scratch path, through mounts up to the
+ * Builds the path of (vfsmnt, dentry) from the back of the scratch path, through mounts up to the
  * root of the mount namespace. Returns where it starts, with SAKER_VF_TRUNCATED << 16 when it was
  * cut: the walk is bounded, and a concurrent rename may mix old and new names, as in d_path().
  */
-SAKER_SUBPROGRAM u32 saker_walk_path(u32 cpu, u64 dentry_at, u64 vfsmnt_at)
+SAKER_SUBPROGRAM u32 saker_walk_path(scratch_area area, u64 dentry_at, u64 vfsmnt_at)
 {
-	struct saker_scratch *sc = scratch_of(cpu);
+	struct saker_scratch *sc = scratch_of(area);
 	struct dentry *dentry = (void *)dentry_at;
-	struct mount *mnt = (void *)(vfsmnt_at - FIELD_OFFSET(struct mount, mnt));
+	saker_mount_t *mnt = saker_mount_of(vfsmnt_at);
 
 	if (!sc)
 		return SAKER_PATH_MAX | SAKER_VF_FAULT << 16;
@@ -58,11 +58,13 @@ SAKER_SUBPROGRAM u32 saker_walk_path(u32 cpu, u64 dentry_at, u64 vfsmnt_at)
 		struct dentry *parent = KREAD(dentry, d_parent);
 
 		if (dentry == KREAD(mnt, mnt.mnt_root)) {
-			struct mount *up = KREAD(mnt, mnt_parent);
+			saker_mount_t *up = saker_mount_up(mnt);
 
-			if (up == mnt || !up)
+			if (up == mnt)
 				return walk_done(sc);
-			dentry = KREAD(mnt, mnt_mountpoint);
+			if (!up)
+				break;
+			dentry = saker_mount_point(mnt);
 			mnt = up;
 			continue;
 		}
@@ -77,9 +79,9 @@ SAKER_SUBPROGRAM u32 saker_walk_path(u32 cpu, u64 dentry_at, u64 vfsmnt_at)
 }
 
 /* Path of a cgroup in its hierarchy, in the same way. */
-SAKER_SUBPROGRAM u32 saker_walk_cgroup(u32 cpu, u64 kn_at)
+SAKER_SUBPROGRAM u32 saker_walk_cgroup(scratch_area area, u64 kn_at)
 {
-	struct saker_scratch *sc = scratch_of(cpu);
+	struct saker_scratch *sc = scratch_of(area);
 	struct kernfs_node *kn = (void *)kn_at;
 
 	if (!sc)
@@ -87,7 +89,7 @@ SAKER_SUBPROGRAM u32 saker_walk_cgroup(u32 cpu, u64 kn_at)
 	sc->pos = SAKER_PATH_MAX;
 	for (int i = 0; i < CGROUP_COMPONENTS; i++) {
 		struct kernfs_node *parent = saker_kn_parent(kn);
-		const char *name = (const char *)KREAD(kn, name);
+		const char *name = saker_kn_name(kn);
 		s64 len;
 
 		if (!parent)
@@ -103,10 +105,10 @@ SAKER_SUBPROGRAM u32 saker_walk_cgroup(u32 cpu, u64 kn_at)
 	return sc->pos | SAKER_VF_TRUNCATED << 16;
 }
 
-static __always_inline u64 put_walk(struct saker_scratch *sc, u32 cpu, struct dentry *dentry,
+static __always_inline u64 put_walk(struct saker_scratch *sc, scratch_area area, struct dentry *dentry,
 				    struct vfsmount *mnt)
 {
-	u32 at = saker_walk_path(cpu, (u64)dentry, (u64)mnt);
+	u32 at = saker_walk_path(area, (u64)dentry, (u64)mnt);
 
 	return put_path(sc, at & 0xffff, at >> 16);
 }

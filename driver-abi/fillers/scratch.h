@@ -18,13 +18,14 @@ struct saker_scratch {
 	u8 path[2 * SAKER_PATH_MAX];
 };
 
-/* This CPU's area, from the platform; NULL when there is none. */
-static __always_inline struct saker_scratch *scratch_of(u32 cpu);
+/* From the platform: which area is a CPU's, and the area itself, NULL when there is none. */
+static __always_inline scratch_area cpu_area(u32 cpu);
+static __always_inline struct saker_scratch *scratch_of(scratch_area area);
 
 /* Claims this CPU's scratch: since Linux 7.0 another eBPF program may interleave on the same CPU. */
 static __always_inline struct saker_scratch *scratch_claim(struct subject *to, u32 cls)
 {
-	struct saker_scratch *sc = scratch_of(to->cpu);
+	struct saker_scratch *sc = scratch_of(cpu_area(to->cpu));
 
 	if (!sc)
 		return 0;

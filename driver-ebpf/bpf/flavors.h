@@ -120,6 +120,40 @@ static __always_inline struct kernfs_node *saker_task_cgroup_kn(struct task_stru
 	return BPF_CORE_READ(task, cgroups, dfl_cgrp, kn);
 }
 
+/* A mount is known outside the kernel's file systems by the part that all of it sees. */
+typedef struct mount saker_mount_t;
+
+static __always_inline saker_mount_t *saker_mount_of(u64 vfsmnt_at)
+{
+	return (void *)(vfsmnt_at - bpf_core_field_offset(struct mount, mnt));
+}
+
+/* What it is mounted on: itself at the root of a namespace, NULL when that is not known. */
+static __always_inline saker_mount_t *saker_mount_up(saker_mount_t *mnt)
+{
+	return BPF_CORE_READ(mnt, mnt_parent);
+}
+
+static __always_inline struct dentry *saker_mount_point(saker_mount_t *mnt)
+{
+	return BPF_CORE_READ(mnt, mnt_mountpoint);
+}
+
+static __always_inline const char *saker_kn_name(struct kernfs_node *kn)
+{
+	return BPF_CORE_READ(kn, name);
+}
+
+static __always_inline u8 saker_sk_protocol(struct sock *sk)
+{
+	return BPF_CORE_READ(sk, sk_protocol);
+}
+
+static __always_inline u8 saker_sk_type(struct sock *sk)
+{
+	return BPF_CORE_READ(sk, sk_type);
+}
+
 static __always_inline u32 saker_loginuid(struct task_struct *task)
 {
 	return bpf_core_field_exists(task->loginuid) ? BPF_CORE_READ(task, loginuid.val) : -1;

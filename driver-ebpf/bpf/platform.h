@@ -67,6 +67,9 @@ struct {
 	__type(value, struct saker_ring_counters);
 } ring_counters SEC(".maps");
 
+/* Number of a scratch area: those of the CPUs first. */
+typedef u32 scratch_area;
+
 /* A function of its own for the verifier: global, so looked at once whoever calls it. */
 #define SAKER_SUBPROGRAM __noinline
 

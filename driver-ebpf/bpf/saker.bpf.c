@@ -37,9 +37,14 @@ struct {
 	__type(value, u32);
 } fillers SEC(".maps");
 
-static __always_inline struct saker_scratch *scratch_of(u32 cpu)
+static __always_inline scratch_area cpu_area(u32 cpu)
 {
-	return bpf_map_lookup_elem(&scratch_areas, &cpu);
+	return cpu;
+}
+
+static __always_inline struct saker_scratch *scratch_of(scratch_area area)
+{
+	return bpf_map_lookup_elem(&scratch_areas, &area);
 }
 
 /* Looked up in a table, not by a switch: the verifier then follows one unknown number, not five known. */

@@ -9,12 +9,19 @@
 #include "paths.h"
 #include "exec.h"
 #include "lifecycle.h"
+#include "remote.h"
+#include "iterate.h"
 #include "fillers.h"
 
-static __always_inline struct saker_scratch *scratch_of(u32 cpu)
+static __always_inline scratch_area cpu_area(u32 cpu)
 {
 	BUILD_BUG_ON(sizeof(struct saker_scratch) > SAKER_SCRATCH_BYTES);
-	return saker_scratch_at(probe_session(), cpu);
+	return saker_scratch_of(probe_session(), cpu);
+}
+
+static __always_inline struct saker_scratch *scratch_of(scratch_area area)
+{
+	return area;
 }
 
 static __always_inline u32 running_call(void)
@@ -99,4 +106,30 @@ void saker_record_exec(struct task_struct *task, pid_t old_tid, struct linux_bin
 void saker_record_exit(struct task_struct *task)
 {
 	record_exit(task);
+}
+
+/* The record, out of its scratch area; `bytes` include the frame's header, which the caller writes. */
+static int take_record(const struct saker_scratch *sc, u32 bytes, void *buf, u32 room)
+{
+	if (!bytes)
+		return 0;
+	if (sc->frame_len > room)
+		return -ENOSPC;
+	memcpy(buf, sc->rec, sc->frame_len);
+	return sc->frame_len;
+}
+
+int saker_fill_task(void *scratch, struct task_struct *task, void *buf, u32 room)
+{
+	struct saker_scratch *sc = scratch;
+
+	return take_record(sc, fill_task(sc, sc, task, true), buf, room);
+}
+
+int saker_fill_file(void *scratch, struct task_struct *task, u32 fd, struct file *file, void *buf,
+		    u32 room)
+{
+	struct saker_scratch *sc = scratch;
+
+	return take_record(sc, fill_file(sc, sc, task, fd, file), buf, room);
 }

@@ -48,6 +48,8 @@ static __always_inline struct saker_session *probe_session(void)
 
 #define SAKER_SUBPROGRAM static noinline
 
+typedef struct saker_scratch *scratch_area;
+
 /* 0 or a negative number; what could not be read is zero. */
 #define kread(to, size, from) saker_kread(to, size, from)
 #define uread(to, size, from) saker_uread(to, size, (const void __user *)(unsigned long)(from))
@@ -206,6 +208,24 @@ static __always_inline u32 saker_loginuid(struct task_struct *task)
 #else
 	return -1;
 #endif
+}
+
+typedef struct saker_mount saker_mount_t;
+
+static __always_inline saker_mount_t *saker_mount_of(u64 vfsmnt_at)
+{
+	return (void *)(unsigned long)(vfsmnt_at - offsetof(struct saker_mount, mnt));
+}
+
+/* What it is mounted on: itself at the root of a namespace, NULL when the layout is not known. */
+static __always_inline saker_mount_t *saker_mount_up(saker_mount_t *mnt)
+{
+	return saker_mounts_known() ? KREAD(mnt, parent) : NULL;
+}
+
+static __always_inline struct dentry *saker_mount_point(saker_mount_t *mnt)
+{
+	return KREAD(mnt, mountpoint);
 }
 
 /* Of the current task, so its table of descriptors cannot go away; the file may. */

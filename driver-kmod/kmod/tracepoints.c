@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Probes on system calls' returns and on the scheduler's tracepoints.
+ *
+ * A probe runs in the context of the task it is about, sometimes preemptible (system calls since 6.13),
+ * so preemption is turned off here: the CPU's ring, counters and scratch area are then nobody else's, and
+ * the session cannot go away. The RCU section is for what the fillers follow on older kernels, where
+ * preemption off is none.
+ */
+#include <linux/errno.h>
+#include <linux/kernel.h>
+#include <linux/preempt.h>
+#include <linux/rcupdate.h>
+
+#include "fillers.h"
+#include "saker_kmod.h"
+
+static __always_inline bool probe_begin(void)
+{
+	preempt_disable_notrace();
+	rcu_read_lock();
+	return rcu_dereference_sched(saker_active) != NULL;
+}
+
+static __always_inline void probe_end(void)
+{
+	rcu_read_unlock();
+	preempt_enable_notrace();
+}
+
+static void on_sys_exit(void *data, struct pt_regs *regs, long ret)
+{
+	if (probe_begin())
+		saker_record_call(regs, ret);
+	probe_end();
+}
+
+static void on_fork(void *data, struct task_struct *parent, struct task_struct *child)
+{
+	if (probe_begin())
+		saker_record_fork(parent, child);
+	probe_end();
+}
+
+static void on_exec(void *data, struct task_struct *task, pid_t old_pid, struct linux_binprm *bprm)
+{
+	if (probe_begin())
+		saker_record_exec(task, old_pid, bprm);
+	probe_end();
+}
+
+static void on_exit(void *data, SAKER_EXIT_PARAMS)
+{
+	if (probe_begin())
+		saker_record_exit(task);
+	probe_end();
+}
+
+/* Births before calls: no event of a process is seen before its birth could have been. */
+static const struct {
+	const char *name;
+	void *probe;
+} probes[] = {
+	{ "sched_process_fork", on_fork },
+	{ "sched_process_exec", on_exec },
+	{ "sched_process_exit", on_exit },
+	{ "sys_exit", on_sys_exit },
+};
+
+static void detach(size_t attached)
+{
+	while (attached--)
+		saker_tp_detach(probes[attached].name, probes[attached].probe, NULL);
+}
+
+int saker_trace_start(struct saker_session *s)
+{
+	size_t i;
+	int ret;
+
+	for (i = 0; i < ARRAY_SIZE(probes); i++) {
+		ret = saker_tp_attach(probes[i].name, probes[i].probe, NULL);
+		if (ret) {
+			detach(i);
+			return ret;
+		}
+	}
+	return 0;
+}
+
+void saker_trace_stop(void)
+{
+	detach(ARRAY_SIZE(probes));
+}
