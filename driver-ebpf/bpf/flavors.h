@@ -121,7 +121,7 @@ static __always_inline struct kernfs_node *saker_task_cgroup_kn(struct task_stru
 }
 
 /* A mount is known outside the kernel's file systems by the part that all of it sees. */
-typedef struct mount saker_mount_t;
+#define saker_mount_t struct mount /* no typedef: aya does not relocate through one */
 
 static __always_inline saker_mount_t *saker_mount_of(u64 vfsmnt_at)
 {
