@@ -8,5 +8,17 @@ pub mod build;
 pub mod device;
 pub mod module;
 
+mod command;
+mod distro;
+mod host;
+mod modinfo;
+mod signature;
+
+pub use host::Host;
+pub use modinfo::{ModInfo, ModInfoError};
+
 /// Name of the module: `saker.ko`, `/sys/module/saker`, `/dev/saker`.
 pub const MODULE_NAME: &str = "saker";
+
+/// Where modules built on this machine are kept: `DIR/RELEASE/saker.ko`.
+pub const BUILT_DIR: &str = "/var/lib/saker/kmod";

@@ -1,0 +1,297 @@
+//! Finds the module's source and lays out a private copy of it to build in.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use sha2::{Digest as _, Sha256};
+
+use super::problem::BuildError;
+use crate::Host;
+
+/// Names the directory of the module's source.
+const VARIABLE: &str = "SAKER_KMOD_SOURCE";
+
+/// Headers of the contract, in the order of the schema hash (driver-abi/build.rs).
+const CONTRACT: [&str; 3] = ["saker_abi.h", "saker_events.h", "saker_ioctl.h"];
+
+/// Bounds of a source tree; the module's own has some dozens of files and some hundred kilobytes.
+const MAX_FILES: usize = 2000;
+const MAX_BYTES: u64 = 32 << 20;
+const MAX_DEPTH: usize = 8;
+
+/// Endings and names of what a build in the source itself has left there.
+const PRODUCTS: [&str; 8] = [
+    ".o", ".ko", ".cmd", ".mod", ".mod.c", ".order", ".symvers", ".d",
+];
+
+/// The module's source: two layouts, one for packages and one for the repository.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Source {
+    /// `Kbuild` and the C files.
+    pub dir: PathBuf,
+    /// `include/` and `fillers/` of driver-abi: in `dir`, too, when it comes from a package.
+    abi: PathBuf,
+}
+
+/// Finds the source: in `dir`, else where it is known to be.
+pub(super) fn find(host: &Host, dir: Option<&Path>) -> Result<Source, BuildError> {
+    let named = dir
+        .map(Path::to_owned)
+        .or_else(|| std::env::var_os(VARIABLE).map(PathBuf::from));
+    let looked = match named {
+        Some(dir) => vec![dir],
+        None => known_places(host, std::env::current_exe().ok().as_deref()),
+    };
+    let Some(dir) = looked.iter().find(|dir| dir.join("Kbuild").is_file()) else {
+        return Err(BuildError::NoSource { looked });
+    };
+    let is_abi = |dir: &PathBuf| dir.join("include").join(CONTRACT[0]).is_file();
+    let abi = [dir.clone(), dir.join("../../driver-abi")]
+        .into_iter()
+        .find(is_abi)
+        .ok_or_else(|| BuildError::Source {
+            dir: dir.clone(),
+            reason: format!("include/{} is missing", CONTRACT[0]),
+        })?;
+    Ok(Source {
+        dir: dir.clone(),
+        abi,
+    })
+}
+
+/// Where packages put the source, and the repository that this program was built in.
+fn known_places(host: &Host, program: Option<&Path>) -> Vec<PathBuf> {
+    let version = env!("CARGO_PKG_VERSION");
+    let mut places = vec![host.path(format!("/usr/src/saker-{version}"))];
+    let repository = program.into_iter().flat_map(Path::ancestors).find(|dir| {
+        // Nothing but a build directory of the repository is trusted to be next to its source.
+        dir.join("driver-kmod/kmod/Kbuild").is_file() && dir.join("target").is_dir()
+    });
+    places.extend(repository.map(|dir| dir.join("driver-kmod/kmod")));
+    places
+}
+
+impl Source {
+    /// Copies the source into `to`, flat as in a package, without what earlier builds left in it.
+    pub(super) fn copy(&self, to: &Path) -> Result<(), BuildError> {
+        let mut copy = Copy { files: 0, bytes: 0 };
+        copy.tree(&self.dir, to, 0)?;
+        if self.abi != self.dir {
+            for part in ["include", "fillers"] {
+                copy.tree(&self.abi.join(part), &to.join(part), 0)?;
+            }
+        }
+        let found = contract_hash(&to.join("include")).map_err(|reason| self.problem(reason))?;
+        if !to.join("fillers").is_dir() {
+            return Err(self.problem("fillers/ is missing".to_owned()));
+        }
+        if found != saker_abi::SCHEMA_HASH {
+            return Err(BuildError::OtherSource {
+                dir: self.dir.clone(),
+                found,
+            });
+        }
+        Ok(())
+    }
+
+    fn problem(&self, reason: String) -> BuildError {
+        BuildError::Source {
+            dir: self.dir.clone(),
+            reason,
+        }
+    }
+}
+
+/// The first 64 bits of the SHA-256 of the contract, as the module answers it.
+fn contract_hash(include: &Path) -> Result<u64, String> {
+    let mut digest = Sha256::new();
+    for name in CONTRACT {
+        let text = fs::read(include.join(name)).map_err(|error| format!("{name}: {error}"))?;
+        digest.update(text);
+    }
+    let digest = digest.finalize();
+    Ok(u64::from_be_bytes(
+        digest[..8].try_into().expect("8 of 32 bytes"),
+    ))
+}
+
+/// A running copy of a tree.
+struct Copy {
+    files: usize,
+    bytes: u64,
+}
+
+impl Copy {
+    fn tree(&mut self, from: &Path, to: &Path, depth: usize) -> Result<(), BuildError> {
+        let wrong = |reason: &str| BuildError::Source {
+            dir: from.to_owned(),
+            reason: reason.to_owned(),
+        };
+        let failed = |error: std::io::Error| wrong(&error.to_string());
+        if depth > MAX_DEPTH {
+            return Err(wrong("directories too deep"));
+        }
+        fs::create_dir_all(to).map_err(|error| BuildError::File {
+            path: to.to_owned(),
+            error,
+            hint: super::WORK_HINT,
+        })?;
+        for entry in fs::read_dir(from).map_err(failed)? {
+            let entry = entry.map_err(failed)?;
+            let (path, target) = (entry.path(), to.join(entry.file_name()));
+            let name = entry.file_name();
+            if is_product(&name.to_string_lossy()) {
+                continue;
+            }
+            // Packages may link files; what they link to is read once, here.
+            let meta = fs::metadata(&path).map_err(failed)?;
+            if meta.is_dir() {
+                self.tree(&path, &target, depth + 1)?;
+                continue;
+            }
+            self.files += 1;
+            self.bytes += meta.len();
+            if !meta.is_file() || self.files > MAX_FILES || self.bytes > MAX_BYTES {
+                return Err(wrong("this is not a source tree of the module"));
+            }
+            fs::copy(&path, &target).map_err(|error| BuildError::File {
+                path: target,
+                error,
+                hint: super::WORK_HINT,
+            })?;
+        }
+        Ok(())
+    }
+}
+
+fn is_product(name: &str) -> bool {
+    name.starts_with('.') || PRODUCTS.iter().any(|ending| name.ends_with(ending))
+}
+
+#[cfg(test)]
+pub(in crate::build) mod tests {
+    use super::*;
+
+    /// The contract's headers in this repository.
+    fn include() -> PathBuf {
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("../driver-abi/include")
+    }
+
+    /// A source tree as packages have it, around the real contract.
+    pub(in crate::build) fn packaged(dir: &Path) {
+        let files = [("Kbuild", "obj-m := saker.o\n"), ("fillers/exec.h", "")];
+        for (file, text) in files {
+            let path = dir.join(file);
+            fs::create_dir_all(path.parent().expect("has one")).expect("made");
+            fs::write(path, text).expect("written");
+        }
+        fs::create_dir_all(dir.join("include")).expect("made");
+        for name in CONTRACT {
+            fs::copy(include().join(name), dir.join("include").join(name)).expect("copied");
+        }
+    }
+
+    #[test]
+    fn the_contract_has_the_hash_of_this_agent() {
+        assert_eq!(contract_hash(&include()), Ok(saker_abi::SCHEMA_HASH));
+    }
+
+    #[test]
+    fn packaged_source_is_copied_without_products() {
+        let root = tempfile::tempdir().expect("a directory");
+        let host = Host::fake(root.path(), "6.1.0");
+        let dir = host.path(format!("/usr/src/saker-{}", env!("CARGO_PKG_VERSION")));
+        packaged(&dir);
+        for product in [
+            "main.o",
+            "saker.ko",
+            ".main.o.cmd",
+            "saker.mod.c",
+            "modules.order",
+        ] {
+            fs::write(dir.join(product), "").expect("written");
+        }
+        let source = find(&host, None).expect("found");
+        assert_eq!(source.dir, dir);
+        let work = root.path().join("work");
+        source.copy(&work).expect("copied");
+        let mut names: Vec<String> = fs::read_dir(&work)
+            .expect("read")
+            .map(|entry| entry.expect("read").file_name().to_string_lossy().into())
+            .collect();
+        names.sort();
+        assert_eq!(names, ["Kbuild", "fillers", "include"]);
+    }
+
+    #[test]
+    fn the_repository_s_layout_is_made_flat() {
+        let root = tempfile::tempdir().expect("a directory");
+        let kmod = root.path().join("driver-kmod/kmod");
+        fs::create_dir_all(&kmod).expect("made");
+        let abi = root.path().join("driver-abi");
+        packaged(&abi);
+        fs::rename(abi.join("Kbuild"), kmod.join("Kbuild")).expect("moved");
+        let program = root.path().join("target/release/saker");
+        fs::create_dir_all(program.parent().expect("has one")).expect("made");
+        let host = Host::fake(&root.path().join("nowhere"), "6.1.0");
+        let places = known_places(&host, Some(&program));
+        assert_eq!(places.last(), Some(&kmod));
+
+        let work = root.path().join("work");
+        find(&host, Some(&kmod))
+            .expect("found")
+            .copy(&work)
+            .expect("copied");
+        assert!(work.join("include/saker_ioctl.h").is_file());
+        assert!(work.join("fillers/exec.h").is_file());
+    }
+
+    #[test]
+    fn source_of_another_version_is_refused() {
+        let root = tempfile::tempdir().expect("a directory");
+        let host = Host::fake(root.path(), "6.1.0");
+        let dir = root.path().join("source");
+        packaged(&dir);
+        fs::write(dir.join("include/saker_abi.h"), "/* other */").expect("written");
+        let source = find(&host, Some(&dir)).expect("found");
+        let error = source.copy(&root.path().join("work")).expect_err("refused");
+        assert!(matches!(error, BuildError::OtherSource { .. }), "{error}");
+    }
+
+    #[test]
+    fn absent_and_wrong_sources_say_so() {
+        let root = tempfile::tempdir().expect("a directory");
+        let host = Host::fake(root.path(), "6.1.0");
+        let error = find(&host, Some(Path::new("/nowhere"))).expect_err("absent");
+        assert!(error.to_string().contains("/nowhere"), "{error}");
+        assert!(error.to_string().contains("--source"), "{error}");
+
+        let dir = root.path().join("source");
+        fs::create_dir_all(&dir).expect("made");
+        fs::write(dir.join("Kbuild"), "").expect("written");
+        let error = find(&host, Some(&dir))
+            .expect_err("no contract")
+            .to_string();
+        assert!(error.contains("saker_abi.h is missing"), "{error}");
+
+        packaged(&dir);
+        let source = find(&host, Some(&dir)).expect("found");
+        fs::remove_dir_all(dir.join("fillers")).expect("removed");
+        let error = source
+            .copy(&root.path().join("work"))
+            .expect_err("no fillers");
+        assert!(error.to_string().contains("fillers/"), "{error}");
+    }
+
+    #[test]
+    fn endless_trees_end() {
+        let root = tempfile::tempdir().expect("a directory");
+        let host = Host::fake(root.path(), "6.1.0");
+        let dir = root.path().join("source");
+        packaged(&dir);
+        std::os::unix::fs::symlink("..", dir.join("fillers/loop")).expect("linked");
+        let source = find(&host, Some(&dir)).expect("found");
+        let error = source.copy(&root.path().join("work")).expect_err("a loop");
+        assert!(error.to_string().contains("too deep"), "{error}");
+    }
+}
