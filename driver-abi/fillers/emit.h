@@ -37,7 +37,7 @@ static __always_inline bool find_ring(struct subject *to, u32 tgid, u32 tid, u32
 {
 	to->tgid = tgid;
 	to->tid = tid;
-	to->cpu = cpu_number();
+	to->cpu = this_cpu();
 	to->idx = to->cpu * saker_partitions + SAKER_PARTITION(tgid, saker_partitions);
 	to->counters = ring_counters_of(to->idx);
 	if (!to->counters)

@@ -139,7 +139,7 @@ static __always_inline u64 clock_ns(void)
 	return bpf_ktime_get_boot_ns();
 }
 
-static __always_inline u32 cpu_number(void)
+static __always_inline u32 this_cpu(void)
 {
 	return bpf_get_smp_processor_id();
 }

@@ -162,7 +162,7 @@ static __always_inline u64 clock_ns(void)
 	return saker_clock_ns();
 }
 
-static __always_inline u32 cpu_number(void)
+static __always_inline u32 this_cpu(void)
 {
 	return raw_smp_processor_id();
 }

@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * A probe that fails for another reason than the one it looks for must not pass for an old kernel:
+ * from these versions on the answer is known.
+ */
+#ifndef SAKER_COMPAT_FLOOR_H
+#define SAKER_COMPAT_FLOOR_H
+
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(3, 15, 0) && !defined(SAKER_HAVE_TRACEPOINT_POINTER)
+#error "compat/probes/tracepoint_pointer.c failed where it must not: see its .log"
+#endif
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(4, 14, 0) && !defined(SAKER_HAVE_KERNFS_ID)
+#error "compat/probes/kernfs_id.c failed where it must not: see its .log"
+#endif
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(4, 14, 0) && !defined(SAKER_HAVE_DFL_CGRP)
+#error "compat/probes/dfl_cgrp.c failed where it must not: see its .log"
+#endif
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(4, 14, 0) && !defined(SAKER_HAVE_KTIME_GET_BOOT_FAST_NS)
+#error "compat/probes/ktime_get_boot_fast_ns.c failed where it must not: see its .log"
+#endif
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(4, 15, 0) && !defined(SAKER_HAVE_PID_IDR)
+#error "compat/probes/pid_idr.c failed where it must not: see its .log"
+#endif
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(4, 16, 0) && !defined(SAKER_HAVE_POLL_T)
+#error "compat/probes/poll_t.c failed where it must not: see its .log"
+#endif
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(4, 17, 0) && !defined(SAKER_HAVE_VM_FAULT_T)
+#error "compat/probes/vm_fault_t.c failed where it must not: see its .log"
+#endif
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(4, 20, 0) && !defined(SAKER_HAVE_KERNEL_SIGINFO)
+#error "compat/probes/kernel_siginfo.c failed where it must not: see its .log"
+#endif
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(5, 5, 0) && !defined(SAKER_HAVE_START_BOOTTIME)
+#error "compat/probes/start_boottime.c failed where it must not: see its .log"
+#endif
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(5, 8, 0) && !defined(SAKER_HAVE_COPY_FROM_KERNEL_NOFAULT)
+#error "compat/probes/copy_from_kernel_nofault.c failed where it must not: see its .log"
+#endif
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(5, 8, 0) && !defined(SAKER_HAVE_GET_KERNEL_NOFAULT)
+#error "compat/probes/get_kernel_nofault.c failed where it must not: see its .log"
+#endif
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(5, 16, 0) && !defined(SAKER_HAVE_SK_PROTOCOL_WORD)
+#error "compat/probes/sk_protocol_word.c failed where it must not: see its .log"
+#endif
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 3, 0) && !defined(SAKER_HAVE_VM_FLAGS_CLEAR)
+#error "compat/probes/vm_flags_clear.c failed where it must not: see its .log"
+#endif
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 6, 0) && !defined(SAKER_HAVE_INODE_GET_CTIME)
+#error "compat/probes/inode_get_ctime.c failed where it must not: see its .log"
+#endif
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 7, 0) && !defined(SAKER_HAVE_INODE_GET_MTIME)
+#error "compat/probes/inode_get_mtime.c failed where it must not: see its .log"
+#endif
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 15, 0) && !defined(SAKER_HAVE_KERNFS_RCU_PARENT)
+#error "compat/probes/kernfs_rcu_parent.c failed where it must not: see its .log"
+#endif
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 16, 0) && !defined(SAKER_HAVE_EXIT_GROUP_DEAD)
+#error "compat/probes/exit_group_dead.c failed where it must not: see its .log"
+#endif
+
+#endif /* SAKER_COMPAT_FLOOR_H */

@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: GPL-2.0
+/* What this kernel allows beyond the least, found out once at load. */
+#include <linux/dcache.h>
+#include <linux/mount.h>
+#include <linux/namei.h>
+#include <linux/path.h>
+
+#include "saker_kmod.h"
+
+/* Mounts every system has; one of them has to be a mount and the layout right for all that are. */
+static const char *const sample_mounts[] = { "/proc", "/sys", "/dev" };
+
+static bool mounts_known __read_mostly;
+
+bool saker_mounts_known(void)
+{
+	return mounts_known;
+}
+
+/* 1 when our view of the mount and the kernel's agree, -1 when they do not, 0 when `name` is no mount. */
+static int compare_mount(const char *name)
+{
+	struct saker_mount *parent = NULL;
+	struct dentry *mountpoint = NULL;
+	const struct saker_mount *mount;
+	struct super_block *sb = NULL;
+	struct path path;
+	int verdict = 0;
+
+	if (kern_path(name, LOOKUP_FOLLOW, &path))
+		return 0;
+	mount = container_of(path.mnt, struct saker_mount, mnt);
+	saker_kread(&parent, sizeof(parent), &mount->parent);
+	saker_kread(&mountpoint, sizeof(mountpoint), &mount->mountpoint);
+	if (parent)
+		saker_kread(&sb, sizeof(sb), &parent->mnt.mnt_sb);
+
+	/* To where the mount is mounted, by the kernel itself. */
+	if (path.dentry == path.mnt->mnt_root && follow_up(&path))
+		verdict = parent && path.mnt == &parent->mnt && path.dentry == mountpoint &&
+			  path.dentry->d_sb == sb ? 1 : -1;
+	path_put(&path);
+	return verdict;
+}
+
+void saker_features_init(void)
+{
+	int agreed = 0;
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(sample_mounts); i++) {
+		int verdict = compare_mount(sample_mounts[i]);
+
+		if (verdict < 0)
+			return;
+		agreed += verdict;
+	}
+	mounts_known = agreed > 0;
+}
+
+u32 saker_features(void)
+{
+	u32 features = 0;
+
+	if (mounts_known)
+		features |= SAKER_KMF_MOUNTS;
+#ifdef SAKER_HAVE_ACCESS_PROCESS_VM
+	features |= SAKER_KMF_REMOTE_ARGS;
+#endif
+	return features;
+}
