@@ -12,9 +12,10 @@ use tempfile::TempDir;
 const VARIABLE: &str = "SAKER_VM_CACHE";
 /// The directory without [`VARIABLE`].
 const DEFAULT: &str = "/var/cache/saker-vm";
-/// Changes whenever the layout of an entry changes; older entries are fetched again.
-const FORMAT: u32 = 1;
-/// In every complete entry: the format and the packages it was made from.
+/// Directory of the entries; its name changes whenever the layout of one does, so that trees of
+/// different age can share a cache.
+const FORMAT: &str = "v2";
+/// In every complete entry: the packages it was made from.
 const STAMP: &str = "stamp";
 
 /// The cache.
@@ -44,7 +45,7 @@ impl Cache {
     /// # Errors
     /// When the directory cannot be created.
     pub fn at(root: PathBuf) -> Result<Self> {
-        let root = std::path::absolute(root)?;
+        let root = std::path::absolute(root)?.join(FORMAT);
         fs::create_dir_all(root.join("tmp")).with_context(|| {
             format!(
                 "cannot create {}: be root, or name another directory in {VARIABLE}",
@@ -83,8 +84,7 @@ impl Cache {
     /// Packages of a complete entry, as `name version`; `None` when there is none.
     pub fn packages(&self, name: &str) -> Option<Vec<String>> {
         let stamp = fs::read_to_string(self.path(name).join(STAMP)).ok()?;
-        let mut lines = stamp.lines().map(str::to_owned);
-        (lines.next()? == format!("format {FORMAT}")).then(|| lines.collect())
+        Some(stamp.lines().map(str::to_owned).collect())
     }
 
     /// Puts a finished directory in place of the entry `name`. Who uses the entry it replaces keeps
@@ -94,7 +94,7 @@ impl Cache {
     /// When the file system refuses.
     pub fn publish(&self, finished: TempDir, name: &str, packages: &[String]) -> Result<PathBuf> {
         let target = self.path(name);
-        let stamp = format!("format {FORMAT}\n{}\n", packages.join("\n"));
+        let stamp = format!("{}\n", packages.join("\n"));
         fs::write(finished.path().join(STAMP), stamp)?;
         // TempDir makes it 0700; what is in there is no secret.
         fs::set_permissions(finished.path(), fs::Permissions::from_mode(0o755))?;
@@ -144,7 +144,5 @@ mod tests {
         }
         let left = fs::read_dir(cache.path("tmp")).expect("tmp").count();
         assert_eq!(left, 0);
-        fs::write(cache.path("kernels/x/stamp"), "format 0\np 1\n").expect("written");
-        assert_eq!(cache.packages("kernels/x"), None);
     }
 }

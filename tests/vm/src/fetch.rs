@@ -40,6 +40,8 @@ const TOOLCHAIN_PACKAGES: [&str; 21] = [
     "perl-base",
     "bc",
 ];
+/// Those taken without what they depend on: sparse itself needs libc only, its other programs more.
+const TOOLCHAIN_ALONE: [&str; 1] = ["sparse"];
 /// Cache entry of busybox.
 const BUSYBOX: &str = "busybox";
 /// Suite of busybox.
@@ -181,13 +183,16 @@ fn find_image(root: &Path) -> Result<(String, PathBuf)> {
     found.pop().context("no kernel")
 }
 
-/// Makes the headers independent of where they lie: the flavour's Makefile includes the common one
-/// by an absolute path.
+/// Makes the headers independent of where they lie: the flavour's Makefile has absolute paths, of the
+/// common one that it includes and, since 7.x, of itself.
 fn make_movable(headers: &Path) -> Result<()> {
     let path = headers.join("Makefile");
     let text = fs::read_to_string(&path).with_context(|| path.display().to_string())?;
-    let here = "include $(dir $(realpath $(lastword $(MAKEFILE_LIST))))../";
-    let moved = text.replace("include /usr/src/", here);
+    let here = "$(dir $(realpath $(lastword $(MAKEFILE_LIST))))../";
+    // Assigned at once: the last makefile is another one later.
+    let moved = text
+        .replace("include /usr/src/", &format!("include {here}"))
+        .replace("=/usr/src/", &format!(":={here}"));
     if moved == text {
         bail!("{} is not as expected:\n{text}", path.display());
     }
@@ -220,6 +225,9 @@ fn fetch_toolchain(cache: &Cache, mirror: &Mirror) -> Result<()> {
     let (packages, root) = (scratch.path().join("packages"), scratch.path().join("root"));
     fs::create_dir(&root)?;
     apt.download_all(&TOOLCHAIN_PACKAGES, &packages)?;
+    for name in TOOLCHAIN_ALONE {
+        apt.download([&apt.show(name)?], &packages)?;
+    }
     apt::make_merged_root(&root)?;
     let versions = apt::unpack_all(&packages, &root)?;
     fs::remove_dir_all(&packages)?;
@@ -300,7 +308,7 @@ mod tests {
         let makefile = dir.path().join("Makefile");
         fs::write(
             &makefile,
-            "include /usr/src/linux-headers-6.1-common/Makefile\n",
+            "KBUILD_OUTPUT=/usr/src/x\ninclude /usr/src/linux-headers-6.1-common/Makefile\n",
         )
         .expect("written");
         make_movable(dir.path()).expect("changed");
@@ -309,6 +317,7 @@ mod tests {
             text.ends_with("))))../linux-headers-6.1-common/Makefile\n"),
             "{text}"
         );
+        assert!(text.starts_with("KBUILD_OUTPUT:=$(dir "), "{text}");
         assert!(make_movable(dir.path()).is_err(), "nothing to change");
     }
 }
