@@ -27,31 +27,71 @@ static inline u64 saker_clock_ns(void)
 #endif
 }
 
+/*
+ * What follows is asked of tasks found through others, too (a leader, a namespace's init), which may be
+ * gone: read as memory that may not be there.
+ */
+
 /* When a task began, CLOCK_BOOTTIME. */
 static inline u64 saker_task_start_ns(const struct task_struct *task)
 {
 #if defined(SAKER_HAVE_START_BOOTTIME) /* 5.5 */
-	return task->start_boottime;
+	u64 ns = 0;
+
+	saker_kread(&ns, sizeof(ns), &task->start_boottime);
+	return ns;
 #elif defined(SAKER_HAVE_REAL_START_TIME_NS) /* 3.17 */
-	return task->real_start_time;
+	u64 ns = 0;
+
+	saker_kread(&ns, sizeof(ns), &task->real_start_time);
+	return ns;
 #else
-	return timespec_to_ns(&task->real_start_time);
+	struct timespec start = {};
+
+	saker_kread(&start, sizeof(start), &task->real_start_time);
+	return timespec_to_ns(&start);
 #endif
 }
 
-static inline struct pid *saker_task_pid(struct task_struct *task)
+static inline struct pid *saker_task_pid(const struct task_struct *task)
 {
-	return task_pid(task);
+	struct pid *pid = NULL;
+
+#ifdef SAKER_HAVE_THREAD_PID /* 4.19 */
+	saker_kread(&pid, sizeof(pid), &task->thread_pid);
+#else
+	saker_kread(&pid, sizeof(pid), &task->pids[PIDTYPE_PID].pid);
+#endif
+	return pid;
 }
 
-static inline struct pid *saker_task_pgrp(struct task_struct *task)
+/* `type`: PIDTYPE_PGID, PIDTYPE_SID. */
+static inline struct pid *saker_task_group_pid(const struct task_struct *task, enum pid_type type)
 {
-	return task_pgrp(task);
+	struct pid *pid = NULL;
+
+#ifdef SAKER_HAVE_THREAD_PID
+	struct signal_struct *signal = NULL;
+
+	saker_kread(&signal, sizeof(signal), &task->signal);
+	saker_kread(&pid, sizeof(pid), &signal->pids[type]);
+#else
+	struct task_struct *leader = NULL;
+
+	saker_kread(&leader, sizeof(leader), &task->group_leader);
+	saker_kread(&pid, sizeof(pid), &leader->pids[type].pid);
+#endif
+	return pid;
 }
 
-static inline struct pid *saker_task_session_pid(struct task_struct *task)
+static inline struct pid *saker_task_pgrp(const struct task_struct *task)
 {
-	return task_session(task);
+	return saker_task_group_pid(task, PIDTYPE_PGID);
+}
+
+static inline struct pid *saker_task_session_pid(const struct task_struct *task)
+{
+	return saker_task_group_pid(task, PIDTYPE_SID);
 }
 
 /* Is the task in a system call of the 32-bit ABI? */
