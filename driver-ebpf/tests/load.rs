@@ -5,6 +5,7 @@
 use std::collections::HashSet;
 use std::fs;
 
+use saker_abi::driver::frames::{read_frames, records};
 use saker_abi::event::EVENTS;
 use saker_abi::raw::*;
 use saker_abi::record::Record;
@@ -182,39 +183,24 @@ fn a_child_is_recorded_from_birth_to_death() {
     assert_eq!(steps, ["birth", "exec", "death"]);
 }
 
-/// Frames of an iterator: a header of 8 bytes with the length, the record, padding to 8.
-fn frames(mut bytes: &[u8]) -> Vec<&[u8]> {
-    let mut found = Vec::new();
-    while let Some((header, rest)) = bytes.split_at_checked(SAKER_RING_HDR as usize) {
-        let len = u32::from_ne_bytes(header[..4].try_into().expect("four bytes")) as usize;
-        found.push(&rest[..len]);
-        bytes = &rest[len.next_multiple_of(8)..];
-    }
-    assert!(bytes.is_empty(), "{} bytes of a cut frame", bytes.len());
-    found
-}
-
 /// The iterators know this very process, its arguments, its threads and an open file of it.
 #[test]
 fn iterators_tell_what_is_there() {
-    use std::io::Read as _;
     use std::os::{fd::AsRawFd, unix::ffi::OsStrExt, unix::fs::MetadataExt};
     let exe = std::env::current_exe().expect("a program");
     let file = fs::File::open(&exe).expect("open");
     let meta = file.metadata().expect("stat");
     let (mut driver, _readers) = load(EventSet::new(), 1);
     let mut read = |what| {
-        let mut bytes = Vec::new();
         let mut iterator = driver.iterate(what).expect("an iterator");
-        iterator.read_to_end(&mut bytes).expect("its records");
-        bytes
+        read_frames(&mut iterator).expect("its records")
     };
     let tasks = read(Iterate::Tasks);
     let files = read(Iterate::Files);
     driver.detach();
     let own = std::process::id();
     let parse = |frame| Record::parse(frame).expect("a valid record");
-    let tasks: Vec<_> = frames(&tasks).into_iter().map(parse).collect();
+    let tasks: Vec<_> = records(&tasks).map(parse).collect();
     let mine: Vec<_> = tasks.iter().filter(|task| task.hdr().tgid == own).collect();
     assert!(mine.iter().any(|task| task.hdr().tid != own), "its threads");
     let leader = mine
@@ -234,8 +220,7 @@ fn iterators_tell_what_is_there() {
         leader.var(SAKER_P_TASK_cwd).bytes,
         cwd.as_os_str().as_bytes()
     );
-    let open = frames(&files)
-        .into_iter()
+    let open = records(&files)
         .map(parse)
         .find(|open| {
             open.hdr().tgid == own && open.i64(SAKER_P_FILE_fd) == i64::from(file.as_raw_fd())

@@ -6,6 +6,7 @@ use crate::raw::{SAKER_MAX_CPUS, SAKER_MAX_PARTITIONS, SAKER_RING_BYTES_MAX};
 
 pub mod canary;
 mod event_set;
+pub mod frames;
 mod tables;
 
 pub use event_set::EventSet;

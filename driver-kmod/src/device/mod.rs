@@ -15,7 +15,7 @@ use std::os::fd::AsFd as _;
 use std::path::Path;
 use std::sync::Arc;
 
-use saker_abi::driver::{LoadOptions, OptionsError, SyscallTables};
+use saker_abi::driver::{Iterate, LoadOptions, OptionsError, SyscallTables};
 use saker_abi::raw::*;
 use saker_abi::ring::{Counters, RingFd};
 
@@ -105,15 +105,6 @@ fn owner(tgid: &Option<u32>) -> String {
         || "another process".to_owned(),
         |tgid| format!("process {tgid}"),
     )
-}
-
-/// Of what there is a list.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Iterate {
-    /// Threads.
-    Tasks,
-    /// Descriptors.
-    Files,
 }
 
 /// A session with the module, its probes attached.

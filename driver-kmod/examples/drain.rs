@@ -1,0 +1,71 @@
+//! Opens the loaded module for the given events and reads the records: what the kernel side costs and
+//! brings, without the agent.
+//!
+//! `drain MILLISECONDS PARTITIONS EVENT...`; prints records by event, drops, and what iteration finds.
+
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+use saker_abi::driver::frames::{read_frames, records};
+use saker_abi::driver::{EventSet, Iterate, LoadOptions};
+use saker_abi::event::{self, EVENTS};
+use saker_abi::record::Record;
+use saker_abi::ring::{Head, RingReader};
+use saker_driver_kmod::device::KmodDriver;
+
+/// Between two looks at the rings.
+const POLL: Duration = Duration::from_millis(2);
+
+fn main() {
+    let mut args = std::env::args().skip(1);
+    let milliseconds: u64 = args.next().and_then(|s| s.parse().ok()).unwrap_or(5000);
+    let partitions: u32 = args.next().and_then(|s| s.parse().ok()).unwrap_or(1);
+    let mut events = EventSet::state();
+    for name in args {
+        events.insert(event::by_name(&name).expect("an event of the table").id);
+    }
+    let cpus = std::thread::available_parallelism().map_or(1, |n| n.get() as u32);
+    let start = Instant::now();
+    let mut driver = KmodDriver::open(&LoadOptions {
+        partitions,
+        ring_bytes: 1 << 20,
+        cpus: (0..cpus).collect(),
+        events,
+        own_tgid: std::process::id(),
+    })
+    .unwrap_or_else(|error| panic!("{error}"));
+    eprintln!("attached in {:?}", start.elapsed());
+    for what in [Iterate::Tasks, Iterate::Files] {
+        let mut iterator = driver.iterate(what, None).expect("an iterator");
+        let bytes = read_frames(&mut iterator).expect("its records");
+        println!("{what:?}: {} records", records(&bytes).count());
+    }
+    let mut readers: Vec<_> = driver
+        .take_rings()
+        .into_iter()
+        .map(|ring| RingReader::map(ring).expect("map a ring"))
+        .collect();
+    let end = Instant::now() + Duration::from_millis(milliseconds);
+    let mut seen: BTreeMap<&str, u64> = BTreeMap::new();
+    while Instant::now() < end {
+        for reader in &mut readers {
+            reader.observe();
+            while let Head::Record(bytes) = reader.head() {
+                let record = Record::parse(bytes).expect("the driver writes valid records");
+                *seen
+                    .entry(EVENTS[record.event() as usize].name)
+                    .or_default() += 1;
+                reader.advance();
+            }
+            reader.release();
+        }
+        std::thread::sleep(POLL);
+    }
+    let counters = driver.counters();
+    let dropped: u64 = (0..cpus)
+        .flat_map(|cpu| (0..partitions).map(move |partition| (cpu, partition)))
+        .map(|(cpu, partition)| counters.snapshot(cpu, partition).dropped_total())
+        .sum();
+    println!("records {seen:?} dropped {dropped}");
+    driver.detach();
+}
