@@ -1,0 +1,148 @@
+/*
+ * The 32-bit ABI, called from 64-bit code: what strings() and garbage() do not do, above all calls that
+ * succeed. Numbers are those of arch/x86/entry/syscalls/syscall_32.tbl.
+ */
+#include "sys.h"
+#include <linux/capability.h>
+#include <linux/openat2.h>
+
+#define NOBODY 0x7ffffff0L
+
+static void files32(void)
+{
+	static struct open_how how;
+	static int pair[2];
+	long fd, dir;
+
+	step("files of 32 bits");
+	fd = SYS32(5, S("file"), O_RDWR | O_CREAT, 0644);
+	SYS32(41, fd);
+	SYS32(63, fd, 50);
+	SYS32(330, fd, 51, O_CLOEXEC);
+	SYS32(55, fd, 0, 52);
+	SYS32(221, fd, 1030, 53);
+	SYS32(221, fd, 2, 1);
+	SYS32(221, fd, 3, 0); /* F_GETFL: not recorded */
+	for (int extra = 50; extra < 54; extra++)
+		SYS32(6, extra);
+	SYS32(6, 4);
+	SYS32(6, fd + 0x500000000L);
+	dir = SYS32(5, S("."), O_PATH | O_DIRECTORY);
+	SYS32(6, SYS32(295, dir, S("file"), O_RDWR));
+	SYS32(6, SYS32(8, S("created32"), 0600));
+	how.flags = O_RDWR;
+	how.resolve = RESOLVE_BENEATH;
+	SYS32(6, SYS32(437, dir, S("file"), &how, sizeof(how)));
+	SYS32(437, dir, S("file"), ODD_UNMAPPED, sizeof(how));
+	SYS32(38, S("created32"), S("renamed32"));
+	SYS32(353, dir, S("renamed32"), dir, S("created32"), 1);
+	SYS32(9, S("created32"), S("linked32"));
+	SYS32(303, dir, S("created32"), dir, S("linked32"), 0);
+	SYS32(83, S("anything"), S("symbolic32"));
+	SYS32(39, S("directory32"), 0700);
+	SYS32(12, S("directory32"));
+	SYS32(133, dir);
+	SYS32(40, S("directory32"));
+	SYS32(15, S("created32"), 0640);
+	SYS32(306, dir, S("created32"), 0644);
+	SYS32(452, dir, S("created32"), 0644, 0);
+	SYS32(212, S("created32"), 1, 2);
+	SYS32(182, S("created32"), 0xffff, 3); /* 16 bits: -1 */
+	SYS32(16, S("symbolic32"), 4, 5);
+	SYS32(298, dir, S("created32"), 6, 7, 0);
+	SYS32(301, dir, S("symbolic32"), 0);
+	SYS32(10, S("created32"));
+	SYS32(10, S("linked32"));
+	SYS32(6, SYS32(356, S("memory of 32 bits"), 0));
+	SYS32(6, dir);
+	step("sockets of 32 bits");
+	SYS32(359, 2, 2, 0); /* socket */
+	must(SYS32(360, 1, 1, 0, pair), "socketpair of the 32-bit ABI");
+	SYS32(41, pair[0]);
+	SYS32(362, pair[0], S("\1\0no server"), 12);
+	SYS32(362, pair[0], ODD_UNMAPPED, 12);
+	SYS32(361, pair[1], S("\1\0name of 32"), 13);
+	SYS32(363, pair[1], -2L);
+	SYS32(364, pair[1], 0, 0, O_CLOEXEC);
+	SYS32(6, fd);
+}
+
+/* Older programs make all socket calls through one: it is not decoded, but counted. */
+static void socketcall(void)
+{
+	static unsigned words[6];
+
+	step("socketcall");
+	words[0] = 2;
+	words[1] = 2;
+	SYS32(102, 1, words);	/* socket: counted */
+	SYS32(102, 13, words);	/* shutdown: nobody wants it */
+	words[0] = 77;
+	SYS32(102, 3, words);	/* connect: counted */
+	SYS32(102, 99, words);
+}
+
+static void credentials32(void)
+{
+	static struct __user_cap_header_struct head = { _LINUX_CAPABILITY_VERSION_3, 0 };
+	static struct __user_cap_data_struct sets[2] = { { 0xff, 0xff, 0 }, { 0, 0, 0 } };
+
+	step("credentials of 32 bits");
+	CHILD(SYS32(213, 1000); SYS32(213, 0));
+	CHILD(SYS32(214, 1001));
+	CHILD(SYS32(203, 1000, -1L));
+	CHILD(SYS32(204, 1000, 1001));
+	CHILD(SYS32(208, 1, 2, 3));
+	CHILD(SYS32(210, 1, 2, 3));
+	CHILD(SYS32(185, &head, sets); SYS32(185, &head, ODD_UNMAPPED));
+	CHILD(SYS32(66));
+	step("credentials of 16 bits");
+	CHILD(SYS32(23, 1000));
+	CHILD(SYS32(23, 0x12345));
+	CHILD(SYS32(46, 1001));
+	CHILD(SYS32(70, 0xffff, 1000)); /* -1, as wide as it is */
+	CHILD(SYS32(71, 1000, 0xffff));
+	CHILD(SYS32(164, 1, 2, 0xffff));
+	CHILD(SYS32(170, 1, 0xffff, 3));
+}
+
+static void others32(void)
+{
+	long self = SYSN(getpid);
+
+	step("others of 32 bits");
+	SYS32(37, self, 0);
+	SYS32(37, -self, 0);
+	SYS32(238, self, 0);
+	SYS32(270, self, self, 0);
+	SYS32(37, NOBODY, 15);
+	SYS32(26, 16, NOBODY, 0x12345678, 0xffffffff);
+	SYS32(172, 15, S("narrow name"));
+	SYS32(172, 15, ODD_UNMAPPED);
+	SYS32(172, 15, S("conformance"));
+	SYS32(128, S("not a module at all"), 19, S("option"));
+	SYS32(350, -1L, S("option"), 0);
+	SYS32(129, S("saker-no-such-module"), O_NONBLOCK);
+	SYS32(357, 9999, 0, 0);
+	CHILD(SYS32(310, 0x04000000));
+	SYS32(346, 0, 0x04000000);
+	SYS32(21, S("none"), S("m"), S("tmpfs"), 2, 0);
+	SYS32(22, S("m")); /* umount: no flags */
+	SYS32(21, S("none"), S("m"), S("tmpfs"), 2, 0);
+	SYS32(52, S("m"), 2);
+	CHILD(SYS32(61, S("m")));
+	step("a number of the other ABI");
+	SYS(0x40000000L + 2, S("file"), 0); /* x32: most kernels have none */
+	SYS(600, 0);
+	SYS32(600, 0);
+}
+
+void compat(void)
+{
+	if (!has_compat)
+		return;
+	files32();
+	socketcall();
+	credentials32();
+	others32();
+}
