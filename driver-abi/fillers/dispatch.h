@@ -28,6 +28,13 @@ static __always_inline void count_unseen(struct task_struct *task, u32 cause)
 		bump64(&to.counters->dropped[cause][SAKER_CLASS_SECURITY]);
 }
 
+/*
+ * Births are recorded by the scheduler's tracepoint. Their calls are not wanted, but the number may be, as
+ * one of the other ABI: 2 is fork of 32 bits and open of 64.
+ */
+#define SAKER_BIRTH(event) ((event) - SAKER_EV_CLONE <= SAKER_EV_VFORK - SAKER_EV_CLONE)
+_Static_assert(SAKER_EV_VFORK == SAKER_EV_CLONE + 3, "the fork family stands together");
+
 /* Event + 1 of the call that `task` returns from, 0 when there is nothing to record. */
 static __always_inline u32 dispatch(struct task_struct *task, call_regs regs, u64 nr, s64 ret)
 {
@@ -55,6 +62,8 @@ static __always_inline u32 dispatch(struct task_struct *task, call_regs regs, u6
 			count_unseen(task, SAKER_DROP_ABI);
 		return 0;
 	}
+	if (event && SAKER_BIRTH(event - 1))
+		return 0;
 	return event;
 }
 

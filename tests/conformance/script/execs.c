@@ -115,7 +115,7 @@ static void paths(void)
 	SYSN(close, fd);
 	step("exec/through a descriptor");
 	fd = SYSN(open, S("prog"), 0);
-	EXEC(S("/proc/self/fd/3"), leaf_arguments, environment);
+	EXEC(descriptor_path(fd), leaf_arguments, environment);
 	SYSN(close, fd);
 }
 

@@ -45,7 +45,7 @@ static void opens(void)
 	SYSN(close, SYSN(open, S("."), O_TMPFILE | O_RDWR, 0600));
 	step("open/through a descriptor");
 	fd = SYSN(open, S("file"), 0);
-	SYSN(close, SYSN(open, S("/proc/self/fd/3"), 0));
+	SYSN(close, SYSN(open, descriptor_path(fd), 0));
 	SYSN(close, fd);
 
 	step("openat/directories");

@@ -207,6 +207,14 @@ void await(volatile int *word, int value)
 	}
 }
 
+char *descriptor_path(long fd)
+{
+	static char path[32];
+
+	append_number(append(path, "/proc/self/fd/"), fd);
+	return path;
+}
+
 void write_file(const char *path, const char *text)
 {
 	long fd = must(SYSN(open, S(path), O_WRONLY | O_CREAT | O_TRUNC, 0755), path);

@@ -139,6 +139,8 @@ long thread(int stack, int (*code)(void *), void *argument);
 void join(long tid);
 /* Waits for a word that another thread sets. */
 void await(volatile int *word, int value);
+/* "/proc/self/fd/N" */
+char *descriptor_path(long fd);
 void write_file(const char *path, const char *text);
 void copy_program(const char *to, int mode);
 

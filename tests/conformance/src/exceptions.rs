@@ -1,0 +1,101 @@
+//! Differences that kernels make, not drivers.
+
+use crate::compare::Difference;
+
+/// Version of a kernel: major and minor.
+pub type Version = (u32, u32);
+
+/// A kernel's release, as far as it matters.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Release(Version);
+
+impl Release {
+    /// Of `6.1.0-56-amd64` the 6 and the 1.
+    pub fn parse(text: &str) -> Option<Self> {
+        let mut numbers = text.split(|c: char| !c.is_ascii_digit());
+        Some(Self((
+            numbers.next()?.parse().ok()?,
+            numbers.next()?.parse().ok()?,
+        )))
+    }
+}
+
+/// Something that is another way since a version.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Exception {
+    /// First version that does it the new way.
+    pub since: Version,
+    /// Step of the script, `*` at its end for all that begin so.
+    pub step: &'static str,
+    /// Event.
+    pub event: &'static str,
+    /// Parameter; `None` for the whole record.
+    pub parameter: Option<&'static str>,
+    /// What changed, with the kernel's commit where it is known.
+    pub reason: &'static str,
+}
+
+impl Exception {
+    /// Whether the change lies between two kernels.
+    pub fn between(&self, a: Release, b: Release) -> bool {
+        let since = Release(self.since);
+        a.min(b) < since && since <= a.max(b)
+    }
+
+    /// Whether it explains a difference.
+    pub fn excuses(&self, difference: &Difference) -> bool {
+        let Some((_, _, event)) = &difference.record else {
+            return false;
+        };
+        let step = match self.step.strip_suffix('*') {
+            Some(start) => difference.step.starts_with(start),
+            None => difference.step == self.step,
+        };
+        step && event == self.event && difference.parameter.as_deref() == self.parameter
+    }
+}
+
+/// What is known to differ between the kernels of the test bed.
+pub static EXCEPTIONS: &[Exception] = &[];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn releases_are_read_from_their_names() {
+        assert_eq!(Release::parse("6.1.0-56-amd64"), Some(Release((6, 1))));
+        assert_eq!(Release::parse("7.2-rc3"), Some(Release((7, 2))));
+        assert_eq!(Release::parse("x"), None);
+        assert_eq!(Release::parse("6"), None);
+    }
+
+    #[test]
+    fn an_exception_counts_only_between_its_sides() {
+        let exception = Exception {
+            since: (6, 6),
+            step: "a*",
+            event: "open",
+            parameter: Some("fd"),
+            reason: "",
+        };
+        let release = |text| Release::parse(text).expect("a version");
+        assert!(exception.between(release("6.1"), release("6.12")));
+        assert!(exception.between(release("6.6"), release("5.10")));
+        assert!(!exception.between(release("6.6"), release("6.12")));
+        assert!(!exception.between(release("5.10"), release("6.1")));
+        let mut difference = Difference {
+            group: "P1".into(),
+            step: "ab".into(),
+            record: Some((1, 1, "open".into())),
+            parameter: Some("fd".into()),
+            first: None,
+            second: None,
+        };
+        assert!(exception.excuses(&difference));
+        difference.parameter = None;
+        assert!(!exception.excuses(&difference));
+        difference.record = None;
+        assert!(!exception.excuses(&difference));
+    }
+}
