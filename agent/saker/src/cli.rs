@@ -29,6 +29,9 @@ pub(crate) enum Command {
     List(ListArgs),
     /// Tell what this host offers and which driver would be taken
     Doctor(DoctorArgs),
+    /// Build, load, unload or look at the kernel module
+    #[command(subcommand)]
+    Driver(DriverCommand),
 }
 
 /// Arguments of `saker run`.
@@ -73,6 +76,58 @@ pub(crate) struct ListArgs {
 /// Arguments of `saker doctor`.
 #[derive(Debug, Args)]
 pub(crate) struct DoctorArgs {
+    /// Output format
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    pub format: Format,
+}
+
+/// The commands of `saker driver`.
+#[derive(Debug, Subcommand)]
+pub(crate) enum DriverCommand {
+    /// Build the module for a kernel
+    Build(DriverBuildArgs),
+    /// Load the module
+    Load(DriverLoadArgs),
+    /// Unload the module
+    Unload,
+    /// Tell what is loaded and whether it fits this agent
+    Status(DriverStatusArgs),
+}
+
+/// Arguments of `saker driver build`.
+#[derive(Debug, Args)]
+pub(crate) struct DriverBuildArgs {
+    /// Kernel to build for, as `uname -r` prints it [default: that of --headers, else the running one]
+    #[arg(long, value_name = "RELEASE")]
+    pub kernel: Option<String>,
+    /// Headers of that kernel [default: where its packages put them]
+    #[arg(long, value_name = "DIR")]
+    pub headers: Option<PathBuf>,
+    /// Source of the module [default: $SAKER_KMOD_SOURCE, /usr/src/saker-VERSION, or the repository]
+    #[arg(long, value_name = "DIR")]
+    pub source: Option<PathBuf>,
+    /// File to make [default: /var/lib/saker/kmod/RELEASE/saker.ko]
+    #[arg(long, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+    /// Sign with this private key (PEM)
+    #[arg(long, value_name = "FILE", requires = "sign_cert")]
+    pub sign_key: Option<PathBuf>,
+    /// Certificate of the key (DER or PEM)
+    #[arg(long, value_name = "FILE", requires = "sign_key")]
+    pub sign_cert: Option<PathBuf>,
+}
+
+/// Arguments of `saker driver load`.
+#[derive(Debug, Args)]
+pub(crate) struct DriverLoadArgs {
+    /// Module file [default: the installed one for the running kernel, else the one built here]
+    #[arg(value_name = "FILE")]
+    pub file: Option<PathBuf>,
+}
+
+/// Arguments of `saker driver status`.
+#[derive(Debug, Args)]
+pub(crate) struct DriverStatusArgs {
     /// Output format
     #[arg(long, value_enum, default_value_t = Format::Text)]
     pub format: Format,

@@ -149,8 +149,13 @@ pub(super) fn choose(host: &Host, wanted: Option<&CompilerId>) -> Option<Compile
     let name = wanted.and_then(|id| id.text.split(' ').next());
     known.sort_by_key(|compiler| {
         let major = compiler.id.major;
-        let same_name = compiler.path.file_name().and_then(|name| name.to_str()) == name;
-        (distance(major), u32::MAX - major, !same_name)
+        let own = compiler.path.file_name().and_then(|name| name.to_str());
+        (
+            distance(major),
+            u32::MAX - major,
+            own != name,
+            own == Some("cc"),
+        )
     });
     known.into_iter().next()
 }
@@ -353,11 +358,16 @@ pub(in crate::build) mod tests {
         fake(&host, "gcc", "gcc", "14.2.0");
         fake(&host, "gcc-12", "gcc", "12");
         fake(&host, "gcc-ar-12", "gcc", "12");
+        fake(&host, "cc", "gcc", "14.2.0");
         assert_eq!(
             chosen(&host, Some(id(Vendor::Gcc, 12))).as_deref(),
             Some("gcc-12")
         );
         assert_eq!(chosen(&host, None).as_deref(), Some("gcc"));
+        assert_eq!(
+            chosen(&host, Some(id(Vendor::Gcc, 15))).as_deref(),
+            Some("gcc")
+        );
     }
 
     #[test]

@@ -7,7 +7,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use super::config::Config;
-use super::problem::Missing;
+use super::problem::{HEADERS, Missing};
 use crate::Host;
 use crate::command;
 use crate::host::read_text;
@@ -57,6 +57,7 @@ pub(super) fn find(
         return Err(Missing::Headers { looked });
     };
     let incomplete = |file: PathBuf| Missing::Incomplete {
+        what: HEADERS,
         dir: dir.clone(),
         file,
     };

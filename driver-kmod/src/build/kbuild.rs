@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
+use super::source;
 use super::tools::Tools;
 use crate::Host;
 use crate::command::{self, Finished, RunError};
@@ -38,37 +39,40 @@ pub(super) fn run(
         .arg("-C")
         .arg(&tools.headers.dir)
         .arg(format!("M={}", work.display()))
-        .arg(format!("SAKER_ABI_DIR={}", work.display()))
+        .arg(format!("SAKER_ABI_DIR={}", source::abi(work).display()))
         .args(tools.compiler.make_arguments(&tools.headers.config))
         .arg("modules");
     command::run(command, timeout)
 }
 
+/// Words of lines that tell errors: of compilers and linkers, else of make.
+const ERRORS: [&[&str]; 2] = [
+    &["error:", "ERROR:", "undefined!", ": not found", "fatal"],
+    &["*** ", "No such file"],
+];
+
 /// The first lines that tell what went wrong, without the name of the work directory; the last lines
 /// when none does.
 pub(super) fn errors(output: &str, work: &Path) -> Vec<String> {
-    let tells = |line: &&str| {
-        [
-            "error:",
-            "ERROR:",
-            "undefined!",
-            "*** ",
-            ": not found",
-            "No such file",
-            "fatal",
-        ]
-        .iter()
-        .any(|word| line.contains(word))
+    let telling = |words: &&[&str]| {
+        let mut lines: Vec<&str> = output
+            .lines()
+            .filter(|line| words.iter().any(|word| line.contains(word)))
+            .collect();
+        // Each of many files has the same trouble with an option.
+        lines.dedup();
+        (!lines.is_empty()).then_some(lines)
     };
-    let mut lines: Vec<&str> = output.lines().filter(tells).take(MAX_ERRORS).collect();
-    if lines.is_empty() {
-        let last = output.lines().rev().filter(|line| !line.trim().is_empty());
-        lines = last.take(MAX_ERRORS).collect();
+    let last = || {
+        let lines = output.lines().rev().filter(|line| !line.trim().is_empty());
+        let mut lines: Vec<&str> = lines.take(MAX_ERRORS).collect();
         lines.reverse();
-    }
+        lines
+    };
+    let lines = ERRORS.iter().find_map(telling).unwrap_or_else(last);
     let prefix = format!("{}/", work.display());
     let shorten = |line: &str| line.replace(&prefix, "").chars().take(MAX_LINE).collect();
-    lines.into_iter().map(shorten).collect()
+    lines.into_iter().take(MAX_ERRORS).map(shorten).collect()
 }
 
 /// Where Kbuild puts the module.
@@ -89,11 +93,10 @@ mod tests {
             make[2]: *** [scripts/Makefile.build:250: /tmp/w/main.o] Error 1\n";
         assert_eq!(
             errors(output, Path::new("/tmp/w")),
-            [
-                "main.c:3:10: fatal error: saker_abi.h: No such file or directory",
-                "make[2]: *** [scripts/Makefile.build:250: main.o] Error 1",
-            ]
+            ["main.c:3:10: fatal error: saker_abi.h: No such file or directory"]
         );
+        let make = "make: *** No rule to make target 'modules'.  Stop.\n";
+        assert_eq!(errors(make, Path::new("/tmp/w")), [make.trim()]);
     }
 
     #[test]

@@ -24,7 +24,7 @@ use crate::modinfo::ModInfo;
 use crate::{BUILT_DIR, Host, MODULE_NAME};
 
 pub use compiler::{CompilerId, Vendor};
-pub use problem::{BuildError, CompileFailure, Missing, MissingList};
+pub use problem::{BuildError, CompileFailure, Missing, MissingList, OtherCompiler};
 pub use sign::SignKey;
 
 use output::Output;
@@ -91,7 +91,6 @@ pub fn build(host: &Host, request: &Request) -> Result<Built, BuildError> {
     if let Some(keys) = &request.sign {
         keys.check()?;
     }
-    let source = source::find(host, request.source.as_deref())?;
     let tools = Tools::find(host, request)?;
     let release = tools.headers.release.clone();
     let path = match &request.output {
@@ -100,19 +99,19 @@ pub fn build(host: &Host, request: &Request) -> Result<Built, BuildError> {
     };
     let output = Output::prepare(path)?;
     let work = work_directory()?;
-    source.copy(work.path())?;
+    tools.source.copy(work.path())?;
 
     let finished = kbuild::run(host, &tools, work.path(), request.timeout)
         .map_err(|error| run_error(&tools.make, &error))?;
     let log = output.write_log(&finished.output)?;
     let module = kbuild::product(work.path());
     if !finished.status.success() || !module.is_file() {
-        return Err(BuildError::Compile(CompileFailure {
+        return Err(BuildError::Compile(Box::new(CompileFailure {
             errors: kbuild::errors(&finished.output, work.path()),
             release,
             log,
             other_compiler: tools.other_compiler,
-        }));
+        })));
     }
     if let Some(keys) = &request.sign {
         sign::sign(host, &tools.headers, keys, &module)?;
@@ -122,7 +121,8 @@ pub fn build(host: &Host, request: &Request) -> Result<Built, BuildError> {
         reason,
         log,
     })?;
-    let mut notes: Vec<String> = tools.other_compiler.into_iter().collect();
+    let other_compiler = tools.other_compiler.iter().map(ToString::to_string);
+    let mut notes: Vec<String> = other_compiler.collect();
     if !info.signed {
         notes.extend(sign::unsigned_note(host, &tools.headers.config, &release));
     }

@@ -4,8 +4,13 @@ use std::fmt;
 use std::io;
 use std::path::PathBuf;
 
-use super::compiler::{CompilerId, Vendor};
+use super::compiler::{Compiler, CompilerId, Vendor};
+use crate::Host;
 use crate::distro::{self, Family, Part};
+
+/// What [`Missing::Incomplete`] is of.
+pub(super) const HEADERS: &str = "the headers";
+pub(super) const SOURCE: &str = "the module's source";
 
 /// Something a build needs and does not find.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -15,9 +20,11 @@ pub enum Missing {
         /// Where they were looked for.
         looked: Vec<PathBuf>,
     },
-    /// Headers lack a file.
+    /// A file of headers or source.
     Incomplete {
-        /// The headers.
+        /// Of what.
+        what: &'static str,
+        /// Its directory.
         dir: PathBuf,
         /// The file, in them or by its full path.
         file: PathBuf,
@@ -43,12 +50,19 @@ pub enum Missing {
     },
     /// No `make`.
     Make,
+    /// The module's source.
+    Source {
+        /// Where it was looked for.
+        looked: Vec<PathBuf>,
+    },
 }
 
 impl Missing {
-    /// The package part that brings it.
-    fn part(&self) -> Part {
-        match self {
+    /// The part of the distribution that brings it.
+    fn part(&self) -> Option<Part> {
+        Some(match self {
+            Self::Source { .. } => return None,
+            Self::Incomplete { what, .. } if *what == SOURCE => return None,
             Self::Headers { .. } | Self::Incomplete { .. } | Self::Tool { .. } => Part::Headers,
             Self::Library { library, .. } if library.starts_with("libelf") => Part::Libelf,
             Self::Library { .. } => Part::Libcrypto,
@@ -58,27 +72,24 @@ impl Missing {
                 None => Part::Gcc(None),
             },
             Self::Make => Part::Make,
-        }
+        })
     }
 }
 
 impl fmt::Display for Missing {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Headers { looked } => {
-                f.write_str("the headers of this kernel: no Makefile in ")?;
-                for (index, dir) in looked.iter().enumerate() {
-                    let comma = if index > 0 { ", " } else { "" };
-                    write!(f, "{comma}{}", dir.display())?;
-                }
-                Ok(())
-            }
-            Self::Incomplete { dir, file } => write!(
+            Self::Headers { looked } => write!(
                 f,
-                "{} of the headers in {}: they are incomplete or not prepared",
-                file.display(),
-                dir.display()
+                "the headers of this kernel: no Makefile in {}",
+                list(looked)
             ),
+            Self::Source { looked } => {
+                write!(f, "the module's source: no Kbuild in {}", list(looked))
+            }
+            Self::Incomplete { what, dir, file } => {
+                write!(f, "{} of {what} in {}", file.display(), dir.display())
+            }
             Self::Library { tool, library } => {
                 write!(f, "the library {library}, which {} needs", tool.display())
             }
@@ -103,16 +114,19 @@ pub struct MissingList {
     pub release: String,
     /// What is missing; never empty.
     pub things: Vec<Missing>,
-    /// Command lines that install it.
+    /// Command lines that install it; empty when no distribution has it.
     pub install: String,
 }
 
 impl MissingList {
     pub(super) fn new(release: &str, things: Vec<Missing>, family: Option<Family>) -> Self {
-        let parts: Vec<Part> = things.iter().map(Missing::part).collect();
+        let parts: Vec<Part> = things.iter().filter_map(Missing::part).collect();
         Self {
             release: release.to_owned(),
-            install: distro::install(family, &parts, release),
+            install: match parts.as_slice() {
+                [] => String::new(),
+                parts => distro::install(family, parts, release),
+            },
             things,
         }
     }
@@ -128,8 +142,17 @@ impl fmt::Display for MissingList {
         for thing in &self.things {
             write!(f, "\n  * {thing}")?;
         }
-        write!(f, "\n  = hint: {}", self.install)?;
-        let of_headers = |thing: &Missing| thing.part() == Part::Headers;
+        if !self.install.is_empty() {
+            write!(f, "\n  = hint: {}", self.install)?;
+        }
+        let of_source = |thing: &Missing| thing.part().is_none();
+        if self.things.iter().any(of_source) {
+            f.write_str(
+                "\n  = hint: install the package of Saker's module source, or name a directory with \
+                 --source or SAKER_KMOD_SOURCE",
+            )?;
+        }
+        let of_headers = |thing: &Missing| thing.part() == Some(Part::Headers);
         if self.things.iter().any(of_headers) {
             f.write_str(
                 "\n  = hint: if the archive has no headers of this version any more, update the \
@@ -173,17 +196,6 @@ pub enum BuildError {
     /// The name of a kernel that cannot be one.
     #[error("`{0}` is no kernel release\n  = hint: give what `uname -r` prints on that machine")]
     Release(String),
-    /// The module's source is nowhere.
-    #[error(
-        "the module's source is not in {}\n  \
-         = hint: install the package of Saker's module source, or name a directory with --source \
-         or SAKER_KMOD_SOURCE",
-        list(looked)
-    )]
-    NoSource {
-        /// Where it was looked for.
-        looked: Vec<PathBuf>,
-    },
     /// The module's source cannot be used.
     #[error("the module's source in {}: {reason}\n  = hint: install it again", dir.display())]
     Source {
@@ -239,7 +251,7 @@ pub enum BuildError {
     },
     /// The compiler or Kbuild failed.
     #[error("{0}")]
-    Compile(CompileFailure),
+    Compile(Box<CompileFailure>),
     /// Kbuild succeeded, yet what it made is no module of this kernel.
     #[error(
         "what was built is not the module for kernel {release}: {reason}\n  \
@@ -281,8 +293,8 @@ pub struct CompileFailure {
     pub errors: Vec<String>,
     /// The whole output.
     pub log: PathBuf,
-    /// The compiler, if it is not the kernel's.
-    pub other_compiler: Option<String>,
+    /// When the compiler is not the kernel's.
+    pub other_compiler: Option<OtherCompiler>,
 }
 
 impl fmt::Display for CompileFailure {
@@ -292,12 +304,46 @@ impl fmt::Display for CompileFailure {
             write!(f, "\n  {line}")?;
         }
         if let Some(note) = &self.other_compiler {
-            write!(f, "\n  = note: {note}")?;
+            write!(f, "\n  = note: {note}\n  = hint: {}", note.install)?;
         }
         write!(
             f,
             "\n  = hint: the whole output of make is in {}",
             self.log.display()
+        )
+    }
+}
+
+/// A module built with another compiler than its kernel: it mostly works.
+#[derive(Debug, Clone)]
+pub struct OtherCompiler {
+    release: String,
+    wanted: CompilerId,
+    taken: String,
+    /// Command lines that install the kernel's compiler.
+    pub install: String,
+}
+
+impl OtherCompiler {
+    pub(super) fn new(host: &Host, release: &str, wanted: &CompilerId, taken: &Compiler) -> Self {
+        let missing = Missing::Compiler {
+            wanted: Some(wanted.clone()),
+        };
+        Self {
+            release: release.to_owned(),
+            wanted: wanted.clone(),
+            taken: taken.to_string(),
+            install: MissingList::new(release, vec![missing], distro::family(host)).install,
+        }
+    }
+}
+
+impl fmt::Display for OtherCompiler {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "kernel {} was built with {}, this module with {}",
+            self.release, self.wanted, self.taken
         )
     }
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::config::Config;
 use super::headers::{Headers, tool_problem};
-use super::problem::{BuildError, Missing, MissingList};
+use super::problem::{BuildError, HEADERS, Missing, MissingList};
 use crate::Host;
 use crate::{command, distro, signature};
 
@@ -49,6 +49,7 @@ pub(super) fn sign(
         tool_problem(&tool)
     } else {
         Some(Missing::Incomplete {
+            what: HEADERS,
             dir: headers.dir.clone(),
             file: "scripts/sign-file".into(),
         })

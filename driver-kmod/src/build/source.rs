@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use sha2::{Digest as _, Sha256};
 
-use super::problem::BuildError;
+use super::problem::{BuildError, Missing, SOURCE};
 use crate::Host;
 
 /// Names the directory of the module's source.
@@ -21,7 +21,7 @@ const MAX_DEPTH: usize = 8;
 
 /// Endings and names of what a build in the source itself has left there.
 const PRODUCTS: [&str; 8] = [
-    ".o", ".ko", ".cmd", ".mod", ".mod.c", ".order", ".symvers", ".d",
+    ".o", ".ko", ".mod", ".mod.c", ".order", ".symvers", ".d", ".log",
 ];
 
 /// The module's source: two layouts, one for packages and one for the repository.
@@ -29,12 +29,20 @@ const PRODUCTS: [&str; 8] = [
 pub(super) struct Source {
     /// `Kbuild` and the C files.
     pub dir: PathBuf,
-    /// `include/` and `fillers/` of driver-abi: in `dir`, too, when it comes from a package.
+    /// `include/` and `fillers/` of driver-abi: `dir/abi` when it comes from a package.
     abi: PathBuf,
 }
 
+/// Where a copy has what comes from driver-abi.
+pub(super) fn abi(work: &Path) -> PathBuf {
+    work.join("abi")
+}
+
+/// The parts of driver-abi that the module is built with.
+const ABI_PARTS: [&str; 2] = ["include", "fillers"];
+
 /// Finds the source: in `dir`, else where it is known to be.
-pub(super) fn find(host: &Host, dir: Option<&Path>) -> Result<Source, BuildError> {
+pub(super) fn find(host: &Host, dir: Option<&Path>) -> Result<Source, Missing> {
     let named = dir
         .map(Path::to_owned)
         .or_else(|| std::env::var_os(VARIABLE).map(PathBuf::from));
@@ -43,16 +51,15 @@ pub(super) fn find(host: &Host, dir: Option<&Path>) -> Result<Source, BuildError
         None => known_places(host, std::env::current_exe().ok().as_deref()),
     };
     let Some(dir) = looked.iter().find(|dir| dir.join("Kbuild").is_file()) else {
-        return Err(BuildError::NoSource { looked });
+        return Err(Missing::Source { looked });
     };
     let is_abi = |dir: &PathBuf| dir.join("include").join(CONTRACT[0]).is_file();
-    let abi = [dir.clone(), dir.join("../../driver-abi")]
-        .into_iter()
-        .find(is_abi)
-        .ok_or_else(|| BuildError::Source {
-            dir: dir.clone(),
-            reason: format!("include/{} is missing", CONTRACT[0]),
-        })?;
+    let places = [abi(dir), dir.join("../../driver-abi")];
+    let abi = places.into_iter().find(is_abi).ok_or(Missing::Incomplete {
+        what: SOURCE,
+        dir: dir.clone(),
+        file: Path::new("abi/include").join(CONTRACT[0]),
+    })?;
     Ok(Source {
         dir: dir.clone(),
         abi,
@@ -72,18 +79,19 @@ fn known_places(host: &Host, program: Option<&Path>) -> Vec<PathBuf> {
 }
 
 impl Source {
-    /// Copies the source into `to`, flat as in a package, without what earlier builds left in it.
+    /// Copies the source into `to`, laid out as in a package, without what earlier builds left in it.
     pub(super) fn copy(&self, to: &Path) -> Result<(), BuildError> {
         let mut copy = Copy { files: 0, bytes: 0 };
         copy.tree(&self.dir, to, 0)?;
-        if self.abi != self.dir {
-            for part in ["include", "fillers"] {
-                copy.tree(&self.abi.join(part), &to.join(part), 0)?;
+        let abi = abi(to);
+        if self.abi != self::abi(&self.dir) {
+            for part in ABI_PARTS {
+                copy.tree(&self.abi.join(part), &abi.join(part), 0)?;
             }
         }
-        let found = contract_hash(&to.join("include")).map_err(|reason| self.problem(reason))?;
-        if !to.join("fillers").is_dir() {
-            return Err(self.problem("fillers/ is missing".to_owned()));
+        let found = contract_hash(&abi.join("include")).map_err(|reason| self.problem(reason))?;
+        if !abi.join("fillers").is_dir() {
+            return Err(self.problem("abi/fillers is missing".to_owned()));
         }
         if found != saker_abi::SCHEMA_HASH {
             return Err(BuildError::OtherSource {
@@ -179,15 +187,16 @@ pub(in crate::build) mod tests {
 
     /// A source tree as packages have it, around the real contract.
     pub(in crate::build) fn packaged(dir: &Path) {
-        let files = [("Kbuild", "obj-m := saker.o\n"), ("fillers/exec.h", "")];
+        let files = [("Kbuild", "obj-m := saker.o\n"), ("abi/fillers/exec.h", "")];
         for (file, text) in files {
             let path = dir.join(file);
             fs::create_dir_all(path.parent().expect("has one")).expect("made");
             fs::write(path, text).expect("written");
         }
-        fs::create_dir_all(dir.join("include")).expect("made");
+        let to = dir.join("abi/include");
+        fs::create_dir_all(&to).expect("made");
         for name in CONTRACT {
-            fs::copy(include().join(name), dir.join("include").join(name)).expect("copied");
+            fs::copy(include().join(name), to.join(name)).expect("copied");
         }
     }
 
@@ -220,17 +229,16 @@ pub(in crate::build) mod tests {
             .map(|entry| entry.expect("read").file_name().to_string_lossy().into())
             .collect();
         names.sort();
-        assert_eq!(names, ["Kbuild", "fillers", "include"]);
+        assert_eq!(names, ["Kbuild", "abi"]);
     }
 
     #[test]
-    fn the_repository_s_layout_is_made_flat() {
+    fn the_repository_s_layout_becomes_a_package_s() {
         let root = tempfile::tempdir().expect("a directory");
         let kmod = root.path().join("driver-kmod/kmod");
         fs::create_dir_all(&kmod).expect("made");
-        let abi = root.path().join("driver-abi");
-        packaged(&abi);
-        fs::rename(abi.join("Kbuild"), kmod.join("Kbuild")).expect("moved");
+        packaged(&kmod);
+        fs::rename(kmod.join("abi"), root.path().join("driver-abi")).expect("moved");
         let program = root.path().join("target/release/saker");
         fs::create_dir_all(program.parent().expect("has one")).expect("made");
         let host = Host::fake(&root.path().join("nowhere"), "6.1.0");
@@ -242,8 +250,8 @@ pub(in crate::build) mod tests {
             .expect("found")
             .copy(&work)
             .expect("copied");
-        assert!(work.join("include/saker_ioctl.h").is_file());
-        assert!(work.join("fillers/exec.h").is_file());
+        assert!(work.join("abi/include/saker_ioctl.h").is_file());
+        assert!(work.join("abi/fillers/exec.h").is_file());
     }
 
     #[test]
@@ -252,7 +260,7 @@ pub(in crate::build) mod tests {
         let host = Host::fake(root.path(), "6.1.0");
         let dir = root.path().join("source");
         packaged(&dir);
-        fs::write(dir.join("include/saker_abi.h"), "/* other */").expect("written");
+        fs::write(dir.join("abi/include/saker_abi.h"), "/* other */").expect("written");
         let source = find(&host, Some(&dir)).expect("found");
         let error = source.copy(&root.path().join("work")).expect_err("refused");
         assert!(matches!(error, BuildError::OtherSource { .. }), "{error}");
@@ -262,25 +270,28 @@ pub(in crate::build) mod tests {
     fn absent_and_wrong_sources_say_so() {
         let root = tempfile::tempdir().expect("a directory");
         let host = Host::fake(root.path(), "6.1.0");
-        let error = find(&host, Some(Path::new("/nowhere"))).expect_err("absent");
-        assert!(error.to_string().contains("/nowhere"), "{error}");
-        assert!(error.to_string().contains("--source"), "{error}");
+        let missing = find(&host, Some(Path::new("/nowhere"))).expect_err("absent");
+        let looked = vec![PathBuf::from("/nowhere")];
+        assert_eq!(missing, Missing::Source { looked });
 
         let dir = root.path().join("source");
         fs::create_dir_all(&dir).expect("made");
         fs::write(dir.join("Kbuild"), "").expect("written");
-        let error = find(&host, Some(&dir))
+        let missing = find(&host, Some(&dir))
             .expect_err("no contract")
             .to_string();
-        assert!(error.contains("saker_abi.h is missing"), "{error}");
+        assert!(
+            missing.starts_with("abi/include/saker_abi.h of"),
+            "{missing}"
+        );
 
         packaged(&dir);
         let source = find(&host, Some(&dir)).expect("found");
-        fs::remove_dir_all(dir.join("fillers")).expect("removed");
+        fs::remove_dir_all(dir.join("abi/fillers")).expect("removed");
         let error = source
             .copy(&root.path().join("work"))
             .expect_err("no fillers");
-        assert!(error.to_string().contains("fillers/"), "{error}");
+        assert!(error.to_string().contains("abi/fillers"), "{error}");
     }
 
     #[test]
@@ -289,7 +300,7 @@ pub(in crate::build) mod tests {
         let host = Host::fake(root.path(), "6.1.0");
         let dir = root.path().join("source");
         packaged(&dir);
-        std::os::unix::fs::symlink("..", dir.join("fillers/loop")).expect("linked");
+        std::os::unix::fs::symlink("..", dir.join("abi/fillers/loop")).expect("linked");
         let source = find(&host, Some(&dir)).expect("found");
         let error = source.copy(&root.path().join("work")).expect_err("a loop");
         assert!(error.to_string().contains("too deep"), "{error}");

@@ -22,6 +22,8 @@ impl Machine {
     fn new() -> Self {
         let root = tempfile::tempdir().expect("a directory");
         let host = Host::fake(root.path(), REL);
+        fs::create_dir(root.path().join("proc")).expect("made");
+        fs::write(root.path().join("proc/modules"), "").expect("written");
         let config = "CONFIG_MODULES=y\nCONFIG_CC_VERSION_TEXT=gcc-12 (D) 12.2.0\n";
         tree(
             &root.path().join("usr/src/linux-headers-6.1.0-56-amd64"),
@@ -87,11 +89,16 @@ fn a_module_is_built_and_kept_for_its_kernel() {
 fn all_that_is_missing_is_one_message() {
     let mut machine = Machine::new();
     machine.host = Host::fake(&machine.root.path().join("empty"), REL);
-    let dir = machine.host.path("/etc");
-    fs::create_dir_all(&dir).expect("made");
-    fs::write(dir.join("os-release"), "ID=debian\n").expect("written");
+    machine.request.source = Some("/nowhere".into());
+    assert!(machine.error().contains("without modules"));
+    for (path, text) in [("/etc/os-release", "ID=debian\n"), ("/proc/modules", "")] {
+        let path = machine.host.path(path);
+        fs::create_dir_all(path.parent().expect("has one")).expect("made");
+        fs::write(path, text).expect("written");
+    }
     let text = machine.error();
     for word in [
+        "no Kbuild in /nowhere",
         "/lib/modules/6.1.0-56-amd64/build",
         "a compiler",
         "make: it is not in PATH",

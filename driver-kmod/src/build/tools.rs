@@ -5,17 +5,19 @@ use std::path::PathBuf;
 use super::Request;
 use super::compiler::{self, Compiler};
 use super::headers::{self, Headers};
-use super::problem::{BuildError, Missing, MissingList};
-use crate::{Host, distro};
+use super::problem::{BuildError, Missing, MissingList, OtherCompiler};
+use super::source::{self, Source};
+use crate::{Host, distro, module};
 
 /// What a build works with.
 #[derive(Debug)]
 pub(super) struct Tools {
+    pub source: Source,
     pub headers: Headers,
     pub compiler: Compiler,
     pub make: PathBuf,
-    /// A sentence, when the compiler is not the kernel's.
-    pub other_compiler: Option<String>,
+    /// When the compiler is not the kernel's.
+    pub other_compiler: Option<OtherCompiler>,
 }
 
 impl Tools {
@@ -23,6 +25,12 @@ impl Tools {
     pub(super) fn find(host: &Host, request: &Request) -> Result<Self, BuildError> {
         let release = request.kernel.as_deref().unwrap_or(host.release());
         check_release(release)?;
+        let other_headers = request.kernel.is_none() && request.headers.is_some();
+        if release == host.release() && !other_headers && !module::possible(host) {
+            return Err(BuildError::NoModules {
+                release: release.to_owned(),
+            });
+        }
         let (headers, mut missing) = match headers::find(host, release, request.headers.as_deref())
         {
             Ok((headers, missing)) => (Some(headers), missing),
@@ -49,19 +57,21 @@ impl Tools {
         if make.is_none() {
             missing.push(Missing::Make);
         }
-        match (headers, compiler, make) {
-            (Some(headers), Some(compiler), Some(make)) if missing.is_empty() => Ok(Self {
-                other_compiler: wanted
-                    .filter(|wanted| wanted.major != compiler.id.major)
-                    .map(|wanted| {
-                        format!(
-                            "kernel {release} was built with {wanted}, this module with {compiler}"
-                        )
-                    }),
-                headers,
-                compiler,
-                make,
-            }),
+        let source = source::find(host, request.source.as_deref())
+            .map_err(|error| missing.push(error))
+            .ok();
+        match (source, headers, compiler, make) {
+            (Some(source), Some(headers), Some(compiler), Some(make)) if missing.is_empty() => {
+                Ok(Self {
+                    source,
+                    other_compiler: wanted
+                        .filter(|wanted| wanted.major != compiler.id.major)
+                        .map(|wanted| OtherCompiler::new(host, &release, &wanted, &compiler)),
+                    headers,
+                    compiler,
+                    make,
+                })
+            }
             _ => Err(BuildError::Missing(MissingList::new(
                 &release,
                 missing,

@@ -38,6 +38,9 @@ pub enum UnloadError {
          = hint: run as root, outside of containers, or with CAP_SYS_MODULE"
     )]
     Permission,
+    /// The kernel is built without modules.
+    #[error("kernel {0} is built without modules (there is no /proc/modules)")]
+    NoModules(String),
     /// The kernel unloads no modules.
     #[error(
         "this kernel does not unload modules (CONFIG_MODULE_UNLOAD is not set)\n  = hint: reboot"
@@ -76,7 +79,10 @@ impl fmt::Display for Users {
 /// # Errors
 /// What keeps it loaded.
 pub fn unload(host: &Host) -> Result<(), UnloadError> {
-    if super::possible(host) && !is_loaded(host) {
+    if !super::possible(host) {
+        return Err(UnloadError::NoModules(host.release().to_owned()));
+    }
+    if !is_loaded(host) {
         return Err(UnloadError::NotLoaded);
     }
     // Without O_NONBLOCK the kernel would wait for the users.
@@ -186,6 +192,7 @@ mod tests {
     #[test]
     fn what_is_not_loaded_is_not_unloaded() {
         let (_root, host) = host();
+        assert!(matches!(unload(&host), Err(UnloadError::NoModules(_))));
         fs::write(host.path("/proc/modules"), "ext4 1 0 - Live 0x0\n").expect("written");
         assert!(matches!(unload(&host), Err(UnloadError::NotLoaded)));
     }

@@ -2,6 +2,7 @@
 
 mod check;
 mod doctor;
+mod driver;
 mod list;
 mod run;
 
@@ -19,5 +20,6 @@ pub(crate) fn execute(command: Command) -> anyhow::Result<ExitCode> {
         Command::Check(args) => check::check(&args),
         Command::List(args) => list::list(&args),
         Command::Doctor(args) => doctor::doctor(&args),
+        Command::Driver(command) => driver::driver(command),
     }
 }
