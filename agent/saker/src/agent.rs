@@ -6,16 +6,16 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use anyhow::Context as _;
 use arc_swap::ArcSwap;
 use crossbeam_channel::Sender;
+use saker_abi::driver::{EventSet, LoadOptions};
 use saker_abi::ring::{Counters, RingCounters, RingReader};
 use saker_alerts::{
     AlertSender, FormatOptions, Formatter, JsonOptions, Output, QueueMonitor, Stdout, Summary,
     queue,
 };
 use saker_capture::{
-    WorkerOptions, Workers, default_partitions, online_cpus, possible_cpus, ring_bytes,
-    spawn_workers,
+    Driver, Proven, WorkerOptions, Workers, default_partitions, online_cpus, possible_cpus,
+    ring_bytes, spawn_workers,
 };
-use saker_driver_ebpf::{EbpfDriver, EventSet, LoadOptions};
 use saker_fields::FieldSchema;
 use saker_state::scan::Scanner;
 use saker_state::{Partition, SharedState, State, StateConfig};
@@ -23,7 +23,7 @@ use saker_state::{Partition, SharedState, State, StateConfig};
 use crate::background::{Background, host_info};
 use crate::config::Config;
 use crate::control::Stop;
-use crate::driver::Decision;
+use crate::driver::Chosen;
 use crate::host;
 use crate::http::Pages;
 use crate::metrics::{self, DriverInfo, Sources, WorkerMetrics};
@@ -40,7 +40,7 @@ const MIB: u64 = 1 << 20;
 #[derive(Debug)]
 pub(crate) struct Agent {
     // Dropped in this order: nothing is produced any more before the readers stop.
-    driver: Option<EbpfDriver>,
+    driver: Option<Driver>,
     workers: Option<Workers<RuleWorker>>,
     _background: Background,
     output: Output,
@@ -57,8 +57,6 @@ pub(crate) struct Facts {
     pub workers: u32,
     /// Size of one ring.
     pub ring_bytes: usize,
-    /// Loaded programs.
-    pub programs: usize,
     /// Names of the event types that leave the kernel.
     pub events: Vec<&'static str>,
     /// Processes found at the start.
@@ -80,12 +78,49 @@ pub(crate) struct Finished {
     pub queue_dropped: u64,
 }
 
-/// Sizes that follow from configuration and machine.
-struct Plan {
-    cpus: Vec<u32>,
-    partitions: u32,
-    ring_bytes: usize,
-    events: EventSet,
+/// What the driver is asked for; follows from configuration, machine and rules.
+///
+/// # Errors
+/// When the kernel does not say which CPUs there are.
+pub(crate) fn plan(
+    config: &Config,
+    rules: &Rules,
+    schema: &FieldSchema,
+) -> anyhow::Result<LoadOptions> {
+    let mut events = EventSet::state();
+    let wanted = rules
+        .set
+        .event_types()
+        .iter()
+        .filter(|&event| schema.captured(event));
+    wanted.for_each(|event| events.insert(event.0));
+    plan_for(config, events)
+}
+
+/// The same for given events.
+///
+/// # Errors
+/// As [`plan`].
+pub(crate) fn plan_for(config: &Config, events: EventSet) -> anyhow::Result<LoadOptions> {
+    let cpus = possible_cpus().context("cannot tell which CPUs there are")?;
+    let online = online_cpus().context("cannot tell which CPUs run")?.len();
+    let partitions = match config.workers {
+        Some(workers) => u32::try_from(workers)?,
+        None => default_partitions(online),
+    };
+    let auto_mib = (RING_AUTO_MIB_PER_CPU * cpus.len() as u64).min(RING_AUTO_MIB_MAX);
+    let total_mib = match config.ring_buffer_total_mib {
+        Some(mib) => u64::try_from(mib)?,
+        None => auto_mib,
+    };
+    let ring_bytes = ring_bytes(total_mib * MIB, cpus.len(), partitions);
+    Ok(LoadOptions {
+        partitions,
+        ring_bytes,
+        cpus,
+        events,
+        own_tgid: std::process::id(),
+    })
 }
 
 impl Agent {
@@ -95,25 +130,28 @@ impl Agent {
     /// The first thing that could not be set up; nothing stays attached.
     pub(crate) fn start(
         config: &Config,
-        decision: &Decision,
+        mut chosen: Chosen,
+        plan: LoadOptions,
         schema: Arc<FieldSchema>,
         rules: &Rules,
         pages: &Pages,
         stop: Sender<Stop>,
     ) -> anyhow::Result<Self> {
-        let plan = plan(config, rules, &schema)?;
-        let with_driver = decision.driver != "none";
-        let mut driver = with_driver.then(|| load_driver(&plan)).transpose()?;
-        if driver.is_some() {
-            pages.health.set_attached();
-        }
+        let (driver, rings) = match chosen.driver.take() {
+            Some(Proven { driver, rings, .. }) => (Some(driver), rings),
+            None => (None, Vec::new()),
+        };
+        pages.health.set_driver(match chosen.kind {
+            Some(kind) => Ok(kind.name()),
+            None => Err(chosen.why_none()),
+        });
         let mut state = State::new(StateConfig {
             partitions: plan.partitions,
             ..StateConfig::default()
         })?;
         state.shared.users().refresh();
         // Events wait in the rings meanwhile, so a process is either found here or announced there.
-        let processes = if with_driver {
+        let processes = if driver.is_some() {
             adopt_running(&mut state.partitions)
         } else {
             0
@@ -133,8 +171,8 @@ impl Agent {
         )?;
         let (worker_metrics, handlers) =
             handlers(state.partitions, &context, &sender, rules.set.rules().len());
-        let workers = match &mut driver {
-            Some(driver) => Some(start_workers(config, driver, handlers)?),
+        let workers = match &driver {
+            Some(driver) => Some(start_workers(config, driver, rings, handlers)?),
             None => None,
         };
         if let Some(workers) = &workers {
@@ -142,7 +180,7 @@ impl Agent {
             state.shared.set_wake(Arc::new(WakeWorkers(wakers)));
         }
         let background = Background::start(state.recovery, Arc::clone(&state.shared), context)?;
-        let facts = facts(&plan, driver.as_ref(), processes);
+        let facts = facts(&plan, processes);
         let agent = Self {
             driver,
             workers,
@@ -151,7 +189,7 @@ impl Agent {
             queue: monitor,
             facts,
         };
-        agent.publish(pages, decision, rules, worker_metrics, state.shared, plan)?;
+        agent.publish(pages, &chosen, rules, worker_metrics, state.shared, plan)?;
         Ok(agent)
     }
 
@@ -189,7 +227,7 @@ impl Agent {
             queue,
             ..
         } = self;
-        let counters = driver.as_ref().map(EbpfDriver::counters);
+        let counters = driver.as_ref().map(Driver::counters);
         if let Some(driver) = driver {
             driver.detach();
         }
@@ -224,11 +262,11 @@ impl Agent {
     fn publish(
         &self,
         pages: &Pages,
-        decision: &Decision,
+        chosen: &Chosen,
         rules: &Rules,
         workers: Vec<Arc<WorkerMetrics>>,
         state: Arc<SharedState>,
-        plan: Plan,
+        plan: LoadOptions,
     ) -> anyhow::Result<()> {
         let capture = self
             .workers
@@ -240,13 +278,13 @@ impl Agent {
             .unwrap_or_default();
         let sources = Sources {
             driver: DriverInfo {
-                driver: decision.driver,
-                reason: decision.reason.clone(),
+                driver: chosen.name(),
+                reason: chosen.reason.label(),
                 version: saker_abi::raw::SAKER_ABI_VERSION.to_string(),
             },
             rules: rules.counts,
             labels: labels(&rules.set),
-            rings: self.driver.as_ref().map(EbpfDriver::counters),
+            rings: self.driver.as_ref().map(Driver::counters),
             ring_bytes: plan.ring_bytes,
             cpus: plan.cpus,
             capture: capture.clone(),
@@ -277,45 +315,6 @@ fn snapshots(counters: &Counters) -> impl Iterator<Item = RingCounters> + '_ {
     (0..counters.cpus())
         .flat_map(move |cpu| (0..partitions).map(move |partition| (cpu, partition)))
         .map(|(cpu, partition)| counters.snapshot(cpu, partition))
-}
-
-fn plan(config: &Config, rules: &Rules, schema: &FieldSchema) -> anyhow::Result<Plan> {
-    let cpus = possible_cpus().context("cannot tell which CPUs there are")?;
-    let online = online_cpus().context("cannot tell which CPUs run")?.len();
-    let partitions = match config.workers {
-        Some(workers) => u32::try_from(workers)?,
-        None => default_partitions(online),
-    };
-    let auto_mib = (RING_AUTO_MIB_PER_CPU * cpus.len() as u64).min(RING_AUTO_MIB_MAX);
-    let total_mib = match config.ring_buffer_total_mib {
-        Some(mib) => u64::try_from(mib)?,
-        None => auto_mib,
-    };
-    let mut events = EventSet::state();
-    let wanted = rules
-        .set
-        .event_types()
-        .iter()
-        .filter(|&event| schema.captured(event));
-    wanted.for_each(|event| events.insert(event.0));
-    let ring_bytes = ring_bytes(total_mib * MIB, cpus.len(), partitions);
-    Ok(Plan {
-        cpus,
-        partitions,
-        ring_bytes,
-        events,
-    })
-}
-
-fn load_driver(plan: &Plan) -> anyhow::Result<EbpfDriver> {
-    let options = LoadOptions {
-        partitions: plan.partitions,
-        ring_bytes: plan.ring_bytes,
-        cpus: plan.cpus.clone(),
-        events: plan.events,
-        own_tgid: std::process::id(),
-    };
-    Ok(EbpfDriver::load(&options)?)
 }
 
 /// Reads the running processes into their partitions; returns how many there were.
@@ -384,15 +383,10 @@ fn handlers(
 
 fn start_workers(
     config: &Config,
-    driver: &mut EbpfDriver,
+    driver: &Driver,
+    rings: Vec<RingReader>,
     handlers: Vec<RuleWorker>,
 ) -> anyhow::Result<Workers<RuleWorker>> {
-    let rings = driver
-        .take_rings()
-        .into_iter()
-        .map(RingReader::map)
-        .collect::<Result<Vec<_>, _>>()
-        .context("cannot map the rings; lower ring_buffer_total_mib")?;
     let nice = i32::try_from(config.worker_nice)?;
     let options = WorkerOptions {
         pin: config.pin_workers,
@@ -407,13 +401,12 @@ fn start_workers(
     )?)
 }
 
-fn facts(plan: &Plan, driver: Option<&EbpfDriver>, processes: usize) -> Facts {
+fn facts(plan: &LoadOptions, processes: usize) -> Facts {
     let names = |event: u16| saker_abi::event::EVENTS[usize::from(event)].name;
     Facts {
         cpus: plan.cpus.len(),
         workers: plan.partitions,
         ring_bytes: plan.ring_bytes,
-        programs: driver.map_or(0, EbpfDriver::program_count),
         events: plan.events.iter().map(names).collect(),
         processes,
     }

@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use crate::config::DriverChoice;
+
 /// Saker, a runtime-security agent for Linux.
 #[derive(Debug, Parser)]
 #[command(
@@ -27,7 +29,7 @@ pub(crate) enum Command {
     Check(CheckArgs),
     /// List what rules may name
     List(ListArgs),
-    /// Tell what this host offers and which driver would be taken
+    /// Try the drivers on this host and tell which one would be taken and why
     Doctor(DoctorArgs),
     /// Build, load, unload or look at the kernel module
     #[command(subcommand)]
@@ -46,6 +48,9 @@ pub(crate) struct RunArgs {
     /// Set one key of the configuration; may be repeated
     #[arg(short = 'o', long = "option", value_name = "KEY=VALUE")]
     pub options: Vec<String>,
+    /// Driver instead of the configured one
+    #[arg(long, value_enum, value_name = "DRIVER")]
+    pub driver: Option<DriverChoice>,
     /// Print alerts as JSON
     #[arg(long)]
     pub json: bool,
@@ -76,6 +81,15 @@ pub(crate) struct ListArgs {
 /// Arguments of `saker doctor`.
 #[derive(Debug, Args)]
 pub(crate) struct DoctorArgs {
+    /// Configuration file [default: /etc/saker/saker.yaml if it exists]
+    #[arg(short = 'c', long = "config", value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// Set one key of the configuration; may be repeated
+    #[arg(short = 'o', long = "option", value_name = "KEY=VALUE")]
+    pub options: Vec<String>,
+    /// Driver to try instead of the configured one
+    #[arg(long, value_enum, value_name = "DRIVER")]
+    pub driver: Option<DriverChoice>,
     /// Output format
     #[arg(long, value_enum, default_value_t = Format::Text)]
     pub format: Format,

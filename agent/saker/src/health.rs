@@ -12,16 +12,18 @@ const STUCK_AFTER_NS: u64 = 5_000_000_000;
 /// What the parts of the agent report as it starts and runs.
 #[derive(Debug, Default)]
 pub(crate) struct Health {
-    attached: AtomicBool,
+    /// Name of the driver, or why there is none.
+    driver: OnceLock<Result<&'static str, String>>,
     scanned: AtomicBool,
     stopping: AtomicBool,
     workers: OnceLock<Vec<Arc<WorkerStats>>>,
 }
 
 impl Health {
-    /// The driver is attached.
-    pub(crate) fn set_attached(&self) {
-        self.attached.store(true, Relaxed);
+    /// A driver is attached and proven, or none can be and why. Only the first call counts.
+    pub(crate) fn set_driver(&self, driver: Result<&'static str, String>) {
+        // There is one choice for the life of the agent.
+        let _ = self.driver.set(driver);
     }
 
     /// The first look at running processes is done.
@@ -48,11 +50,11 @@ impl Health {
         self.healthy_at(SystemClock.boottime_ns())
     }
 
-    /// Whether the agent sees what happens and evaluates it.
+    /// Whether the agent sees what happens and evaluates it, and through which driver.
     ///
     /// # Errors
     /// What is missing, in one line.
-    pub(crate) fn ready(&self) -> Result<(), String> {
+    pub(crate) fn ready(&self) -> Result<&'static str, String> {
         self.ready_at(SystemClock.boottime_ns())
     }
 
@@ -72,7 +74,7 @@ impl Health {
         Ok(())
     }
 
-    fn ready_at(&self, now_ns: u64) -> Result<(), String> {
+    fn ready_at(&self, now_ns: u64) -> Result<&'static str, String> {
         let check = |fact: &AtomicBool, missing: &str| {
             if fact.load(Relaxed) {
                 Ok(())
@@ -83,7 +85,11 @@ impl Health {
         if self.stopping.load(Relaxed) {
             return Err("the agent is stopping".to_owned());
         }
-        check(&self.attached, "no driver is attached")?;
+        let driver = match self.driver.get() {
+            Some(Ok(name)) => *name,
+            Some(Err(reason)) => return Err(format!("no driver is attached: {reason}")),
+            None => return Err("no driver is attached yet".to_owned()),
+        };
         check(&self.scanned, "running processes have not been read yet")?;
         let workers = self
             .workers
@@ -95,7 +101,7 @@ impl Health {
                 idle.partition()
             ));
         }
-        self.healthy_at(now_ns)
+        self.healthy_at(now_ns).map(|()| driver)
     }
 }
 
@@ -108,7 +114,7 @@ mod tests {
         let health = Health::default();
         let missing = |health: &Health| health.ready_at(0).expect_err("not ready yet");
         assert!(missing(&health).contains("driver"));
-        health.set_attached();
+        health.set_driver(Ok("kmod"));
         assert!(missing(&health).contains("processes"));
         health.set_scanned();
         assert!(missing(&health).contains("not started"));
@@ -117,5 +123,14 @@ mod tests {
         assert_eq!(health.healthy_at(0), Ok(()));
         health.set_stopping();
         assert!(missing(&health).contains("stopping"));
+    }
+
+    #[test]
+    fn why_there_is_no_driver_is_said() {
+        let health = Health::default();
+        health.set_driver(Err("ebpf refused: no BTF".to_owned()));
+        let reason = health.ready_at(0).expect_err("nothing is seen");
+        assert_eq!(reason, "no driver is attached: ebpf refused: no BTF");
+        assert_eq!(health.healthy_at(0), Ok(()), "what was started goes on");
     }
 }

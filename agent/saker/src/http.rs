@@ -77,16 +77,17 @@ async fn metrics_page(State(pages): State<Arc<Pages>>) -> Response {
 }
 
 async fn healthz(State(pages): State<Arc<Pages>>) -> Response {
-    status(pages.health.healthy())
+    status(pages.health.healthy().map(|()| json!({"status": "ok"})))
 }
 
 async fn readyz(State(pages): State<Arc<Pages>>) -> Response {
-    status(pages.health.ready())
+    let ready = pages.health.ready();
+    status(ready.map(|driver| json!({"status": "ok", "driver": driver})))
 }
 
-fn status(result: Result<(), String>) -> Response {
+fn status(result: Result<serde_json::Value, String>) -> Response {
     let (code, body) = match result {
-        Ok(()) => (StatusCode::OK, json!({"status": "ok"})),
+        Ok(body) => (StatusCode::OK, body),
         Err(reason) => (
             StatusCode::SERVICE_UNAVAILABLE,
             json!({"status": "error", "reason": reason}),

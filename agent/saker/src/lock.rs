@@ -22,7 +22,11 @@ impl Lock {
     /// When another process holds it, naming that process, or the file cannot be made.
     pub(crate) fn take(path: &Path) -> anyhow::Result<Self> {
         let shown = path.display();
-        let hint = || format!("cannot make the lock file {shown}; set lock_file to another path");
+        let hint = || {
+            format!(
+                "cannot make the lock file {shown}; run as root, or set lock_file to another path"
+            )
+        };
         if let Some(parent) = path.parent() {
             fs::create_dir_all(parent).with_context(hint)?;
         }

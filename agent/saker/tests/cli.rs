@@ -285,6 +285,48 @@ fn skipped_rules_and_uncaptured_events_are_said() {
 }
 
 #[test]
+fn a_driver_there_is_not_is_named_with_those_there_are() {
+    let output = run(saker().args(["run", "--driver", "bpf"]));
+    assert_eq!(output.status, 2);
+    assert!(
+        output
+            .stderr
+            .contains("[possible values: auto, ebpf, kmod, none]"),
+        "{}",
+        output.stderr
+    );
+    let output = run(saker().args(["run", "-o", "driver=bpf"]));
+    assert_eq!(output.status, 1);
+    assert!(
+        output
+            .stderr
+            .contains("driver must be auto, ebpf, kmod or none, not \"bpf\""),
+        "{}",
+        output.stderr
+    );
+}
+
+#[test]
+fn the_command_line_wins_over_the_configured_driver() {
+    let rules = concat!(env!("CARGO_MANIFEST_DIR"), "/../../rules");
+    let agent = Agent::start(&["-r", rules, "-o", "driver=ebpf", "--driver", "none"]);
+    let (status, body) = agent.get("/readyz");
+    assert_eq!(status, 503);
+    assert!(
+        body.contains("no driver is attached: driver: none is configured"),
+        "{body}"
+    );
+    let (_, body) = agent.get("/metrics");
+    assert!(
+        body.contains("saker_driver_info{driver=\"none\",reason=\"configured\""),
+        "{body}"
+    );
+    let output = agent.stop(rustix::process::Signal::TERM);
+    assert_eq!(output.status, 0, "{}", output.stderr);
+    assert!(output.stderr.contains("NOT ready"), "{}", output.stderr);
+}
+
+#[test]
 fn without_privilege_the_agent_says_so() {
     let dir = dir();
     let rules = file(&dir, "r.yaml", RULE);
@@ -297,7 +339,14 @@ fn without_privilege_the_agent_says_so() {
     if rustix::process::geteuid().is_root() {
         std::os::unix::process::CommandExt::uid(&mut command, 65_534);
     }
-    let output = run(command.args(["run", "-r", &rules, "-o", "http.enabled=false"]));
+    let own = dir.path().join("own");
+    fs::create_dir(&own).expect("made");
+    let open = std::os::unix::fs::PermissionsExt::from_mode(0o777);
+    fs::set_permissions(&own, open).expect("open to all");
+    let lock = format!("lock_file={}", own.join("lock").display());
+    let output = run(command
+        .args(["run", "--driver", "ebpf", "-r", &rules])
+        .args(["-o", "http.enabled=false", "-o", &lock]));
     assert_eq!(output.status, 1);
     assert!(
         output.stderr.contains("the eBPF driver cannot be used"),

@@ -16,11 +16,11 @@ use tempfile::TempDir;
 use crate::alert::Alert;
 use crate::{host, http, process};
 
-/// Longest start, from the spawn until `/readyz` answers 200.
+/// Longest start, from the spawn until the agent is as it should be.
 const START_LIMIT: Duration = Duration::from_secs(30);
 /// Longest end, from the signal until the process is gone.
 const STOP_LIMIT: Duration = Duration::from_secs(30);
-/// Pause between two questions whether the agent is ready.
+/// Pause between two looks whether it is.
 const READY_POLL: Duration = Duration::from_millis(5);
 /// Most lines kept of either stream; more would be a runaway agent.
 const MAX_LINES: usize = 200_000;
@@ -42,7 +42,19 @@ pub struct Options {
     rules: Vec<PathBuf>,
     config: Map<String, Value>,
     arguments: Vec<String>,
+    hidden_btf: bool,
 }
+
+/// Hides the kernel's type information, which the eBPF driver needs, in a mount namespace of its own;
+/// then runs the arguments.
+pub const HIDE_BTF: [&str; 6] = [
+    "unshare",
+    "--mount",
+    "sh",
+    "-c",
+    "mount -t tmpfs none /sys/kernel/btf && exec \"$@\"",
+    "sh",
+];
 
 impl Options {
     /// With these rules files and directories.
@@ -76,6 +88,22 @@ impl Options {
     pub fn argument(mut self, argument: &str) -> Self {
         self.arguments.push(argument.to_owned());
         self
+    }
+
+    /// Where the kernel's type information is hidden.
+    #[must_use]
+    pub fn hide_btf(mut self) -> Self {
+        self.hidden_btf = true;
+        self
+    }
+
+    fn command(&self, program: &std::path::Path) -> Command {
+        if !self.hidden_btf {
+            return Command::new(program);
+        }
+        let mut hidden = Command::new(HIDE_BTF[0]);
+        hidden.args(&HIDE_BTF[1..]).arg(program);
+        hidden
     }
 
     /// The configuration file; JSON is YAML. Keys set by [`Self::set`] win.
@@ -161,11 +189,31 @@ impl Agent {
     /// # Errors
     /// When it ends or is not ready in time, with what it printed.
     pub fn start(options: &Options) -> Result<Self> {
+        Self::start_until(options, |agent| {
+            agent
+                .get("/readyz")
+                .is_ok_and(|answer| answer.status == 200)
+        })
+    }
+
+    /// Starts an agent that finds no driver and waits until it says so.
+    ///
+    /// # Errors
+    /// When it ends or does not say so in time, with what it printed.
+    pub fn start_blind(options: &Options) -> Result<Self> {
+        Self::start_until(options, |agent| {
+            let lines = &agent.streams.lock().stderr;
+            lines.iter().any(|line| line.contains("NOT ready"))
+        })
+    }
+
+    fn start_until(options: &Options, started: impl Fn(&Self) -> bool) -> Result<Self> {
         let program = host::agent_program()?;
         let dir = tempfile::tempdir()?;
         let config = dir.path().join("saker.yaml");
         std::fs::write(&config, options.config(dir.path()))?;
-        let mut child = Command::new(program)
+        let mut child = options
+            .command(&program)
             .args(["run", "-c"])
             .arg(config)
             .args(&options.arguments)
@@ -194,7 +242,7 @@ impl Agent {
             address,
             dir,
         };
-        match agent.wait_ready() {
+        match agent.wait_until(started) {
             Ok(()) => Ok(agent),
             Err(error) => Err(anyhow!(
                 "{error:#}; it printed\n{}",
@@ -203,27 +251,25 @@ impl Agent {
         }
     }
 
-    fn wait_ready(&mut self) -> Result<()> {
+    fn wait_until(&mut self, started: impl Fn(&Self) -> bool) -> Result<()> {
         let deadline = Instant::now() + START_LIMIT;
         loop {
             if let Some(status) = self.child.try_wait()? {
                 self.join_readers();
                 bail!("the agent ended: {status}");
             }
-            if let Some(address) = self
-                .streams
-                .lock()
-                .stderr
-                .iter()
-                .find_map(|l| address_in(l))
-            {
+            let address = {
+                let lines = &self.streams.lock().stderr;
+                lines.iter().find_map(|line| address_in(line))
+            };
+            if let Some(address) = address {
                 self.address = address;
-                if http::get(address, "/readyz").is_ok_and(|answer| answer.status == 200) {
+                if started(self) {
                     return Ok(());
                 }
             }
             if Instant::now() > deadline {
-                bail!("the agent was not ready within {START_LIMIT:?}");
+                bail!("the agent had not started within {START_LIMIT:?}");
             }
             self.streams.wait(READY_POLL, |_| None::<()>);
         }

@@ -251,37 +251,26 @@ fn readable_by_everybody(lab: &Lab) -> Options {
 #[test]
 fn without_rights_it_says_so() {
     let lab = Lab::new().expect("a laboratory");
-    let message = refused(&readable_by_everybody(&lab), |run| {
+    let options = readable_by_everybody(&lab).set("driver", json!("ebpf"));
+    let own = tempfile::tempdir().expect("a directory");
+    let lock = own.path().join("saker.lock");
+    std::os::unix::fs::chown(own.path(), Some(NOBODY), Some(NOBODY)).expect("given away");
+    let message = refused(&options.set("lock_file", json!(lock)), |run| {
         run.uid(NOBODY).gid(NOBODY);
     });
-    assert_names(&message, &["root", "CAP_BPF"]);
+    assert_names(&message, &["the eBPF driver", "root", "CAP_BPF"]);
 }
 
 #[test]
-fn without_btf_it_says_so() {
+fn a_lock_it_may_not_make_is_named() {
     let lab = Lab::new().expect("a laboratory");
-    let script = "mount -t tmpfs none /sys/kernel/btf && exec \"$@\"";
-    let program = host::agent_program().expect("an agent");
-    let options = readable_by_everybody(&lab);
-    let config = lab
-        .write("saker.yaml", &options.config(lab.path()))
-        .expect("written");
-    let hidden = |arguments: &[&str]| {
-        let mut unshare = Command::new("unshare");
-        unshare
-            .args(["--mount", "sh", "-c", script, "sh"])
-            .arg(&program)
-            .args(arguments);
-        command::run(&mut unshare).expect("an end")
-    };
-    let run = hidden(&["run", "-c", &config.to_string_lossy()]);
-    assert_eq!(run.status, Some(1), "{run:?}");
+    let lock = lab.path().join("saker.lock");
+    let options = readable_by_everybody(&lab).set("lock_file", json!(lock));
+    let message = refused(&options, |run| {
+        run.uid(NOBODY).gid(NOBODY);
+    });
     assert_names(
-        &run.stderr,
-        &["/sys/kernel/btf/vmlinux", "CONFIG_DEBUG_INFO_BTF"],
+        &message,
+        &["run as root", "lock_file", &lock.to_string_lossy()],
     );
-    bpf::wait_no_orphans().expect("nothing left");
-    let doctor = hidden(&["doctor"]);
-    assert_eq!(doctor.status, Some(1), "{doctor:?}");
-    assert_names(&doctor.stdout, &["/sys/kernel/btf/vmlinux"]);
 }

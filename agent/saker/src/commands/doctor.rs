@@ -3,33 +3,57 @@
 use std::io::Write;
 use std::process::ExitCode;
 
-use saker_driver_ebpf::Check;
+use anyhow::Context as _;
+use saker_abi::driver::EventSet;
+use saker_capture::DriverKind;
+use saker_driver_ebpf::{Check, probe};
 use serde_json::json;
 
+use crate::agent::plan_for;
 use crate::cli::{DoctorArgs, Format};
-use crate::config::DriverChoice;
-use crate::driver::{self, Decision};
+use crate::config::{self, DriverChoice, Request};
+use crate::driver::{Act, Chosen, HostTrials, Step, choose};
 
-/// Prints what the host offers and which driver would be taken.
+/// Prints what the host offers, tries what `run` would try, with every event of the table, and takes it
+/// back. Nothing stays behind.
 ///
 /// # Errors
-/// When standard output is closed.
+/// When the configuration is wrong or standard output is closed.
 pub(super) fn doctor(args: &DoctorArgs) -> anyhow::Result<ExitCode> {
-    let checks = driver::checks();
-    let decision = driver::decide(DriverChoice::Auto, &checks);
+    let config = config::load(&Request {
+        file: args.config.clone(),
+        options: args.options.clone(),
+        driver: args.driver,
+        ..Request::default()
+    })?;
+    let checks = probe();
+    let plan = plan_for(&config, EventSet::all())?;
+    let mut trials = HostTrials::for_show(&plan, config.kmod_build_at_start)
+        .context("no directory for temporary files")?;
+    let mut chosen = choose(config.driver, &mut trials, |_| {});
+    // Detached before a word is said: a closed pipe ends this process.
+    drop(chosen.driver.take());
+    if let Err(reason) = trials.take_back() {
+        chosen.steps.push(Step {
+            driver: DriverKind::Kmod,
+            act: Act::Unload,
+            outcome: Err(reason),
+        });
+    }
+    drop(trials);
     let page = match args.format {
-        Format::Text => text(&checks, &decision),
-        Format::Json => json_page(&checks, &decision),
+        Format::Text => text(&checks, &chosen),
+        Format::Json => json_page(&checks, &chosen),
     };
     std::io::stdout().write_all(page.as_bytes())?;
-    Ok(if decision.is_ok() {
-        ExitCode::SUCCESS
-    } else {
+    Ok(if chosen.failed() {
         ExitCode::FAILURE
+    } else {
+        ExitCode::SUCCESS
     })
 }
 
-fn text(checks: &[Check], decision: &anyhow::Result<Decision>) -> String {
+fn text(checks: &[Check], chosen: &Chosen) -> String {
     let mut page = String::new();
     for check in checks {
         let mark = if check.ok { "ok" } else { "NO" };
@@ -38,19 +62,21 @@ fn text(checks: &[Check], decision: &anyhow::Result<Decision>) -> String {
             page.push_str(&format!("{:16}-> {action}\n", ""));
         }
     }
-    match decision {
-        Ok(decision) => {
-            page.push_str(&format!(
-                "driver: {} ({})\n",
-                decision.driver, decision.reason
-            ));
+    for step in &chosen.steps {
+        let mark = if step.outcome.is_ok() { "ok" } else { "NO" };
+        let told = step.to_string().replace('\n', "\n    ");
+        page.push_str(&format!("{mark:4}{told}\n"));
+    }
+    match chosen.kind {
+        None if chosen.asked != DriverChoice::None => {
+            page.push_str("driver: none can be taken, for the reasons above\n");
         }
-        Err(error) => page.push_str(&format!("driver: none can be taken; {error}\n")),
+        _ => page.push_str(&format!("driver: {}\n", chosen.summary())),
     }
     page
 }
 
-fn json_page(checks: &[Check], decision: &anyhow::Result<Decision>) -> String {
+fn json_page(checks: &[Check], chosen: &Chosen) -> String {
     let checks: Vec<_> = checks
         .iter()
         .map(|check| {
@@ -58,12 +84,19 @@ fn json_page(checks: &[Check], decision: &anyhow::Result<Decision>) -> String {
                 "action": check.action})
         })
         .collect();
-    let (driver, reason) = match decision {
-        Ok(decision) => (Some(decision.driver), decision.reason.clone()),
-        Err(error) => (None, error.to_string()),
-    };
+    let steps: Vec<_> = chosen
+        .steps
+        .iter()
+        .map(|step| {
+            let (Ok(detail) | Err(detail)) = &step.outcome;
+            json!({"driver": step.driver.name(), "step": step.act.name(),
+                "ok": step.outcome.is_ok(), "detail": detail})
+        })
+        .collect();
+    let driver = (!chosen.failed()).then(|| chosen.name());
     format!(
         "{}\n",
-        json!({"checks": checks, "driver": driver, "reason": reason})
+        json!({"checks": checks, "steps": steps, "driver": driver,
+            "reason": chosen.reason.label()})
     )
 }

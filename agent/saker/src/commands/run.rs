@@ -7,13 +7,14 @@ use std::time::{Duration, Instant};
 
 use anyhow::bail;
 use crossbeam_channel::{Receiver, RecvTimeoutError};
+use saker_abi::driver::LoadOptions;
 use saker_fields::FieldSchema;
 
-use crate::agent::{Agent, Finished};
+use crate::agent::{self, Agent, Finished};
 use crate::cli::RunArgs;
-use crate::config::{self, Config, Request};
+use crate::config::{self, Config, DriverChoice, Request};
 use crate::control::{Control, Stop};
-use crate::driver::{self, Decision};
+use crate::driver::{Chosen, HostTrials, choose};
 use crate::http::{self, Pages};
 use crate::lock::Lock;
 use crate::logging;
@@ -23,6 +24,8 @@ use crate::rules::{self, Rules};
 const WATCH_PERIOD: Duration = Duration::from_secs(1);
 /// Least time between two messages about loss.
 const LOSS_PERIOD: Duration = Duration::from_secs(10);
+/// Exit status of an agent that could take no driver and so saw nothing.
+const STATUS_BLIND: u8 = 3;
 /// Stop requests that may wait; one is enough, the rest says the same.
 const STOP_QUEUE: usize = 4;
 
@@ -37,6 +40,7 @@ pub(super) fn run(args: RunArgs) -> anyhow::Result<ExitCode> {
         options: args.options,
         rules_files: args.rules,
         json: args.json,
+        driver: args.driver,
         hostname: std::env::var("SAKER_HOSTNAME")
             .ok()
             .filter(|name| !name.is_empty()),
@@ -44,7 +48,7 @@ pub(super) fn run(args: RunArgs) -> anyhow::Result<ExitCode> {
     logging::start(config.log_level);
     let schema = Arc::new(FieldSchema::new());
     let rules = rules::compile_configured(&config, &schema)?;
-    let decision = driver::decide(config.driver, &driver::checks())?;
+    let plan = agent::plan(&config, &rules, &schema)?;
     let _lock = Lock::take(&config.lock_file)?;
     let listener = match config.http_enabled {
         true => Some(http::listen(&config.http_listen_address)?),
@@ -56,11 +60,16 @@ pub(super) fn run(args: RunArgs) -> anyhow::Result<ExitCode> {
     let pages = Arc::new(Pages::default());
     let (stop_sender, stop) = crossbeam_channel::bounded(STOP_QUEUE);
     let control = Control::start(listener, Arc::clone(&pages), stop_sender.clone())?;
-    let agent = Agent::start(&config, &decision, schema, &rules, &pages, stop_sender)?;
+    let Some(chosen) = choose_driver(&config, &plan, &stop)? else {
+        tracing::info!("stopped before it began");
+        return Ok(ExitCode::SUCCESS);
+    };
+    let driver = Announced::new(&chosen);
+    let agent = Agent::start(&config, chosen, plan, schema, &rules, &pages, stop_sender)?;
     let metrics = address.map(|address| format!("http://{address}/metrics"));
     announce(
         &config,
-        &decision,
+        &driver,
         &rules,
         &agent,
         metrics.as_deref(),
@@ -71,6 +80,9 @@ pub(super) fn run(args: RunArgs) -> anyhow::Result<ExitCode> {
     let finished = agent.stop();
     drop(control);
     report(&finished);
+    if driver.blind {
+        eprintln!("Nothing was seen: there was no driver (exit status {STATUS_BLIND})");
+    }
     match outcome {
         Ok(reason) => {
             match reason {
@@ -83,9 +95,65 @@ pub(super) fn run(args: RunArgs) -> anyhow::Result<ExitCode> {
                     bail!("alerts cannot be written to standard output: {kind}")
                 }
             }
-            Ok(ExitCode::SUCCESS)
+            Ok(ExitCode::from(if driver.blind { STATUS_BLIND } else { 0 }))
         }
         Err(error) => Err(error),
+    }
+}
+
+/// Tries the drivers, each step in the log. None when a stop was asked for meanwhile.
+///
+/// # Errors
+/// When the driver that was asked for cannot be had. Without any asked for there is an agent without
+/// a driver, which says so.
+fn choose_driver(
+    config: &Config,
+    plan: &LoadOptions,
+    stop: &Receiver<Stop>,
+) -> anyhow::Result<Option<Chosen>> {
+    let mut trials = HostTrials::new(plan, config.kmod_build_at_start, stop);
+    let chosen = choose(config.driver, &mut trials, |step| match &step.outcome {
+        Ok(_) => tracing::info!("driver {step}"),
+        Err(_) => tracing::warn!("driver {step}"),
+    });
+    if !stop.is_empty() {
+        return Ok(None);
+    }
+    if !chosen.failed() {
+        return Ok(Some(chosen));
+    }
+    let why: Vec<String> = chosen.steps.iter().map(ToString::to_string).collect();
+    let why = why.join("\n  ");
+    if config.driver != DriverChoice::Auto {
+        let name = match config.driver {
+            DriverChoice::Kmod => "the kernel module",
+            _ => "the eBPF driver",
+        };
+        bail!("{name} cannot be used on this host:\n  {why}");
+    }
+    tracing::error!(
+        "NO DRIVER: nothing this host does is seen, and no rule on system calls can match\n  {why}\n  \
+         `saker doctor` tries again and says the same"
+    );
+    Ok(Some(chosen))
+}
+
+/// What the first and last lines tell of the choice.
+#[derive(Debug)]
+struct Announced {
+    summary: String,
+    attached: bool,
+    /// Why nothing is seen although something was to be.
+    blind: bool,
+}
+
+impl Announced {
+    fn new(chosen: &Chosen) -> Self {
+        Self {
+            summary: chosen.summary(),
+            attached: chosen.kind.is_some(),
+            blind: chosen.failed(),
+        }
     }
 }
 
@@ -141,7 +209,7 @@ impl LossWatch {
 /// messages: whoever starts the agent reads them whatever the log level.
 fn announce(
     config: &Config,
-    decision: &Decision,
+    driver: &Announced,
     rules: &Rules,
     agent: &Agent,
     metrics: Option<&str>,
@@ -149,12 +217,12 @@ fn announce(
 ) {
     let facts = agent.facts();
     eprintln!("saker {}", env!("CARGO_PKG_VERSION"));
-    eprintln!("driver: {} ({})", decision.driver, decision.reason);
-    if decision.driver != "none" {
-        let (cpus, workers, programs) = (facts.cpus, facts.workers, facts.programs);
+    eprintln!("driver: {}", driver.summary);
+    if driver.attached {
+        let (cpus, workers) = (facts.cpus, facts.workers);
         let kib = facts.ring_bytes / 1024;
         let rings = cpus * workers as usize;
-        eprintln!("  {programs} programs, {rings} rings of {kib} KiB, {workers} worker(s)");
+        eprintln!("  {rings} rings of {kib} KiB, {workers} worker(s)");
     }
     announce_rules(rules);
     let events = &facts.events;
@@ -180,13 +248,15 @@ fn announce(
     }
     let ms = started.elapsed().as_millis();
     let processes = facts.processes;
-    eprintln!("ready after {ms} ms, {processes} processes known");
-    if decision.driver != "none" {
+    if driver.attached {
+        eprintln!("ready after {ms} ms, {processes} processes known");
         let form = if config.json_output { "JSON" } else { "text" };
         eprintln!(
             "alerts follow on standard output as {form}; to see one, run `cat /etc/shadow` \
              in another terminal"
         );
+    } else {
+        eprintln!("started after {ms} ms, NOT ready: without a driver nothing is seen");
     }
 }
 

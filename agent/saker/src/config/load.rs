@@ -4,7 +4,7 @@ use std::fs;
 use std::io;
 use std::path::PathBuf;
 
-use super::model::Config;
+use super::model::{Config, DriverChoice};
 use super::overrides;
 use super::problem::{Place, Problem, Problems};
 use super::tree::{self, Kind, Node};
@@ -25,6 +25,8 @@ pub(crate) struct Request {
     pub rules_files: Vec<PathBuf>,
     /// `--json`.
     pub json: bool,
+    /// `--driver`.
+    pub driver: Option<DriverChoice>,
     /// `SAKER_HOSTNAME`.
     pub hostname: Option<String>,
 }
@@ -66,6 +68,7 @@ pub(super) fn build(name: &str, text: &str, request: &Request) -> Result<Config,
         config.rules_files.clone_from(&request.rules_files);
     }
     config.json_output |= request.json;
+    config.driver = request.driver.unwrap_or(config.driver);
     if request.hostname.is_some() {
         config.hostname.clone_from(&request.hostname);
     }

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use clap::ValueEnum;
 use saker_engine::compiler::{AppendOutput, ExtraField, Switch, Target};
 use saker_engine::loader::Priority;
 use saker_engine::matcher::Matching;
@@ -28,13 +29,15 @@ const SUGGESTED_FIELDS: [&str; 6] = [
 ];
 
 /// Which driver to take.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum DriverChoice {
-    /// The best one the host offers.
+    /// eBPF if it works here, else the kernel module, else none
     Auto,
-    /// eBPF or an error.
+    /// eBPF or an error
     Ebpf,
-    /// None: rules are loaded, nothing is captured.
+    /// The kernel module or an error
+    Kmod,
+    /// None: rules are loaded, nothing is captured
     None,
 }
 
@@ -84,6 +87,8 @@ pub(crate) struct Config {
     pub hostname: Option<String>,
     /// Driver.
     pub driver: DriverChoice,
+    /// Build the kernel module when it is needed and there is none.
+    pub kmod_build_at_start: bool,
     /// Memory of all rings in MiB; `None` goes by the number of CPUs.
     pub ring_buffer_total_mib: Option<i64>,
     /// Workers; `None` goes by the number of CPUs.
@@ -121,6 +126,7 @@ impl Default for Config {
             alert_queue_capacity: 8192,
             hostname: None,
             driver: DriverChoice::Auto,
+            kmod_build_at_start: true,
             ring_buffer_total_mib: None,
             workers: None,
             pin_workers: true,
@@ -206,15 +212,13 @@ impl Config {
     fn read_capture(&mut self, section: &mut Section<'_>) {
         section.read(
             "driver",
-            "auto, ebpf or none",
+            "auto, ebpf, kmod or none",
             &mut self.driver,
-            |node| match text(node)? {
-                "auto" => Some(DriverChoice::Auto),
-                "ebpf" => Some(DriverChoice::Ebpf),
-                "none" => Some(DriverChoice::None),
-                _ => None,
-            },
+            |node| DriverChoice::from_str(text(node)?, false).ok(),
         );
+        section.section("kmod", |section| {
+            section.boolean("build_at_start", &mut self.kmod_build_at_start);
+        });
         section.read(
             "ring_buffer_total_mib",
             "auto or an integer from 1 to 16384",

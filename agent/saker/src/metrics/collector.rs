@@ -25,10 +25,10 @@ const STATE_GAUGES: [&str; 4] = ["processes", "threads", "fds", "parked_groups"]
 /// The driver that was taken.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct DriverInfo {
-    /// `ebpf` or `none`.
+    /// `ebpf`, `kmod` or `none`.
     pub driver: &'static str,
-    /// Why this one.
-    pub reason: String,
+    /// Why this one: one of few.
+    pub reason: &'static str,
     /// Version of the contract with it.
     pub version: String,
 }
@@ -148,7 +148,7 @@ impl Scrape {
         } = &sources.driver;
         let labels = [
             ("driver", *driver),
-            ("reason", reason),
+            ("reason", *reason),
             ("version", version),
         ];
         families.value(&def::DRIVER_INFO, &labels, 1.0);

@@ -34,7 +34,7 @@ macro_rules! definitions {
 definitions! {
     BUILD_INFO = Gauge "saker_build_info" ["version"] "Version of the agent; always 1.";
     DRIVER_INFO = Gauge "saker_driver_info" ["driver", "reason", "version"]
-        "Driver that was taken and why; always 1.";
+        "Driver that was taken and why: configured, first_choice, ebpf_failed or no_driver; always 1.";
     RULES = Gauge "saker_rules" ["state"]
         "Rules by state: active, disabled, or skipped because a field is missing.";
     START_TIME = Gauge "saker_start_time_seconds" [] "Start of the agent since the epoch.";

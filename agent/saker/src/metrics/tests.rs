@@ -40,7 +40,7 @@ fn sources() -> Arc<Sources> {
     Arc::new(Sources {
         driver: DriverInfo {
             driver: "ebpf",
-            reason: "test".into(),
+            reason: "first_choice",
             version: "1".into(),
         },
         rules: RuleCounts {
@@ -123,7 +123,7 @@ fn values_arrive() {
         r#"saker_evaluation_seconds_bucket{le="0.0000002"} 1"#,
         "saker_evaluation_seconds_count 1",
         r#"saker_rules{state="skipped"} 3"#,
-        r#"saker_driver_info{driver="ebpf",reason="test",version="1"} 1"#,
+        r#"saker_driver_info{driver="ebpf",reason="first_choice",version="1"} 1"#,
     ] {
         assert!(page.lines().any(|l| l == line), "missing: {line}\n{page}");
     }

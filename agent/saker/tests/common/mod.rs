@@ -51,7 +51,7 @@ pub(crate) struct Agent {
 }
 
 impl Agent {
-    /// Starts it with `extra` arguments and waits until it is ready.
+    /// Starts it with `extra` arguments and waits until it has started.
     pub(crate) fn start(extra: &[&str]) -> Self {
         let dir = tempfile::tempdir().expect("a directory");
         let lock = format!("lock_file={}", dir.path().join("lock").display());
@@ -79,7 +79,7 @@ impl Agent {
             for line in BufReader::new(pipe).lines().map_while(Result::ok) {
                 all.push_str(&line);
                 all.push('\n');
-                // Nobody listens any more once the agent is ready.
+                // Nobody listens any more once the agent has started.
                 let _ = lines.send(line);
             }
             all
@@ -157,7 +157,7 @@ impl Drop for Agent {
     }
 }
 
-/// Reads the first lines until the agent is ready; returns the address of its pages.
+/// Reads the first lines until the agent has started; returns the address of its pages.
 fn ready(lines: &Receiver<String>) -> String {
     let mut address = None;
     let mut all = Vec::new();
@@ -169,7 +169,7 @@ fn ready(lines: &Receiver<String>) -> String {
         if let Some(url) = line.strip_prefix("metrics: http://") {
             address = url.strip_suffix("/metrics").map(str::to_owned);
         }
-        if line.starts_with("ready after") {
+        if line.starts_with("started after") {
             return address.expect("an address before that");
         }
         all.push(line);
