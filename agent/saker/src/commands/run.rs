@@ -14,7 +14,7 @@ use crate::agent::{self, Agent, Finished};
 use crate::cli::RunArgs;
 use crate::config::{self, Config, DriverChoice, Request};
 use crate::control::{Control, Stop};
-use crate::driver::{Chosen, HostTrials, choose};
+use crate::driver::{Chosen, HostTrials, Step, choose};
 use crate::http::{self, Pages};
 use crate::lock::Lock;
 use crate::logging;
@@ -113,8 +113,8 @@ fn choose_driver(
 ) -> anyhow::Result<Option<Chosen>> {
     let mut trials = HostTrials::new(plan, config.kmod_build_at_start, stop);
     let chosen = choose(config.driver, &mut trials, |step| match &step.outcome {
-        Ok(_) => tracing::info!("driver {step}"),
-        Err(_) => tracing::warn!("driver {step}"),
+        Ok(_) => tracing::info!("driver {}", step.line()),
+        Err(_) => tracing::warn!("driver {}", step.line()),
     });
     if !stop.is_empty() {
         return Ok(None);
@@ -122,7 +122,7 @@ fn choose_driver(
     if !chosen.failed() {
         return Ok(Some(chosen));
     }
-    let why: Vec<String> = chosen.steps.iter().map(ToString::to_string).collect();
+    let why: Vec<String> = chosen.steps.iter().map(Step::line).collect();
     let why = why.join("\n  ");
     if config.driver != DriverChoice::Auto {
         let name = match config.driver {

@@ -50,6 +50,14 @@ pub(crate) struct Step {
     pub outcome: Result<String, String>,
 }
 
+impl Step {
+    /// The step in one line.
+    pub(crate) fn line(&self) -> String {
+        let text = self.to_string();
+        text.split_whitespace().collect::<Vec<_>>().join(" ")
+    }
+}
+
 impl fmt::Display for Step {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let word = match (self.act, self.outcome.is_ok()) {
@@ -145,12 +153,6 @@ impl<D> Chosen<D> {
             return "driver: none is configured".to_owned();
         }
         let failures = self.steps.iter().filter(|step| step.outcome.is_err());
-        let lines: Vec<String> = failures.map(|step| one_line(&step.to_string())).collect();
-        lines.join("; ")
+        failures.map(Step::line).collect::<Vec<_>>().join("; ")
     }
-}
-
-/// `text` without line breaks and runs of blanks.
-fn one_line(text: &str) -> String {
-    text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
