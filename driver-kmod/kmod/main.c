@@ -30,3 +30,5 @@ module_exit(saker_exit);
 MODULE_LICENSE("GPL v2");
 MODULE_DESCRIPTION("Saker's driver: system calls and processes into rings that its agent maps");
 MODULE_VERSION(SAKER_KMOD_VERSION);
+/* Read from the file before it is loaded: driver-kmod/src/modinfo.rs. */
+MODULE_INFO(schema, __stringify(SAKER_SCHEMA_HASH));

@@ -3,7 +3,7 @@
 //! Files come from disk and may be anything: every offset is checked, sizes are bounded.
 
 use std::fs::File;
-use std::io;
+use std::io::{self, Read as _};
 use std::os::unix::fs::FileExt as _;
 use std::path::Path;
 
@@ -75,6 +75,14 @@ impl ModInfo {
         Some(value)
     }
 
+    /// Hash of the contract the module was built from, [`saker_abi::SCHEMA_HASH`] when it fits this agent:
+    /// `schema=0x0123456789abcdefULL`. `None` in a module that is not Saker's.
+    #[must_use]
+    pub fn schema_hash(&self) -> Option<u64> {
+        let digits = self.get("schema")?.strip_prefix("0x")?;
+        u64::from_str_radix(digits.trim_end_matches(['U', 'L']), 16).ok()
+    }
+
     /// The kernel the module was built for: the first word of `vermagic`.
     #[must_use]
     pub fn release(&self) -> Option<&str> {
@@ -93,10 +101,13 @@ fn is_signed(file: &File) -> io::Result<bool> {
 }
 
 fn modinfo_section(file: &File) -> Result<Vec<u8>, ModInfoError> {
-    let header = bytes(file, 0, HEADER_BYTES as u64, "ELF header")?;
-    if !header.starts_with(b"\x7fELF") {
+    const MAGIC: &[u8] = b"\x7fELF";
+    let mut magic = Vec::new();
+    file.take(MAGIC.len() as u64).read_to_end(&mut magic)?;
+    if magic != MAGIC {
         return Err(ModInfoError::NotAModule("not an ELF file"));
     }
+    let header = bytes(file, 0, HEADER_BYTES as u64, "ELF header")?;
     if header[4] != ELF64 || header[5] != LITTLE_ENDIAN {
         return Err(ModInfoError::NotAModule("not 64-bit little-endian"));
     }
@@ -208,6 +219,25 @@ pub(crate) mod tests {
         assert_eq!(info.get("author"), None);
         assert_eq!(info.release(), Some("6.1.0-56-amd64"));
         assert!(!info.signed);
+        assert_eq!(info.schema_hash(), None);
+    }
+
+    #[test]
+    fn the_contract_is_read_as_the_compiler_s_number() {
+        let hash = |text: &str| read(&elf(&[text])).expect("a module").schema_hash();
+        assert_eq!(
+            hash("schema=0xa58953d276924bf2ULL"),
+            Some(0xa589_53d2_7692_4bf2)
+        );
+        for text in [
+            "schema=",
+            "schema=0x",
+            "schema=12",
+            "schema=0xzz",
+            "schema=0x11111111111111111",
+        ] {
+            assert_eq!(hash(text), None, "{text}");
+        }
     }
 
     #[test]
@@ -220,7 +250,8 @@ pub(crate) mod tests {
     #[test]
     fn what_is_no_module_is_refused() {
         for (bytes, word) in [
-            (&b""[..], "ELF header"),
+            (&b""[..], "not an ELF file"),
+            (&b"garbage"[..], "not an ELF file"),
             (&b"\x7fELF"[..], "ELF header"),
             (&[b'x'; 100][..], "not an ELF file"),
             (

@@ -1,5 +1,6 @@
 //! Whether a kernel demands signed modules, and what to do about it.
 
+use std::fmt;
 use std::path::PathBuf;
 
 use crate::Host;
@@ -56,32 +57,59 @@ fn machine_keys(host: &Host) -> Option<(PathBuf, PathBuf)> {
         .find(|(key, certificate)| key.is_file() && certificate.is_file())
 }
 
-/// How to get a module signed and the key trusted, in one line.
-pub(crate) fn how_to_sign(host: &Host) -> String {
-    let install = match (host.program("mokutil"), distro::family(host)) {
-        (Some(_), _) => String::new(),
-        (None, None) => "install mokutil; ".to_owned(),
-        (None, family) => distro::install(family, &[Part::Mokutil], host.release()) + "; ",
-    };
-    let enrol = |certificate: &str| {
-        format!(
-            "{install}mokutil --import {certificate}, reboot and confirm in the firmware's MOK manager"
-        )
-    };
-    match machine_keys(host) {
-        Some((key, certificate)) => {
-            let (key, certificate) = (key.display(), certificate.display().to_string());
-            format!(
-                "saker driver build --sign-key {key} --sign-cert {certificate}; unless it is enrolled: {}",
-                enrol(&certificate)
-            )
-        }
-        None => format!(
-            "openssl req -new -x509 -newkey rsa:2048 -nodes -days 3650 -subj /CN=saker/ -outform DER \
-             -keyout saker.key -out saker.der; saker driver build --sign-key saker.key --sign-cert \
-             saker.der; {}",
-            enrol("saker.der")
+/// How to get a module signed and the key trusted: commands, one after the other.
+pub(crate) fn how_to_sign(host: &Host) -> Hints {
+    let (make, key, certificate) = match machine_keys(host) {
+        Some((key, certificate)) => (None, key, certificate),
+        None => (
+            Some(
+                "openssl req -new -x509 -newkey rsa:2048 -nodes -days 3650 -subj /CN=saker/ \
+                 -outform DER -keyout saker.key -out saker.der",
+            ),
+            PathBuf::from("saker.key"),
+            PathBuf::from("saker.der"),
         ),
+    };
+    let certificate = certificate.display().to_string();
+    let sign = format!(
+        "saker driver build --sign-key {} --sign-cert {certificate}",
+        key.display()
+    );
+    let make = make.into_iter().map(str::to_owned);
+    Hints(
+        make.chain([sign])
+            .chain(how_to_enrol(host, &certificate).0)
+            .collect(),
+    )
+}
+
+/// How to make the kernel trust a certificate.
+pub(crate) fn how_to_enrol(host: &Host, certificate: &str) -> Hints {
+    let install = match (host.program("mokutil"), distro::family(host)) {
+        (Some(_), _) => None,
+        (None, None) => Some("install mokutil".to_owned()),
+        (None, family) => Some(distro::install(family, &[Part::Mokutil], host.release())),
+    };
+    let enrol = format!(
+        "unless the key is enrolled: mokutil --import {certificate}, reboot and confirm in the \
+         firmware's MOK manager"
+    );
+    Hints(install.into_iter().chain([enrol]).collect())
+}
+
+/// Things to do, one after the other; one to a line.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Hints(Vec<String>);
+
+impl From<&str> for Hints {
+    fn from(hint: &str) -> Self {
+        Self(vec![hint.to_owned()])
+    }
+}
+
+impl fmt::Display for Hints {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0.join("\n  = hint: "))
     }
 }
 
@@ -133,7 +161,7 @@ mod tests {
     #[test]
     fn keys_of_the_machine_are_offered_first() {
         let (_root, host) = machine("6.1.0", &[]);
-        let text = how_to_sign(&host);
+        let text = how_to_sign(&host).to_string();
         assert!(text.starts_with("openssl req"), "{text}");
         assert!(text.contains("mokutil --import saker.der"), "{text}");
 
@@ -144,8 +172,8 @@ mod tests {
                 ("/var/lib/dkms/mok.pub", b"c"),
             ],
         );
-        let text = how_to_sign(&host);
+        let text = how_to_sign(&host).to_string();
         assert!(text.starts_with("saker driver build --sign-key "), "{text}");
-        assert!(text.contains("/var/lib/dkms/mok.pub, reboot"), "{text}");
+        assert!(text.contains("mok.pub, reboot"), "{text}");
     }
 }

@@ -6,7 +6,8 @@ use std::path::PathBuf;
 
 use rustix::io::Errno;
 
-use crate::{Host, signature};
+use crate::Host;
+use crate::signature::{self, Hints};
 
 /// CAP_SYS_MODULE.
 const SYS_MODULE: u32 = 16;
@@ -41,68 +42,73 @@ impl fmt::Display for Refusal {
     }
 }
 
-/// What an error number means when a module is loaded.
-pub(super) fn explain(host: &Host, path: PathBuf, errno: Errno, log: Vec<String>) -> Refusal {
+/// What an error number means when a module is loaded, signed or not.
+pub(super) fn explain(
+    host: &Host,
+    path: PathBuf,
+    signed: bool,
+    errno: Errno,
+    log: Vec<String>,
+) -> Refusal {
     let (reason, hint) = match errno {
-        Errno::NOKEY => (
-            "it is not signed by a key this kernel trusts, and the kernel demands that".to_owned(),
+        Errno::NOKEY | Errno::KEYREJECTED if signed => (
+            "it is signed, but not with a key this kernel trusts".to_owned(),
+            signature::how_to_enrol(host, "the certificate it was signed with"),
+        ),
+        Errno::NOKEY | Errno::KEYREJECTED => (
+            "it is not signed, and this kernel loads signed modules only".to_owned(),
             signature::how_to_sign(host),
-        ),
-        Errno::KEYREJECTED => (
-            "its signature is by a key this kernel does not trust".to_owned(),
-            signature::how_to_sign(host),
-        ),
-        Errno::BADMSG => (
-            "its signature is damaged".to_owned(),
-            "build and sign it again: saker driver build".to_owned(),
-        ),
-        Errno::NOPKG => (
-            "this kernel does not know the algorithm of its signature".to_owned(),
-            "build it again with the headers of this kernel: saker driver build".to_owned(),
         ),
         Errno::PERM | Errno::ACCESS => not_permitted(host),
-        Errno::NOEXEC | Errno::INVAL => (
-            format!(
-                "it does not fit this kernel ({}), though it is for {}",
-                describe(errno),
-                host.release()
-            ),
-            "the headers it was built with are not exactly this kernel's: install them again, then \
-             saker driver build"
-                .to_owned(),
-        ),
-        Errno::NOENT => (
-            "it needs a symbol that this kernel does not export".to_owned(),
-            "build it with the headers of this kernel: saker driver build".to_owned(),
-        ),
-        Errno::NOSYS => (
-            "this kernel is built without modules".to_owned(),
-            "use the eBPF driver (driver: ebpf)".to_owned(),
-        ),
-        Errno::BUSY => (
-            "it is being loaded or unloaded by somebody else".to_owned(),
-            "try again".to_owned(),
-        ),
-        Errno::TXTBSY => (
-            "the file is open for writing".to_owned(),
-            "wait until it is written, then try again".to_owned(),
-        ),
-        Errno::NOMEM => (
-            "there is not enough memory".to_owned(),
-            "free some, then try again".to_owned(),
-        ),
-        other => (
-            describe(other),
-            "the kernel's log may tell more: dmesg".to_owned(),
-        ),
+        other => {
+            let (reason, hint) = plain(other);
+            (reason, hint.into())
+        }
     };
     Refusal {
         path,
         errno: Some(errno.raw_os_error()),
         reason,
-        hint,
+        hint: hint.to_string(),
         log,
     }
+}
+/// The meanings that do not depend on the machine.
+fn plain(errno: Errno) -> (String, &'static str) {
+    let (reason, hint) = match errno {
+        Errno::BADMSG => (
+            "its signature is damaged",
+            "build and sign it again: saker driver build",
+        ),
+        Errno::NOPKG => (
+            "this kernel does not know the algorithm of its signature",
+            "build it again with the headers of this kernel: saker driver build",
+        ),
+        Errno::NOEXEC | Errno::INVAL => (
+            "it does not fit this kernel, though it is for one of this name",
+            "the headers it was built with are not exactly this kernel's: install them again, then \
+             saker driver build",
+        ),
+        Errno::NOENT => (
+            "it needs a symbol that this kernel does not export",
+            "build it with the headers of this kernel: saker driver build",
+        ),
+        Errno::NOSYS => (
+            "this kernel is built without modules",
+            "use the eBPF driver (driver: ebpf)",
+        ),
+        Errno::BUSY => (
+            "it is being loaded or unloaded by somebody else",
+            "try again",
+        ),
+        Errno::TXTBSY => (
+            "the file is open for writing",
+            "wait until it is written, then try again",
+        ),
+        Errno::NOMEM => ("there is not enough memory", "free some, then try again"),
+        other => return (describe(other), "the kernel's log may tell more: dmesg"),
+    };
+    (reason.to_owned(), hint)
 }
 
 fn describe(errno: Errno) -> String {
@@ -110,20 +116,19 @@ fn describe(errno: Errno) -> String {
 }
 
 /// Which of the reasons for `EPERM` it is.
-fn not_permitted(host: &Host) -> (String, String) {
+fn not_permitted(host: &Host) -> (String, Hints) {
     let disabled = host.read("/proc/sys/kernel/modules_disabled");
     if disabled.is_ok_and(|value| value.trim() == "1") {
         return (
             "loading modules was switched off until the next boot (kernel.modules_disabled)"
                 .to_owned(),
-            "reboot and load the module before it is switched off, or use the eBPF driver"
-                .to_owned(),
+            "reboot and load the module before it is switched off, or use the eBPF driver".into(),
         );
     }
     if !may_load(host) {
         return (
             "this process may not load modules".to_owned(),
-            "run as root, outside of containers, or with CAP_SYS_MODULE".to_owned(),
+            "run as root, outside of containers, or with CAP_SYS_MODULE".into(),
         );
     }
     match signature::lockdown(host).as_deref() {
@@ -133,7 +138,7 @@ fn not_permitted(host: &Host) -> (String, String) {
         ),
         _ => (
             "a security module (SELinux, AppArmor, LoadPin) forbids it".to_owned(),
-            "its log tells which rule: ausearch -m avc, or dmesg".to_owned(),
+            "its log tells which rule: ausearch -m avc, or dmesg".into(),
         ),
     }
 }
@@ -152,15 +157,15 @@ mod tests {
     use crate::host::tests::machine;
 
     fn text(host: &Host, errno: Errno) -> String {
-        explain(host, "/x/saker.ko".into(), errno, Vec::new()).to_string()
+        explain(host, "/x/saker.ko".into(), false, errno, Vec::new()).to_string()
     }
 
     #[test]
     fn each_refusal_says_why_and_what_to_do() {
         let (_root, host) = machine("6.1.0", &[]);
         for (errno, why, what) in [
-            (Errno::NOKEY, "not signed by a key", "mokutil --import"),
-            (Errno::KEYREJECTED, "does not trust", "--sign-key"),
+            (Errno::NOKEY, "it is not signed", "mokutil --import"),
+            (Errno::KEYREJECTED, "it is not signed", "--sign-key"),
             (
                 Errno::NOEXEC,
                 "does not fit this kernel",
@@ -177,10 +182,21 @@ mod tests {
     }
 
     #[test]
+    fn a_foreign_signature_is_to_be_enrolled_not_replaced() {
+        let (_root, host) = machine("6.1.0", &[]);
+        let text = explain(&host, "s.ko".into(), true, Errno::KEYREJECTED, Vec::new()).to_string();
+        assert!(text.contains("not with a key this kernel trusts"), "{text}");
+        assert!(
+            text.contains("mokutil --import") && !text.contains("--sign-key"),
+            "{text}"
+        );
+    }
+
+    #[test]
     fn a_refusal_quotes_the_kernel_s_log() {
         let (_root, host) = machine("6.1.0", &[]);
         let log = vec!["saker: Unknown symbol x (err -2)".to_owned()];
-        let text = explain(&host, "s.ko".into(), Errno::NOENT, log).to_string();
+        let text = explain(&host, "s.ko".into(), false, Errno::NOENT, log).to_string();
         assert!(
             text.contains("\n  = kernel: saker: Unknown symbol x"),
             "{text}"

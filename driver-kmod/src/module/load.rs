@@ -70,6 +70,19 @@ pub enum LoadError {
         /// The running kernel.
         running: String,
     },
+    /// The module was built from another contract than this agent.
+    #[error(
+        "{} is of another version than this agent: its contract is {found:016x}, the agent's {:016x}\n  \
+         = hint: saker driver build",
+        path.display(),
+        saker_abi::SCHEMA_HASH
+    )]
+    OtherContract {
+        /// The file.
+        path: PathBuf,
+        /// Hash of its contract.
+        found: u64,
+    },
     /// The kernel refused it.
     #[error("{0}")]
     Refused(Refusal),
@@ -120,10 +133,16 @@ pub fn load(host: &Host, file: Option<&Path>) -> Result<PathBuf, LoadError> {
 /// Says before the kernel does what a file is, because the kernel says `ENOEXEC` to all of it. Whether a
 /// module for another kernel fits is left to the kernel: with CONFIG_MODVERSIONS it may.
 fn read(path: &Path) -> Result<ModInfo, LoadError> {
-    ModInfo::read(path).map_err(|error| LoadError::File {
-        path: path.to_owned(),
-        error,
-    })
+    let path = path.to_owned();
+    match ModInfo::read(&path) {
+        Ok(info) => match info.schema_hash() {
+            Some(found) if found != saker_abi::SCHEMA_HASH => {
+                Err(LoadError::OtherContract { path, found })
+            }
+            _ => Ok(info),
+        },
+        Err(error) => Err(LoadError::File { path, error }),
+    }
 }
 
 fn refusal(
@@ -143,7 +162,10 @@ fn refusal(
                 running: host.release().to_owned(),
             }
         }
-        _ => LoadError::Refused(explain(host, path, errno, log)),
+        _ => {
+            let signed = info.is_some_and(|info| info.signed);
+            LoadError::Refused(explain(host, path, signed, errno, log))
+        }
     }
 }
 
@@ -238,6 +260,16 @@ mod tests {
             "{error}"
         );
         assert!(refused(Errno::NOKEY).to_string().contains("not signed"));
+        fs::write(
+            &other,
+            elf(&["schema=0x12ULL", "vermagic=6.1.0-56-amd64 SMP "]),
+        )
+        .expect("written");
+        let error = load(&host, Some(&other)).expect_err("stale").to_string();
+        assert!(
+            error.contains("contract is 0000000000000012, the agent's"),
+            "{error}"
+        );
         assert!(matches!(refused(Errno::EXIST), LoadError::AlreadyLoaded));
 
         for garbage in [&b"garbage"[..], &elf(&["vermagic=6 "])[..100], b""] {

@@ -120,6 +120,10 @@ fn processes(host: &Host) -> Vec<(u32, String)> {
     let entries = fs::read_dir(host.path("/proc")).into_iter().flatten();
     let users = entries.flatten().take(MAX_PROCESSES).filter_map(|entry| {
         let pid: u32 = entry.file_name().to_str()?.parse().ok()?;
+        // What this process has inherited ends with it.
+        if pid == std::process::id() {
+            return None;
+        }
         let fds = fs::read_dir(entry.path().join("fd")).ok()?;
         let mut links = fds
             .flatten()

@@ -103,6 +103,7 @@ impl Trials for HostTrials<'_> {
                     LoadError::NotFound { .. }
                         | LoadError::File { .. }
                         | LoadError::OtherKernel { .. }
+                        | LoadError::OtherContract { .. }
                 ),
                 reason: error.to_string(),
             }),
