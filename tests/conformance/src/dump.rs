@@ -24,6 +24,9 @@ const NO_STEP: &str = "start";
 /// The script found no 32-bit ABI.
 const NO_COMPAT: &str = "32-bit calls/absent";
 
+/// What the kernel says about this process.
+const STAT: &str = "/proc/self/stat";
+
 /// Runs the script under a driver.
 ///
 /// # Errors
@@ -31,7 +34,7 @@ const NO_COMPAT: &str = "32-bit calls/absent";
 /// missing.
 pub fn dump(kind: Kind, limit: Duration, without_compat: bool) -> Result<Dump> {
     let collected = collect(kind, limit)?;
-    let mut dump = from_records(&collected, &outside())?;
+    let mut dump = from_records(&collected, &outside()?)?;
     dump.head
         .insert("driver".to_owned(), kind.name().to_owned());
     let release = rustix::system::uname();
@@ -52,20 +55,27 @@ pub fn dump(kind: Kind, limit: Duration, without_compat: bool) -> Result<Dump> {
     Ok(dump)
 }
 
-/// Numbers of processes outside the tree that records may show: this one, its group and session.
-fn outside() -> Vec<(u32, &'static str)> {
-    let number = |pid: rustix::io::Result<rustix::process::Pid>| {
-        pid.ok()
-            .and_then(|pid| u32::try_from(pid.as_raw_nonzero().get()).ok())
-    };
+/// Numbers of processes outside the tree that records may show: this one, its group and session. Either
+/// may be 0, which no process has: read from the kernel's text, as typed calls expect a process there.
+fn outside() -> Result<Vec<(u32, &'static str)>> {
+    let stat = std::fs::read_to_string(STAT).context(STAT)?;
     let mut all = vec![(std::process::id(), "outside")];
-    for (pid, name) in [
-        (rustix::process::getpgid(None), "outside-group"),
-        (rustix::process::getsid(None), "outside-session"),
-    ] {
-        all.extend(number(pid).map(|pid| (pid, name)));
+    all.extend(group_and_session(&stat).with_context(|| format!("{STAT}: {stat:?}"))?);
+    Ok(all)
+}
+
+/// Of proc(5): pid (comm) state ppid pgrp session ...
+fn group_and_session(stat: &str) -> Option<Vec<(u32, &'static str)>> {
+    let (_, fields) = stat.rsplit_once(") ")?;
+    let mut numbers = fields.split(' ').skip(2);
+    let mut all = Vec::new();
+    for name in ["outside-group", "outside-session"] {
+        let number: u32 = numbers.next()?.parse().ok()?;
+        if number != 0 {
+            all.push((number, name));
+        }
     }
-    all
+    Some(all)
 }
 
 /// Events of the table that no record shows. Internal ones are not the script's business.
@@ -361,6 +371,16 @@ mod tests {
             .var(SAKER_P_UNLINK_path, b"/saker-step/x")
             .build();
         assert!(fails(vec![heading]).contains("heading"));
+    }
+
+    #[test]
+    fn nobody_has_number_zero() {
+        assert_eq!(
+            group_and_session("9 (a) b) S 1 7 8 0"),
+            Some(vec![(7, "outside-group"), (8, "outside-session")])
+        );
+        assert_eq!(group_and_session("9 (sh) S 1 0 0 0"), Some(vec![]));
+        assert_eq!(group_and_session("9 (sh) S 1"), None);
     }
 
     #[test]
