@@ -83,7 +83,7 @@ static __always_inline void fill_ids(u64 *slots, struct task_struct *task)
 	SLOT(vtid) = pid_number(own, level);
 	SLOT(vpid) = pid_number(saker_task_pid(leader), level);
 	SLOT(pgid) = pid_number(saker_task_pgrp(task), 0);
-	SLOT(vpgid) = pid_number(saker_task_pgrp(task), level);
+	SLOT(vpgid) = pid_number_seen(saker_task_pgrp(task), level);
 	SLOT(sid) = pid_number(saker_task_session_pid(task), 0);
 	SLOT(pidns_start_ns) = pidns_start_ns(own, level);
 	SLOT(start_ns) = saker_group_start_ns(task, FOLLOW_PROBE);

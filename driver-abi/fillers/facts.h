@@ -148,6 +148,18 @@ static __always_inline u32 pid_number(struct pid *pid, u32 level)
 	return nr;
 }
 
+/*
+ * Number of a pid that may not be known at `level`: 0 then, as the namespace sees it. A process group may be
+ * older than the namespace. Without a branch, as above.
+ */
+static __always_inline u32 pid_number_seen(struct pid *pid, u32 level)
+{
+	s64 above = (s64)KREAD(pid, level) - level;
+	u32 seen = (u32)((u64)above >> 63) - 1;
+
+	return pid_number(pid, level) & seen;
+}
+
 static __always_inline u64 pidns_start_ns(struct pid *pid, u32 level)
 {
 	struct pid_namespace *ns = 0;

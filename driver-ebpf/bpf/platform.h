@@ -80,7 +80,13 @@ typedef u32 scratch_area;
 #define uread(to, size, from) bpf_probe_read_user(to, size, (const void *)(from))
 /* Strings: length with the NUL, `size` when cut, negative when unreadable. */
 #define kread_str(to, size, from) bpf_probe_read_kernel_str(to, size, from)
-#define uread_str(to, size, from) bpf_probe_read_user_str(to, size, (const void *)(from))
+static __always_inline s64 uread_str(void *to, u32 size, u64 from)
+{
+	s64 got = bpf_probe_read_user_str(to, size, (const void *)from);
+
+	/* The helper forgets the NUL of an empty string (strncpy_from_user_nofault). */
+	return got ? got : 1;
+}
 
 #define FIELD_AT(ptr, member) ((char *)(ptr) + __builtin_preserve_field_info((ptr)->member, 0))
 #define FIELD_OFFSET(type, member) bpf_core_field_offset(type, member)
