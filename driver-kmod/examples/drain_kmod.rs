@@ -1,7 +1,7 @@
 //! Opens the loaded module for the given events and reads the records: what the kernel side costs and
 //! brings, without the agent.
 //!
-//! `drain MILLISECONDS PARTITIONS EVENT...`; prints records by event, drops, and what iteration finds.
+//! `drain_kmod MILLISECONDS PARTITIONS EVENT...`; prints records by event, drops, and what iteration finds.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
