@@ -116,8 +116,10 @@ impl Archive {
     /// # Errors
     /// When a file cannot be read, is too large for the format, or writing fails.
     pub fn write(&self, to: &mut impl Write) -> Result<()> {
-        // Inode 0 would do, but equal numbers make hard links of files.
-        for (inode, (path, node)) in (1_u32..).zip(&self.nodes) {
+        // The root itself, which the kernel makes writable for all.
+        header(to, 1, DIRECTORY | 0o755, 0, (0, 0), b".")?;
+        // Equal inode numbers would make hard links of files.
+        for (inode, (path, node)) in (2_u32..).zip(&self.nodes) {
             let name = path.as_os_str().as_bytes();
             match node {
                 Node::Directory(mode) => header(to, inode, DIRECTORY | mode, 0, (0, 0), name)?,
@@ -217,9 +219,9 @@ mod tests {
         let bytes = written(&archive);
         let text = String::from_utf8_lossy(&bytes);
         assert!(text.starts_with("07070100000001000041ED00000000"), "{text}");
-        let second = &text[110 + 2..];
+        let second = &text[2 * (110 + 2)..];
         assert!(
-            second.starts_with("07070100000002000081A00000000000000000"),
+            second.starts_with("07070100000003000081A00000000000000000"),
             "{second}"
         );
         assert_eq!(&second[54..62], "00000005");

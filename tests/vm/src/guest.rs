@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::fs::File;
-use std::io::{BufWriter, Write};
+use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
@@ -15,7 +15,7 @@ use crate::cpio::{Archive, Node};
 use crate::kernel::Kernel;
 use crate::protocol::Report;
 use crate::qemu::{self, Machine, Ran};
-use crate::{dmesg, fetch, process};
+use crate::{dmesg, fetch, process, userland};
 
 /// The guest's first program.
 const INIT: &[u8] = include_bytes!("init.sh");
@@ -39,6 +39,7 @@ pub struct Guest {
     environment: Vec<(String, String)>,
     bring: Vec<String>,
     complaints_allowed: bool,
+    userland: bool,
     machine: Machine,
 }
 
@@ -73,6 +74,7 @@ impl Guest {
             environment: Vec::new(),
             bring: Vec::new(),
             complaints_allowed: false,
+            userland: false,
             machine: Machine {
                 kernel: PathBuf::new(),
                 initramfs: PathBuf::new(),
@@ -112,6 +114,13 @@ impl Guest {
     #[must_use]
     pub fn bring(mut self, guest: impl Into<String>) -> Self {
         self.bring.push(guest.into());
+        self
+    }
+
+    /// With a Debian userland (shells, perl, gcc, bpftool, ...) instead of busybox alone.
+    #[must_use]
+    pub fn userland(mut self, userland: bool) -> Self {
+        self.userland = userland;
         self
     }
 
@@ -181,6 +190,11 @@ impl Guest {
         let directory = tempfile::tempdir().context("a temporary directory")?;
         let initramfs = directory.path().join("initramfs");
         let mut writer = BufWriter::new(File::create(&initramfs)?);
+        if self.userland {
+            let path = userland::archive(cache)?;
+            let mut from = File::open(&path).with_context(|| path.display().to_string())?;
+            io::copy(&mut from, &mut writer).context("cannot write the initramfs")?;
+        }
         self.archive(cache)?.write(&mut writer)?;
         writer.flush().context("cannot write the initramfs")?;
         let machine = Machine {
@@ -197,9 +211,18 @@ impl Guest {
         // For /init before it has mounted anything.
         archive.put("dev/console", Node::Character(0o600, 5, 1))?;
         archive.put("saker-vm/busybox", Node::File(busybox.clone()))?;
-        plain_root(&mut archive, &busybox)?;
+        // After those of the userland in PATH; without it these are all there is.
+        let applets = if self.userland {
+            "saker-vm/bin"
+        } else {
+            "usr/bin"
+        };
+        link_applets(&mut archive, &busybox, applets)?;
+        if !self.userland {
+            plain_root(&mut archive)?;
+        }
         for (host, guest) in &self.files {
-            archive.put_host(host, guest)?;
+            archive.put_host(host, &merged(guest))?;
         }
         let script = Node::Bytes(0o755, self.script.clone().into_bytes());
         archive.put("saker-vm/script", script)?;
@@ -279,16 +302,36 @@ impl Guest {
     }
 }
 
-/// A root of busybox and nothing else.
-fn plain_root(archive: &mut Archive, busybox: &Path) -> Result<()> {
+/// A guest path in a root with a merged /usr: an entry below `bin` would replace the link.
+fn merged(path: &Path) -> PathBuf {
+    let path = path.strip_prefix("/").unwrap_or(path);
+    let old = ["bin", "sbin", "lib", "lib64"]
+        .iter()
+        .any(|name| path.starts_with(name));
+    if old {
+        Path::new("usr").join(path)
+    } else {
+        path.to_owned()
+    }
+}
+
+fn link_applets(archive: &mut Archive, busybox: &Path, directory: &str) -> Result<()> {
+    let list = process::run(Command::new(busybox).arg("--list"), BUSYBOX_LIMIT)?;
+    for applet in list.lines() {
+        let link = Node::Link(b"/saker-vm/busybox".to_vec());
+        archive.put(format!("{directory}/{applet}"), link)?;
+    }
+    Ok(())
+}
+
+/// The rest of a root of busybox and nothing else.
+fn plain_root(archive: &mut Archive) -> Result<()> {
     for name in ["bin", "sbin", "lib", "lib64"] {
         archive.put(format!("usr/{name}"), Node::Directory(0o755))?;
         archive.put(name, Node::Link(format!("usr/{name}").into_bytes()))?;
     }
-    let list = process::run(Command::new(busybox).arg("--list"), BUSYBOX_LIMIT)?;
-    for applet in list.lines() {
-        let link = Node::Link(b"/saker-vm/busybox".to_vec());
-        archive.put(format!("usr/bin/{applet}"), link)?;
+    for name in ["var/lib", "var/log", "mnt", "home"] {
+        archive.put(name, Node::Directory(0o755))?;
     }
     for (name, text) in [
         (
@@ -330,5 +373,23 @@ impl Outcome {
             .get(path)
             .with_context(|| format!("{path} was not brought"))?;
         std::str::from_utf8(bytes).with_context(|| format!("{path} is no text"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn guest_paths_are_those_of_a_merged_usr() {
+        for (path, wanted) in [
+            ("/bin/saker", "usr/bin/saker"),
+            ("sbin", "usr/sbin"),
+            ("/lib64/x", "usr/lib64/x"),
+            ("/library/x", "library/x"),
+            ("/usr/bin/x", "usr/bin/x"),
+        ] {
+            assert_eq!(merged(Path::new(path)), Path::new(wanted));
+        }
     }
 }

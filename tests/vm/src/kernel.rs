@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use anyhow::{Result, bail};
+use anyhow::{Context, Result, bail};
 
 /// A kernel of a Debian suite. Which build of it that is changes with the suite.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -16,6 +16,11 @@ pub enum Kernel {
     /// The newest, from sid.
     Sid,
 }
+
+/// Names the kernels of tests that run on several.
+const VARIABLE: &str = "SAKER_VM_KERNELS";
+/// Those without [`VARIABLE`].
+const DEFAULT: &str = "5.10 6.1";
 
 /// With what modules for a kernel are built.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -64,6 +69,15 @@ impl Kernel {
             bail!("no kernel named");
         }
         Ok(kernels)
+    }
+
+    /// The kernels that `SAKER_VM_KERNELS` names for this run of the tests, else 5.10 and 6.1.
+    ///
+    /// # Errors
+    /// When one of them is unknown, or there is none.
+    pub fn selected() -> Result<Vec<Self>> {
+        let names = std::env::var(VARIABLE).unwrap_or_else(|_| DEFAULT.to_owned());
+        Self::parse_list(&[names]).with_context(|| format!("in {VARIABLE}"))
     }
 
     /// Its name on the command line and in the cache.

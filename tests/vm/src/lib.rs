@@ -30,6 +30,7 @@ pub mod process;
 pub mod protocol;
 pub mod qemu;
 pub mod sources;
+pub mod userland;
 
 pub use cache::Cache;
 pub use guest::{Guest, Outcome};

@@ -79,6 +79,9 @@ struct Run {
     /// A variable for the job, NAME=VALUE.
     #[arg(long, value_name = "NAME=VALUE")]
     env: Vec<String>,
+    /// A Debian userland instead of busybox alone.
+    #[arg(long)]
+    userland: bool,
     /// More kernel parameters.
     #[arg(long, default_value = "")]
     append: String,
@@ -198,6 +201,7 @@ fn build(
 fn run_jobs(cache: &Cache, run: &Run) -> Result<ExitCode> {
     let mut guest = Guest::new(Kernel::parse(&run.kernel)?)
         .append(&run.append)
+        .userland(run.userland)
         .strict(run.strict)
         .cpus(run.smp)
         .memory_mib(run.memory)
