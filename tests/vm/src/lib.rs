@@ -27,6 +27,7 @@ pub mod image;
 pub mod kernel;
 pub mod module;
 pub mod process;
+pub mod programs;
 pub mod protocol;
 pub mod qemu;
 pub mod sources;
