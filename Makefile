@@ -5,13 +5,15 @@ CARGO ?= cargo
 TARGET := x86_64-unknown-linux-gnu
 RELEASE := target/$(TARGET)/release
 
-.PHONY: help run test compat bench check build deps fmt clippy unit live vm-deps clean
+.PHONY: help run test compat bench check build deps fmt clippy unit live vm-deps vm-programs vm-test vm bench-vm clean
 
 help:
 	@echo "make run      build, run the agent with the default rules, print alerts (root)"
 	@echo "make test     everything CI runs but the compatibility data: format, clippy, tests, live tests (root)"
 	@echo "make compat   tests against the data in SAKER_COMPAT (default ../shared/compat) (root)"
 	@echo "make bench    cost of the agent, measured against the same loads without it (root)"
+	@echo "make vm       the drivers on Debian kernels under qemu: KERNELS=\"5.10 6.1\" or all (root, long)"
+	@echo "make bench-vm what the drivers cost there, as ratios"
 	@echo "make check    format and clippy only"
 	@echo "make build    release build: $(RELEASE)/saker"
 
@@ -45,7 +47,32 @@ unit: deps
 live: build
 	SAKER_BIN=$(abspath $(RELEASE)/saker) $(CARGO) test --locked -p saker-tests-live -- --test-threads=1
 
-test: fmt clippy unit live
+test: fmt clippy unit live vm-test
+
+# Guests with Debian's kernels under qemu (tests/vm): programs and modules first, then the tests whose name
+# begins with `short_` for vm-test, all but the benchmark for vm. KERNELS="5.10 6.1 6.12 sid" or all.
+KERNELS ?= 5.10 6.1
+ifeq ($(KERNELS),all)
+override KERNELS := 5.10 6.1 6.12 sid
+endif
+VM_DIR := $(abspath target/saker-vm)
+VM_TEST = SAKER_BIN=$(abspath $(RELEASE)/saker) SAKER_PROGRAMS=$(abspath target/$(TARGET)/debug) \
+	SAKER_MODULES=$(VM_DIR) SAKER_VM_KERNELS="$(KERNELS)" $(CARGO) test --locked -p saker-vm
+
+vm-programs: build vm-deps
+	$(CARGO) build --locked -p saker-vm -p saker-vm-guest -p saker-conformance -p saker-bench
+	$(CARGO) build --locked -p saker-driver-kmod --examples
+	target/$(TARGET)/debug/saker-vm fetch $(KERNELS)
+	set -e; for kernel in $(KERNELS); do target/$(TARGET)/debug/saker-vm build $$kernel --strict; done
+
+vm-test: vm-programs
+	$(VM_TEST) -- --ignored --test-threads=1 short_
+
+vm: vm-programs
+	$(VM_TEST) -- --ignored --test-threads=1 --skip bench_
+
+bench-vm: vm-programs
+	$(VM_TEST) --test bench -- --ignored --nocapture
 
 compat: build
 	SAKER_BIN=$(abspath $(RELEASE)/saker) SAKER_COMPAT=$(abspath $(or $(SAKER_COMPAT),../shared/compat)) \
