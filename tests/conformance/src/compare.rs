@@ -381,14 +381,14 @@ mod tests {
     static EXCEPTIONS: [Exception; 2] = [
         Exception {
             since: (6, 6),
-            step: "a",
+            steps: &["a"],
             event: "open",
             parameter: Some("name"),
             reason: "names changed",
         },
         Exception {
             since: (5, 18),
-            step: "*",
+            steps: &["*"],
             event: "fork",
             parameter: None,
             reason: "older than both",

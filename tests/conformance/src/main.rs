@@ -120,7 +120,9 @@ fn show(comparison: &Comparison) {
     for exception in &comparison.stale {
         println!(
             "exception not needed any more: {} in {}: {}",
-            exception.event, exception.step, exception.reason
+            exception.event,
+            exception.steps.join(", "),
+            exception.reason
         );
     }
     println!(

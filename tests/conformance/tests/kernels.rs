@@ -1,0 +1,136 @@
+//! The drivers in the test bed: equal on one kernel, and the module's records equal on all of them but for
+//! what kernels do differently. One test: what is built and booted is compared in the end.
+
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+
+use anyhow::{Context as _, Result, ensure};
+use saker_conformance::compare::{Comparison, compare, compare_kernels};
+use saker_conformance::exceptions::EXCEPTIONS;
+use saker_conformance::text::Dump;
+use saker_vm::module::Build;
+use saker_vm::{Cache, Guest, Kernel, fetch};
+
+/// Kernels to run on, as everywhere in the test bed.
+const VARIABLE: &str = "SAKER_VM_KERNELS";
+const DEFAULT: &str = "5.10 6.1";
+/// Kernels whose eBPF lacks what the programs need: 5.10 has no atomic operations that return the old
+/// value (5.12).
+const WITHOUT_EBPF: [Kernel; 1] = [Kernel::V5_10];
+const LIMIT: Duration = Duration::from_secs(400);
+
+const BOTH: &str = r#"
+set -e
+insmod /overlay.ko
+/saker-conformance dump --driver ebpf --out /tmp/ebpf.txt
+insmod /saker.ko
+/saker-conformance dump --driver kmod --out /tmp/kmod.txt
+rmmod saker
+"#;
+
+const MODULE_ONLY: &str = r#"
+set -e
+insmod /overlay.ko
+if /saker-conformance dump --driver ebpf --out /tmp/ebpf.txt; then
+	echo "eBPF loads on $(uname -r): take it out of WITHOUT_EBPF"
+	exit 1
+fi
+insmod /saker.ko
+/saker-conformance dump --driver kmod --out /tmp/kmod.txt
+rmmod saker
+"#;
+
+#[test]
+#[ignore = "boots guests: make vm"]
+fn drivers_are_equal_and_so_are_kernels() {
+    let names = std::env::var(VARIABLE).unwrap_or_else(|_| DEFAULT.to_owned());
+    let kernels = Kernel::parse_list(&[names]).expect(VARIABLE);
+    let mut dumps: Vec<(Kernel, Dump)> = Vec::new();
+    for kernel in kernels {
+        let dump = run(kernel).unwrap_or_else(|error| panic!("{error:#}"));
+        if let Some((before, other)) = dumps.last() {
+            let comparison = compare_kernels(other, &dump, EXCEPTIONS).expect("versions");
+            expect_equal(&format!("module on {before} and {kernel}"), &comparison);
+        }
+        dumps.push((kernel, dump));
+    }
+}
+
+/// The module's dump on this kernel, compared with that of the eBPF programs.
+fn run(kernel: Kernel) -> Result<Dump> {
+    let cache = Cache::open()?;
+    let work = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("kernel-{kernel}"));
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../driver-kmod/kmod");
+    let built = Build::new(source).strict(true).run(&cache, kernel, &work)?;
+    let with_ebpf = !WITHOUT_EBPF.contains(&kernel);
+    let mut guest = Guest::new(kernel)
+        .file(
+            env!("CARGO_BIN_EXE_saker-conformance"),
+            "/saker-conformance",
+        )
+        .file(&built.modules[0], "/saker.ko")
+        .file(overlay(&cache, kernel, &work)?, "/overlay.ko")
+        .append("ia32_emulation=1")
+        .strict(true)
+        .timeout(LIMIT)
+        .script(if with_ebpf { BOTH } else { MODULE_ONLY })
+        .bring("/tmp/kmod.txt");
+    if with_ebpf {
+        guest = guest.bring("/tmp/ebpf.txt");
+    }
+    let outcome = guest.run(&cache)?;
+    outcome.success()?;
+    let module = Dump::parse(outcome.text("/tmp/kmod.txt")?).context("the module's dump")?;
+    if with_ebpf {
+        let ebpf = Dump::parse(outcome.text("/tmp/ebpf.txt")?).context("the programs' dump")?;
+        let comparison = compare(&ebpf, &module)?;
+        expect_equal(&format!("eBPF and module on {kernel}"), &comparison);
+    }
+    println!(
+        "{kernel}: {} records, {:.1} s",
+        module.lines().count(),
+        outcome.duration.as_secs_f64()
+    );
+    Ok(module)
+}
+
+fn expect_equal(what: &str, comparison: &Comparison) {
+    let differences: Vec<_> = comparison
+        .differences
+        .iter()
+        .map(ToString::to_string)
+        .collect();
+    assert!(
+        comparison.is_equal(),
+        "{what}: {} differences, exceptions not needed: {:?}\n{}",
+        differences.len(),
+        comparison.stale,
+        differences.join("\n")
+    );
+}
+
+/// The kernel's overlay file system, a module in Debian's kernels: files have layers there.
+fn overlay(cache: &Cache, kernel: Kernel, work: &Path) -> Result<PathBuf> {
+    let modules = fetch::kernel(cache, kernel, false)?.modules()?;
+    let plain = modules.join("kernel/fs/overlayfs/overlay.ko");
+    if plain.is_file() {
+        return Ok(plain);
+    }
+    let packed = plain.with_extension("ko.xz");
+    let unpacked = work.join("overlay.ko");
+    let to = File::create(&unpacked).with_context(|| unpacked.display().to_string())?;
+    let status = Command::new("xz")
+        .arg("-dc")
+        .arg(&packed)
+        .stdout(to)
+        .status();
+    ensure!(
+        status.context("xz (apt-get install xz-utils)")?.success()
+            && fs::metadata(&unpacked)?.len() > 0,
+        "cannot unpack {}",
+        packed.display()
+    );
+    Ok(unpacked)
+}
