@@ -225,23 +225,12 @@ fn announce(
         eprintln!("  {rings} rings of {kib} KiB, {workers} worker(s)");
     }
     announce_rules(rules);
-    let events = &facts.events;
-    eprintln!(
-        "events: {} types captured: {}",
-        events.len(),
-        events.join(" ")
-    );
-    if !rules.not_captured.is_empty() {
-        let list: Vec<String> = rules
-            .not_captured
-            .iter()
-            .map(|(name, count)| format!("{name} ({count})"))
-            .collect();
-        eprintln!(
-            "  not captured by this version, with the rules that name them: {}",
-            list.join(", ")
-        );
+    if driver.attached {
+        let events = &facts.events;
+        let (count, list) = (events.len(), events.join(" "));
+        eprintln!("events: {count} types captured: {list}");
     }
+    announce_uncaptured(rules);
     match metrics {
         Some(address) => eprintln!("metrics: {address}"),
         None => eprintln!("metrics: off (http.enabled: false)"),
@@ -258,6 +247,21 @@ fn announce(
     } else {
         eprintln!("started after {ms} ms, NOT ready: without a driver nothing is seen");
     }
+}
+
+fn announce_uncaptured(rules: &Rules) {
+    if rules.not_captured.is_empty() {
+        return;
+    }
+    let list: Vec<String> = rules
+        .not_captured
+        .iter()
+        .map(|(name, count)| format!("{name} ({count})"))
+        .collect();
+    eprintln!(
+        "  not captured by this version, with the rules that name them: {}",
+        list.join(", ")
+    );
 }
 
 fn announce_rules(rules: &Rules) {
