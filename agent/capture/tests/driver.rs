@@ -1,5 +1,7 @@
 //! The eBPF driver on this host's kernel, proven by its canaries. Needs root and BTF.
 
+use std::sync::{Mutex, MutexGuard};
+
 use saker_abi::driver::{EventSet, LoadOptions};
 use saker_abi::event::partition;
 use saker_abi::raw::SAKER_EV_CANARY;
@@ -7,6 +9,15 @@ use saker_abi::record::Record;
 use saker_abi::ring::Head;
 use saker_capture::driver::{AttachError, DriverKind, attach};
 use saker_capture::{online_cpus, possible_cpus};
+
+/// A driver of one test records the canaries of the other, too: both are this process.
+static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
+
+fn alone() -> MutexGuard<'static, ()> {
+    ONE_AT_A_TIME
+        .lock()
+        .unwrap_or_else(std::sync::PoisonError::into_inner)
+}
 
 fn options(partitions: u32, own_tgid: u32) -> LoadOptions {
     LoadOptions {
@@ -21,6 +32,7 @@ fn options(partitions: u32, own_tgid: u32) -> LoadOptions {
 /// Every CPU's canary comes back, in the ring of its partition, and is still there for the workers.
 #[test]
 fn a_driver_of_this_host_is_proven() {
+    let _alone = alone();
     let own = std::process::id();
     for partitions in [1, 4] {
         let proven = attach(DriverKind::Ebpf, &options(partitions, own))
@@ -54,6 +66,7 @@ fn a_driver_of_this_host_is_proven() {
 /// A driver that does not know whose canaries to record is refused, and detached.
 #[test]
 fn a_driver_that_sees_no_canary_is_refused() {
+    let _alone = alone();
     let error = attach(DriverKind::Ebpf, &options(1, 0)).expect_err("nobody's canary");
     assert!(matches!(error, AttachError::Canary(_)), "{error}");
     assert!(error.to_string().contains("did not come back"), "{error}");
