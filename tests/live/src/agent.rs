@@ -14,6 +14,7 @@ use serde_json::{Map, Value, json};
 use tempfile::TempDir;
 
 use crate::alert::Alert;
+use crate::driver::Driver;
 use crate::{host, http, process};
 
 /// Longest start, from the spawn until the agent is as it should be.
@@ -116,6 +117,9 @@ impl Options {
             "append_output": [{"match": {"source": "syscall"}, "extra_fields": ["proc.sid"]}],
         });
         if let Some(map) = config.as_object_mut() {
+            if Driver::tested() == Driver::Kmod {
+                map.insert("driver".to_owned(), json!(Driver::Kmod.name()));
+            }
             map.extend(self.config.clone());
         }
         config.to_string()

@@ -8,7 +8,7 @@ use anyhow::{Result, bail, ensure};
 use crate::action;
 use crate::agent::{Agent, Stopped};
 use crate::alert::Alert;
-use crate::bpf;
+use crate::driver::Driver;
 use crate::lab::Lab;
 
 /// Longest wait for an alert after its action. What is promised is a second; this is longer because
@@ -110,6 +110,6 @@ pub fn stop_cleanly(agent: Agent) -> Result<Stopped> {
         stopped.stderr
     );
     ensure!(stopped.other.is_empty(), "not alerts: {:?}", stopped.other);
-    bpf::wait_no_orphans()?;
+    Driver::tested().wait_nothing_left()?;
     Ok(stopped)
 }

@@ -4,6 +4,8 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, ensure};
 
+use crate::driver::Driver;
+
 /// Names the agent's program.
 pub const AGENT_VARIABLE: &str = "SAKER_BIN";
 /// Names the directory of compatibility data.
@@ -21,7 +23,7 @@ pub fn agent_program() -> Result<PathBuf> {
         "live tests load programs into the kernel: run them as root (make live)"
     );
     ensure!(
-        Path::new(BTF).exists(),
+        Driver::tested() == Driver::Kmod || Path::new(BTF).exists(),
         "this kernel has no {BTF}: run live tests where CONFIG_DEBUG_INFO_BTF=y"
     );
     let program = std::env::var_os(AGENT_VARIABLE)

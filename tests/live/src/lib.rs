@@ -15,6 +15,7 @@ pub mod alert;
 pub mod bpf;
 pub mod case;
 pub mod command;
+pub mod driver;
 pub mod host;
 pub mod http;
 pub mod lab;

@@ -8,8 +8,9 @@ use std::process::Command;
 use saker_tests_live::agent::{Agent, Options};
 use saker_tests_live::case::stop_cleanly;
 use saker_tests_live::command::{self, Ended};
+use saker_tests_live::driver::Driver;
+use saker_tests_live::host;
 use saker_tests_live::lab::Lab;
-use saker_tests_live::{bpf, host};
 use serde_json::{Value, json};
 
 /// User and group without rights.
@@ -35,7 +36,7 @@ fn refused(options: &Options, prepare: impl FnOnce(&mut Command)) -> String {
     assert_eq!(status, Some(1), "{stdout}{stderr}");
     assert_eq!(stdout, "");
     assert!(!stderr.contains("panicked"), "{stderr}");
-    bpf::wait_no_orphans().expect("nothing left");
+    Driver::tested().wait_nothing_left().expect("nothing left");
     stderr
 }
 

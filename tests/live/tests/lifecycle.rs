@@ -8,9 +8,10 @@ use rustix::process::Signal;
 use saker_tests_live::action;
 use saker_tests_live::agent::{Agent, Options};
 use saker_tests_live::case::stop_cleanly;
+use saker_tests_live::driver::Driver;
 use saker_tests_live::lab::Lab;
 use saker_tests_live::metrics::Page;
-use saker_tests_live::{bpf, command, host};
+use saker_tests_live::{command, host};
 use serde_json::Value;
 
 /// Longest wait for an alert.
@@ -31,7 +32,7 @@ fn printed(arguments: &[&str]) -> String {
 fn signals_drain_and_detach() {
     for signal in [Signal::TERM, Signal::INT] {
         let agent = Agent::start(&Options::default_rules()).expect("an agent");
-        assert!(!bpf::held_by(agent.pid()).is_empty());
+        assert!(Driver::tested().used_by(agent.pid()));
         let lab = Lab::new().expect("a laboratory");
         let script =
             format!("i=0; while [ $i -lt {LAST_ACTIONS} ]; do i=$((i + 1)); : < /etc/shadow; done");
@@ -45,7 +46,7 @@ fn signals_drain_and_detach() {
             .filter(|alert| alert.session() == Some(session))
             .count();
         assert_eq!(seen, LAST_ACTIONS, "{signal:?}: {:#?}", stopped.stderr);
-        bpf::wait_no_orphans().expect("nothing left");
+        Driver::tested().wait_nothing_left().expect("nothing left");
         let log = stopped.stderr.join("\n");
         assert!(log.contains("Events handled"), "no summary: {log}");
     }
@@ -56,7 +57,7 @@ fn a_killed_agent_leaves_nothing_behind() {
     let agent = Agent::start(&Options::default_rules()).expect("an agent");
     let stopped = agent.stop_by(Signal::KILL).expect("an end");
     assert_eq!(stopped.status, None);
-    bpf::wait_no_orphans().expect("nothing left");
+    Driver::tested().wait_nothing_left().expect("nothing left");
 }
 
 #[test]
@@ -65,7 +66,10 @@ fn the_first_lines_tell_what_runs() {
     let lines = agent.stderr();
     let line = |start: &str| lines.iter().find(|line| line.starts_with(start));
     assert!(line("saker ").is_some(), "{lines:#?}");
-    assert!(line("driver: ebpf (").is_some(), "{lines:#?}");
+    assert!(
+        line(&format!("driver: {} (", Driver::tested().name())).is_some(),
+        "{lines:#?}"
+    );
     assert!(
         line("rules: ").is_some_and(|line| line.contains("active")),
         "{lines:#?}"
@@ -100,7 +104,7 @@ fn pages_are_served() {
     }
     let ready = agent.get("/readyz").expect("an answer");
     let ready: Value = serde_json::from_str(&ready.body).expect("JSON");
-    assert_eq!(ready["driver"], "ebpf");
+    assert_eq!(ready["driver"], Driver::tested().name());
     assert_eq!(agent.get("/nothing").expect("an answer").status, 404);
     stop_cleanly(agent).expect("a clean end");
 }
@@ -166,7 +170,10 @@ fn metrics_are_those_documented_and_they_count() {
         ("saker_rules", &[("state", "active")]),
         (
             "saker_driver_info",
-            &[("driver", "ebpf"), ("reason", "first_choice")],
+            &[
+                ("driver", Driver::tested().name()),
+                ("reason", Driver::tested().reason()),
+            ],
         ),
         ("saker_events_total", &[("type", "canary")]),
         ("saker_ring_size_bytes", &[]),
