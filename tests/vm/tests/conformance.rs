@@ -1,5 +1,7 @@
-//! The drivers in the test bed: equal on one kernel, and the module's records equal on all of them but for
-//! what kernels do differently. One test: what is built and booted is compared in the end.
+//! The drivers' records (tests/conformance): equal on one kernel, and the module's equal on all kernels but
+//! for what kernels do differently.
+//!
+//! Boots guests; `make vm` and `make vm-test` run it.
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
@@ -10,12 +12,8 @@ use anyhow::{Context as _, Result, ensure};
 use saker_conformance::compare::{Comparison, compare, compare_kernels};
 use saker_conformance::exceptions::EXCEPTIONS;
 use saker_conformance::text::Dump;
-use saker_vm::module::Build;
-use saker_vm::{Cache, Guest, Kernel, fetch};
+use saker_vm::{Cache, Guest, Kernel, fetch, programs};
 
-/// Kernels to run on, as everywhere in the test bed.
-const VARIABLE: &str = "SAKER_VM_KERNELS";
-const DEFAULT: &str = "5.10 6.1";
 /// Kernels whose eBPF lacks what the programs need: 5.10 has no atomic operations that return the old
 /// value (5.12).
 const WITHOUT_EBPF: [Kernel; 1] = [Kernel::V5_10];
@@ -44,11 +42,9 @@ rmmod saker
 
 #[test]
 #[ignore = "boots guests: make vm"]
-fn drivers_are_equal_and_so_are_kernels() {
-    let names = std::env::var(VARIABLE).unwrap_or_else(|_| DEFAULT.to_owned());
-    let kernels = Kernel::parse_list(&[names]).expect(VARIABLE);
+fn short_drivers_are_equal_and_so_are_kernels() {
     let mut dumps: Vec<(Kernel, Dump)> = Vec::new();
-    for kernel in kernels {
+    for kernel in Kernel::selected().expect("kernels") {
         let dump = run(kernel).unwrap_or_else(|error| panic!("{error:#}"));
         if let Some((before, other)) = dumps.last() {
             let comparison = compare_kernels(other, &dump, EXCEPTIONS).expect("versions");
@@ -61,17 +57,15 @@ fn drivers_are_equal_and_so_are_kernels() {
 /// The module's dump on this kernel, compared with that of the eBPF programs.
 fn run(kernel: Kernel) -> Result<Dump> {
     let cache = Cache::open()?;
-    let work = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("kernel-{kernel}"));
-    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../driver-kmod/kmod");
-    let built = Build::new(source).strict(true).run(&cache, kernel, &work)?;
+    let work = tempfile::tempdir()?;
     let with_ebpf = !WITHOUT_EBPF.contains(&kernel);
     let mut guest = Guest::new(kernel)
         .file(
-            env!("CARGO_BIN_EXE_saker-conformance"),
+            programs::program("saker-conformance")?,
             "/saker-conformance",
         )
-        .file(&built.modules[0], "/saker.ko")
-        .file(overlay(&cache, kernel, &work)?, "/overlay.ko")
+        .file(programs::module(kernel)?, "/saker.ko")
+        .file(overlay(&cache, kernel, work.path())?, "/overlay.ko")
         .append("ia32_emulation=1")
         .strict(true)
         .timeout(LIMIT)
