@@ -5,7 +5,7 @@ CARGO ?= cargo
 TARGET := x86_64-unknown-linux-gnu
 RELEASE := target/$(TARGET)/release
 
-.PHONY: help run test compat bench check build deps fmt clippy unit live vm-deps vm-programs vm-test vm bench-vm clean
+.PHONY: help run test compat bench check build kmod-source deps fmt clippy unit live vm-deps vm-programs vm-test vm bench-vm clean
 
 help:
 	@echo "make run      build, run the agent with the default rules, print alerts (root)"
@@ -81,6 +81,10 @@ compat: build
 bench: build
 	$(CARGO) build --locked --release -p saker-bench
 	$(RELEASE)/saker-bench compare --saker $(RELEASE)/saker --rules rules
+
+# The module's source where DKMS and `saker driver build` look for it, below DESTDIR.
+kmod-source:
+	driver-kmod/install-source.sh $(DESTDIR)
 
 clean:
 	$(CARGO) clean

@@ -305,4 +305,86 @@ pub(in crate::build) mod tests {
         let error = source.copy(&root.path().join("work")).expect_err("a loop");
         assert!(error.to_string().contains("too deep"), "{error}");
     }
+
+    fn files(dir: &Path) -> Vec<String> {
+        let mut files = Vec::new();
+        let mut dirs = vec![dir.to_owned()];
+        while let Some(next) = dirs.pop() {
+            for entry in fs::read_dir(next).expect("read") {
+                let path = entry.expect("read").path();
+                if path.is_dir() {
+                    dirs.push(path);
+                } else {
+                    let name = path.strip_prefix(dir).expect("below");
+                    files.push(name.to_string_lossy().into_owned());
+                }
+            }
+        }
+        files.sort();
+        files
+    }
+
+    /// What packages carry is what the repository has: nothing is forgotten, nothing left behind.
+    #[test]
+    fn install_source_lays_out_the_whole_source() {
+        let here = Path::new(env!("CARGO_MANIFEST_DIR"));
+        let root = tempfile::tempdir().expect("a directory");
+        let script = || {
+            let mut command = std::process::Command::new(here.join("install-source.sh"));
+            command.arg(root.path()).output().expect("ran")
+        };
+        let output = script();
+        assert!(output.status.success(), "{output:?}");
+        assert!(script().status.success(), "again over its own");
+
+        let packaged = find(&Host::fake(root.path(), "6.1.0"), None).expect("found");
+        let conf = fs::read_to_string(packaged.dir.join("dkms.conf")).expect("read");
+        let version = format!("PACKAGE_VERSION=\"{}\"", env!("CARGO_PKG_VERSION"));
+        assert!(conf.contains(&version), "{conf}");
+        let from_package = root.path().join("package");
+        packaged.copy(&from_package).expect("copied");
+
+        let repository = find(&Host::running(), Some(&here.join("kmod"))).expect("found");
+        let from_repository = root.path().join("repository");
+        repository.copy(&from_repository).expect("copied");
+        let mut expected = files(&from_repository);
+        // Of user space, and what a build in the tree has left.
+        expected.retain(|file| {
+            let generated = file.starts_with("compat/probe") && file.ends_with(".h");
+            let foreign = ["abi/include/bindings.h", "abi/include/saker_table.c"];
+            !generated && !foreign.contains(&file.as_str())
+        });
+        expected.extend(["COPYING".to_owned(), "dkms.conf".to_owned()]);
+        expected.sort();
+        assert_eq!(files(&from_package), expected);
+    }
+
+    #[test]
+    fn install_source_removes_nothing_that_is_not_its_own() {
+        let root = tempfile::tempdir().expect("a directory");
+        let dir = root
+            .path()
+            .join(format!("usr/src/saker-{}", env!("CARGO_PKG_VERSION")));
+        fs::create_dir_all(&dir).expect("made");
+        fs::write(dir.join("thesis.tex"), "").expect("written");
+        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("install-source.sh");
+        let mut command = std::process::Command::new(script);
+        let output = command.arg(root.path()).output().expect("ran");
+        assert!(!output.status.success());
+        assert!(dir.join("thesis.tex").exists());
+    }
+
+    #[test]
+    fn the_module_has_the_version_of_the_agent() {
+        let header = Path::new(env!("CARGO_MANIFEST_DIR")).join("kmod/saker_kmod.h");
+        let text = fs::read_to_string(header).expect("read");
+        let line = format!(
+            "#define SAKER_KMOD_VERSION \"{}\"",
+            env!("CARGO_PKG_VERSION")
+        );
+        assert!(
+            text.contains(&line),
+            "kmod/saker_kmod.h and Cargo.toml differ"
+        );
+    }
 }
