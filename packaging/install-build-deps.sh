@@ -16,12 +16,13 @@
 # xz-utils, zstd, lz4    kernel images
 # gcc-12, libelf1        modules for 5.10 and 6.1 (objtool of their headers wants libelf)
 # sparse                 make C=1
+# openssl                a key to sign a module with
 set -eu
 
 packages="gcc libc6-dev make clang llvm libclang-dev libbpf-dev bpftool iproute2 linux-libc-dev cpio"
 case "${1:-}" in
 "") ;;
-vm) packages="$packages qemu-system-x86 xz-utils zstd lz4 gcc-12 libelf1 sparse" ;;
+vm) packages="$packages qemu-system-x86 xz-utils zstd lz4 gcc-12 libelf1 sparse openssl" ;;
 *)
 	echo "usage: $0 [vm]" >&2
 	exit 2

@@ -143,12 +143,16 @@ fn not_permitted(host: &Host) -> (String, Hints) {
     }
 }
 
+/// Whether this process has what loading takes. What cannot be read is taken as fulfilled.
 fn may_load(host: &Host) -> bool {
     let status = host.read("/proc/self/status").unwrap_or_default();
     let line = status.lines().find_map(|line| line.strip_prefix("CapEff:"));
     let capabilities = line.and_then(|line| u64::from_str_radix(line.trim(), 16).ok());
-    // Not known is not forbidden.
-    capabilities.is_none_or(|capabilities| capabilities >> SYS_MODULE & 1 == 1)
+    let capable = capabilities.is_none_or(|capabilities| capabilities >> SYS_MODULE & 1 == 1);
+    // In another user namespace capabilities are good for that one only.
+    let map = host.read("/proc/self/uid_map").ok();
+    let initial = map.is_none_or(|map| map.split_whitespace().eq(["0", "0", "4294967295"]));
+    capable && initial
 }
 
 #[cfg(test)]
@@ -217,6 +221,20 @@ mod tests {
             ),
             (
                 vec![
+                    status(b"CapEff:\t000001ffffffffff\n"),
+                    (
+                        "/proc/self/uid_map",
+                        &b"         0     100000      65536\n"[..],
+                    ),
+                ],
+                "outside of containers",
+            ),
+            (
+                vec![
+                    (
+                        "/proc/self/uid_map",
+                        &b"         0          0 4294967295\n"[..],
+                    ),
                     status(b"CapEff:\t000001ffffffffff\n"),
                     ("/sys/kernel/security/lockdown", &b"none [integrity]\n"[..]),
                 ],
