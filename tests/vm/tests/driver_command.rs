@@ -1,7 +1,7 @@
 //! `saker driver` with real headers and real kernels: builds from the source as packages carry it, loads
 //! in guests, and is refused there in every way that can be had.
 //!
-//! Boots guests; `make vm` runs it. `SAKER_BIN` names the agent's program.
+//! Boots guests; `make vm` runs it all and `make test` the first. `SAKER_BIN` names the agent's program.
 
 use std::ffi::{OsStr, OsString};
 use std::fs;
@@ -129,7 +129,7 @@ fn without_signature(module: &Path, to: &Path) {
 
 #[test]
 #[ignore = "boots guests: make vm"]
-fn the_module_is_built_loaded_and_refused_as_it_should_be() {
+fn short_the_module_is_built_loaded_and_refused_as_it_should_be() {
     let cache = Cache::open().expect("a cache");
     let work = tempfile::tempdir().expect("a directory");
     let source = source(work.path());
