@@ -10,7 +10,7 @@ use anyhow::{Context, Result, bail};
 use clap::{Args, Parser, Subcommand};
 use saker_vm::kernel::Compiler;
 use saker_vm::module::Build;
-use saker_vm::{Cache, Guest, Kernel, fetch, process};
+use saker_vm::{Cache, Guest, Kernel, fetch, process, userland};
 
 /// The script of a job's directory.
 const JOB_SCRIPT: &str = "run";
@@ -35,6 +35,9 @@ enum Command {
         /// Takes the newest builds even where the cache has one.
         #[arg(long)]
         refresh: bool,
+        /// The Debian userland, too.
+        #[arg(long)]
+        userland: bool,
     },
     /// Prints where a kernel is in the cache: release, headers, kernel.
     Show {
@@ -129,7 +132,16 @@ fn main() -> ExitCode {
 fn execute(command: Command) -> Result<ExitCode> {
     let cache = Cache::open()?;
     match command {
-        Command::Fetch { kernels, refresh } => fetch_all(&cache, &kernels, refresh)?,
+        Command::Fetch {
+            kernels,
+            refresh,
+            userland,
+        } => {
+            fetch_all(&cache, &kernels, refresh)?;
+            if userland {
+                println!("userland: {}", userland::archive(&cache)?.display());
+            }
+        }
         Command::Show { kernel } => {
             let files = fetch::kernel(&cache, Kernel::parse(&kernel)?, false)?;
             println!("release {}", files.release);

@@ -149,7 +149,11 @@ impl Build {
         command.arg(format!("M={}", work.join(SOURCE).display()));
         command.arg(format!("SAKER_ABI_DIR={}", work.join(ABI).display()));
         command.arg(format!("CC={compiler}"));
-        command.args(&self.arguments).arg("modules");
+        let jobs = std::thread::available_parallelism().map_or(1, usize::from);
+        command
+            .arg(format!("-j{jobs}"))
+            .args(&self.arguments)
+            .arg("modules");
     }
 
     fn on_host(&self, files: &Files, work: &Path, compiler: &str) -> Command {

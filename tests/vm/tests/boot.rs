@@ -42,8 +42,8 @@ cat /files/bytes /files/bytes >/tmp/twice
 "#;
 
 #[test]
-#[ignore = "boots guests: make vm"]
-fn guests_run_scripts_and_bring_files_back() {
+#[ignore = "boots guests: make vm-test"]
+fn short_guests_run_scripts_and_bring_files_back() {
     let dir = tempfile::tempdir().expect("a directory");
     let bytes: Vec<u8> = (0..=255_u8).cycle().take(100_001).collect();
     std::fs::write(dir.path().join("bytes"), &bytes).expect("written");
@@ -79,8 +79,8 @@ fn guests_run_scripts_and_bring_files_back() {
 }
 
 #[test]
-#[ignore = "boots guests: make vm"]
-fn a_failed_script_is_seen() {
+#[ignore = "boots guests: make vm-test"]
+fn short_a_failed_script_is_seen() {
     let outcome = guest("echo reason; exit 3").run(&cache()).expect("a run");
     assert_eq!(outcome.status, 3);
     let error = outcome.success().expect_err("status 3").to_string();
@@ -91,16 +91,16 @@ fn a_failed_script_is_seen() {
 }
 
 #[test]
-#[ignore = "boots guests: make vm"]
-fn a_missing_verdict_is_seen() {
+#[ignore = "boots guests: make vm-test"]
+fn short_a_missing_verdict_is_seen() {
     let error = failure(&guest("echo last words; poweroff -f; while :; do :; done"));
     assert!(error.contains("without a verdict"), "{error}");
     assert!(error.contains("last words"), "{error}");
 }
 
 #[test]
-#[ignore = "boots guests: make vm"]
-fn a_complaint_of_the_kernel_is_seen() {
+#[ignore = "boots guests: make vm-test"]
+fn short_a_complaint_of_the_kernel_is_seen() {
     let script = "echo 'WARNING: CPU: 0 PID: 1 at planted.c:1' >/dev/kmsg";
     let error = failure(&guest(script));
     assert!(error.contains("complained"), "{error}");
@@ -110,23 +110,23 @@ fn a_complaint_of_the_kernel_is_seen() {
 }
 
 #[test]
-#[ignore = "boots guests: make vm"]
-fn a_crash_is_seen_at_once() {
+#[ignore = "boots guests: make vm-test"]
+fn short_a_crash_is_seen_at_once() {
     let error = failure(&guest("echo c >/proc/sysrq-trigger").timeout(Duration::from_secs(120)));
     assert!(error.contains("without a verdict"), "{error}");
     assert!(error.contains("sysrq triggered crash"), "{error}");
 }
 
 #[test]
-#[ignore = "boots guests: make vm"]
-fn a_hanging_guest_is_killed() {
+#[ignore = "boots guests: make vm-test"]
+fn short_a_hanging_guest_is_killed() {
     let error = failure(&guest("echo begun; sleep 1000").timeout(HANG));
     assert!(error.contains("killed after 20 s"), "{error}");
 }
 
 #[test]
-#[ignore = "boots guests: make vm"]
-fn a_missing_file_is_seen() {
+#[ignore = "boots guests: make vm-test"]
+fn short_a_missing_file_is_seen() {
     let error = failure(&guest("true").bring("/tmp/none"));
     assert!(error.contains("/tmp/none"), "{error}");
 }

@@ -1,0 +1,86 @@
+//! The live tests of tests/live in guests, with either driver: the same actions, the same alerts.
+//!
+//! Boots guests; `make vm` runs it all and `make test` those that begin with `short_`.
+
+use std::time::Duration;
+
+use saker_vm::{Cache, Guest, Kernel, programs};
+
+/// Emulated and on a busy host they take ten times as long.
+const LIMIT: Duration = Duration::from_secs(600);
+/// Agents, a compiler and a userland, all in memory.
+const MEMORY_MIB: u32 = 2048;
+
+/// Runs the test programs of tests/live that `wanted` accepts with `driver`.
+fn live(kernel: Kernel, driver: &str, wanted: impl Fn(&str) -> bool) {
+    let root = programs::root().canonicalize().expect("a source tree");
+    let mut guest = Guest::new(kernel)
+        .userland(true)
+        .memory_mib(MEMORY_MIB)
+        .timeout(LIMIT)
+        .file(programs::agent().expect("an agent"), "/usr/bin/saker")
+        .environment("SAKER_BIN", "/usr/bin/saker")
+        .environment("SAKER_TEST_DRIVER", driver);
+    // Where the test programs look for their source tree.
+    for path in ["rules", "docs", "tests/live/Cargo.toml"] {
+        let path = root.join(path);
+        guest = guest.file(&path, &path);
+    }
+    let mut script = "failed=0\n".to_owned();
+    if driver == "kmod" {
+        let module = programs::module(kernel).expect("a module");
+        guest = guest.file(module, "/saker.ko");
+        script += "insmod /saker.ko || exit 1\n";
+    }
+    for (name, program) in programs::tests("saker-tests-live").expect("test programs") {
+        if wanted(&name) {
+            guest = guest.file(program, format!("/live/{name}"));
+            script += &format!("/live/{name} --test-threads=1 || failed=1\n");
+        }
+    }
+    if driver == "kmod" {
+        script += "rmmod saker || failed=1\n";
+    }
+    let outcome = guest
+        .script(script + "exit $failed")
+        .run(&Cache::open().expect("a cache"));
+    let outcome = outcome.expect("a run");
+    print!("{}", outcome.output);
+    outcome.success().expect("success");
+    let passed = outcome.output.contains("test result: ok. ");
+    assert!(passed, "no test ran: {}", outcome.output);
+    println!("{kernel} {driver}: {:.1} s", outcome.duration.as_secs_f64());
+}
+
+/// All but what needs data from outside the tree.
+fn any(name: &str) -> bool {
+    name != "compat_stock_rules"
+}
+
+#[test]
+#[ignore = "boots guests: make vm-test"]
+fn short_default_rules_with_ebpf() {
+    live(Kernel::V6_1, "ebpf", |name| name == "default_rules");
+}
+
+#[test]
+#[ignore = "boots guests: make vm-test"]
+fn short_default_rules_with_the_module() {
+    live(Kernel::V5_10, "kmod", |name| name == "default_rules");
+}
+
+#[test]
+#[ignore = "boots guests: make vm"]
+fn everything_with_ebpf() {
+    for kernel in Kernel::selected().expect("kernels") {
+        live(kernel, "ebpf", any);
+    }
+}
+
+#[test]
+#[ignore = "boots guests: make vm"]
+fn everything_with_the_module() {
+    for kernel in Kernel::selected().expect("kernels") {
+        live(kernel, "kmod", any);
+    }
+}
