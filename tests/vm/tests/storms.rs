@@ -38,9 +38,9 @@ objects() {
     for cache in /sys/kernel/slab/kmalloc-*; do echo 1 >$cache/shrink; done
     awk '/^kmalloc-[0-9k]+ /{ sum += $2 } END { print sum }' /proc/slabinfo
 }
-# Mapped areas but those of stacks, which the kernel keeps for later.
+# Mapped areas but those of stacks, which the kernel keeps for later, and those that are free already.
 areas() {
-    awk '!/thread_stack|dup_task_struct|copy_process|bpf_/{ count++; sum += $2 } END { print count, sum }' \
+    awk '!/thread_stack|dup_task_struct|copy_process|bpf_|unpurged/{ count++; sum += $2 } END { print count, sum }' \
         /proc/vmallocinfo
 }
 cycle() {
@@ -66,8 +66,9 @@ tries=0
 until after=$(objects); after_areas=$(areas)
     [ $((after - before)) -lt $((ROUNDS / 2)) ] && [ "$before_areas" = "$after_areas" ]; do
     tries=$((tries + 1))
-    [ $tries -lt 50 ] || fail "leak: objects $before -> $after, areas $before_areas -> $after_areas"
-    usleep 100000
+    [ $tries -lt 300 ] || fail "leak: objects $before -> $after, areas $before_areas -> $after_areas
+$(cat /proc/vmallocinfo | awk '{ print $2, $3 }' | sort | uniq -c | sort -n | tail -20)"
+    usleep 200000
 done
 echo "objects $before -> $after, areas $before_areas -> $after_areas"
 "#;
