@@ -14,7 +14,7 @@ static __always_inline void fill_remote_args(struct saker_scratch *sc, u64 *slot
 {
 	struct mm_struct *mm = KREAD(task, mm);
 	u64 start = KREAD(mm, arg_start), end = KREAD(mm, arg_end);
-	u32 off = sc->off, len = 0;
+	u32 off = sc->off, len = 0, full;
 	s64 first = 0;
 	u8 *to = room(sc);
 	u64 args;
@@ -32,7 +32,10 @@ static __always_inline void fill_remote_args(struct saker_scratch *sc, u64 *slot
 		if (first < 1)
 			first = 1;
 		SLOT(exe) = var_slot(off, first - 1, 0, 0);
-		SLOT(args) = var_slot(off + first, len - first, args >> 32 & 0xffff, args >> 48);
+		/* The length before a cut is that of what follows argv[0], as at an exec. */
+		full = args >> 48;
+		SLOT(args) = var_slot(off + first, len - first, args >> 32 & 0xffff,
+				      full > first && full < 0xffff ? full - first : full);
 	} else {
 		SLOT(exe) = SLOT(args) = args;
 	}

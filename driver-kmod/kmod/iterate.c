@@ -175,7 +175,7 @@ static int add_files(struct saker_iterator *it, struct task_struct *leader)
 	struct task_struct *thread = thread_with_files(leader);
 	struct file_batch batch = {
 		.it = it,
-		.task = leader,
+		.task = thread, /* whose table it is, as the other driver says */
 		.left = FILES_A_LOCK,
 	};
 	int ret = 0;

@@ -1,8 +1,8 @@
 /*
  * The script: performs every event of the event table, in an order that is the same every time.
  *
- * `prog run` in a fresh process; anything else is a program that ends at once, for exec. The process makes
- * a session, a mount namespace and a network of its own; nothing outside is changed.
+ * `prog run` in a fresh process; `prog stand` stays, anything else ends at once: programs for exec. The
+ * process makes a session, a mount namespace and a network of its own; nothing outside is changed.
  */
 #include "sys.h"
 #include <linux/mount.h>
@@ -42,6 +42,8 @@ static void set_up(void)
 	static struct rlimit64 limit;
 
 	step("set-up");
+	/* Whatever the dump's parents left open. */
+	must(SYS(436 /* close_range */, 3, 0xffffffffL, 0), "close_range");
 	must(SYSN(setsid), "setsid");
 	SYSN(umask, 022);
 	must(SYSN(prctl, 36 /* PR_SET_CHILD_SUBREAPER */, 1), "subreaper");
@@ -77,6 +79,7 @@ static int run(void)
 	compat();
 	strings();
 	garbage();
+	standing_still();
 	step("end");
 	return 0;
 }
@@ -87,6 +90,8 @@ __attribute__((used)) void start(long *stack)
 	char **arguments = (char **)(stack + 1);
 
 	environment = arguments + count + 1;
+	if (count > 1 && same_text(arguments[1], "stand"))
+		stand();
 	leave(count > 1 && same_text(arguments[1], "run") ? run() : 0);
 }
 

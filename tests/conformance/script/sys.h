@@ -177,6 +177,9 @@ void credentials(void);
 void kernel_calls(void);
 void mounts(void);
 void compat(void);
+void standing_still(void);
+/* For a program of the script that is to stay. */
+void stand(void) __attribute__((noreturn));
 
 extern char **environment;
 extern char *no_strings[1];

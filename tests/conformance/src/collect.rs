@@ -5,14 +5,14 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, Result, bail, ensure};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::{Pid, PidfdFlags, Signal, kill_process, pidfd_open};
-use saker_abi::driver::{EventSet, LoadOptions};
+use saker_abi::driver::{EventSet, Iterate, LoadOptions};
 use saker_abi::event::{Class, DROP_CAUSES, EVENTS, partition};
 use saker_abi::raw::{SAKER_DROP_ABI, SAKER_EF_ITERATE};
 use saker_abi::record::Record;
 use saker_abi::ring::{Counters, Head, RingReader};
 
 use crate::driver::{Driver, Kind};
-use crate::script::Work;
+use crate::script::{Script, Work};
 use crate::tree::Tree;
 
 /// Data of one ring: everything the script does fits a few of them.
@@ -35,6 +35,8 @@ const END_LIMIT: Duration = Duration::from_secs(20);
 pub struct Collected {
     /// Records of the script's process tree by time.
     pub records: Vec<Vec<u8>>,
+    /// What the driver's iterators said about the whole machine when the script stood still.
+    pub standing: Vec<Vec<u8>>,
     /// The script's thread group.
     pub root: u32,
     /// Calls of an ABI that is not decoded.
@@ -73,12 +75,14 @@ pub fn collect(kind: Kind, limit: Duration) -> Result<Collected> {
             Sequence::default(),
         ));
     }
-    let result = run(&work, &mut readers, limit);
+    let mut standing = Vec::new();
+    let result = run(&work, &mut driver, &mut readers, limit, &mut standing);
     driver.detach();
     let (root, records) = result?;
     let undecoded = check_counters(&counters)?;
     Ok(Collected {
         records,
+        standing,
         root,
         undecoded,
     })
@@ -86,13 +90,15 @@ pub fn collect(kind: Kind, limit: Duration) -> Result<Collected> {
 
 fn run(
     work: &Work,
+    driver: &mut Driver,
     readers: &mut [(RingReader, Sequence)],
     limit: Duration,
+    standing: &mut Vec<Vec<u8>>,
 ) -> Result<(u32, Vec<Vec<u8>>)> {
     let mut all = Vec::new();
     let mut script = work.start()?;
     let root = script.tgid();
-    if let Err(error) = wait(&mut script, readers, limit, &mut all) {
+    if let Err(error) = wait(&mut script, driver, readers, limit, &mut all, standing) {
         script.kill();
         end_rest(root, readers, &mut all)?;
         return Err(error);
@@ -107,10 +113,12 @@ fn run(
 }
 
 fn wait(
-    script: &mut crate::script::Script,
+    script: &mut Script,
+    driver: &mut Driver,
     readers: &mut [(RingReader, Sequence)],
     limit: Duration,
     all: &mut Vec<Vec<u8>>,
+    standing: &mut Vec<Vec<u8>>,
 ) -> Result<()> {
     let pid = Pid::from_raw(script.tgid() as i32).context("a process number")?;
     let process = pidfd_open(pid, PidfdFlags::empty()).context("pidfd_open")?;
@@ -128,10 +136,25 @@ fn wait(
                 limit.as_secs()
             );
         }
-        let mut fds = [PollFd::new(&process, PollFlags::IN)];
+        let mut fds = vec![PollFd::new(&process, PollFlags::IN)];
+        fds.extend(
+            script
+                .standing()
+                .map(|fd| PollFd::from_borrowed_fd(fd, PollFlags::IN)),
+        );
         match poll(&mut fds, Some(&DRAIN)) {
             Ok(_) | Err(rustix::io::Errno::INTR) => {}
             Err(error) => return Err(error).context("waiting for the script"),
+        }
+        // Its other end is closed when the script has ended: then there is nothing to look at.
+        if fds
+            .get(1)
+            .is_some_and(|fd| fd.revents().contains(PollFlags::IN))
+        {
+            for what in [Iterate::Tasks, Iterate::Files] {
+                standing.extend(driver.iterate(what)?);
+            }
+            script.go_on();
         }
     }
 }

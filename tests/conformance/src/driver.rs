@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use anyhow::{Context as _, Result};
 use clap::ValueEnum;
-use saker_abi::driver::LoadOptions;
+use saker_abi::driver::frames::{read_frames, records};
+use saker_abi::driver::{Iterate, LoadOptions};
 use saker_abi::ring::{Counters, RingFd};
 use saker_driver_ebpf::EbpfDriver;
 use saker_driver_kmod::device::KmodDriver;
@@ -67,6 +68,20 @@ impl Driver {
             Self::Ebpf(driver) => driver.counters(),
             Self::Kmod(driver) => driver.counters(),
         }
+    }
+
+    /// Records about what is there now.
+    ///
+    /// # Errors
+    /// When this kernel or driver cannot tell.
+    pub fn iterate(&mut self, what: Iterate) -> Result<Vec<Vec<u8>>> {
+        let context = || format!("iterating over {what:?}");
+        let mut file = match self {
+            Self::Ebpf(driver) => driver.iterate(what).with_context(context)?,
+            Self::Kmod(driver) => driver.iterate(what, None).with_context(context)?,
+        };
+        let bytes = read_frames(&mut file).with_context(context)?;
+        Ok(records(&bytes).map(<[u8]>::to_vec).collect())
     }
 
     /// Stops producing.

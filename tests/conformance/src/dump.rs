@@ -10,7 +10,7 @@ use saker_abi::record::Record;
 
 use crate::collect::{Collected, collect};
 use crate::driver::Kind;
-use crate::labels::Labels;
+use crate::labels::{Labels, Thread};
 use crate::render;
 use crate::text::{Dump, Group, Line, RACE, Step};
 use crate::tree::is_birth;
@@ -21,6 +21,8 @@ const STEP: &[u8] = b"/saker-step/";
 const STEP_RESULT: i64 = -2;
 /// Before the first step.
 const NO_STEP: &str = "start";
+/// Heading of what the iterators say.
+const STANDING: &str = "standing still";
 /// The script found no 32-bit ABI.
 const NO_COMPAT: &str = "32-bit calls/absent";
 
@@ -78,12 +80,14 @@ fn group_and_session(stat: &str) -> Option<Vec<(u32, &'static str)>> {
     Some(all)
 }
 
-/// Events of the table that no record shows. Internal ones are not the script's business.
+/// Events of the table that no record shows. Of the internal ones only the iterators' are the script's
+/// business.
 pub fn missing_events(dump: &Dump) -> Vec<&'static str> {
     let seen: HashSet<&str> = dump.lines().map(|line| line.event.as_str()).collect();
     EVENTS
         .iter()
-        .filter(|event| !event.is_internal() && !seen.contains(event.name))
+        .filter(|event| !event.is_internal() || u32::from(event.flags) & SAKER_EF_ITERATE != 0)
+        .filter(|event| !seen.contains(event.name))
         .map(|event| event.name)
         .collect()
 }
@@ -100,6 +104,12 @@ pub fn from_records(collected: &Collected, outside: &[(u32, &'static str)]) -> R
             .add(&record)
             .with_context(|| format!("{} of thread {}", record.info().name, record.hdr().tid))?;
     }
+    for bytes in sorted(&collected.standing)? {
+        let record = Record::parse(bytes).context("a damaged record of an iterator")?;
+        writer
+            .add_standing(&record)
+            .with_context(|| format!("{} of thread {}", record.info().name, record.hdr().tid))?;
+    }
     let mut dump = Dump {
         groups: writer.groups,
         ..Dump::default()
@@ -113,6 +123,28 @@ pub fn from_records(collected: &Collected, outside: &[(u32, &'static str)]) -> R
         dump.head.insert(name.to_owned(), value);
     }
     Ok(dump)
+}
+
+/// Iterators' records by thread group, thread and descriptor: in which order they go over the machine is
+/// their own business.
+fn sorted(standing: &[Vec<u8>]) -> Result<Vec<&[u8]>> {
+    let mut keyed = Vec::with_capacity(standing.len());
+    for bytes in standing {
+        let record = Record::parse(bytes).context("a damaged record of an iterator")?;
+        let fd = match record.event() {
+            SAKER_EV_FILE => record.i64(SAKER_P_FILE_fd),
+            _ => -1,
+        };
+        keyed.push((
+            record.hdr().tgid,
+            record.event(),
+            record.hdr().tid,
+            fd,
+            bytes.as_slice(),
+        ));
+    }
+    keyed.sort();
+    Ok(keyed.into_iter().map(|key| key.4).collect())
 }
 
 struct Writer {
@@ -160,6 +192,28 @@ impl Writer {
             self.steps.insert(hdr.tid, name);
             return Ok(());
         }
+        let name = self
+            .steps
+            .get(&hdr.tid)
+            .map_or(NO_STEP, String::as_str)
+            .to_owned();
+        self.push(thread, name, record);
+        Ok(())
+    }
+
+    /// A record of an iterator; those of other processes than the script's are left out.
+    fn add_standing(&mut self, record: &Record<'_>) -> Result<()> {
+        let hdr = record.hdr();
+        if !self.labels.knows(hdr.tgid) {
+            return Ok(());
+        }
+        let thread = self.labels.thread(hdr.tgid, hdr.tid);
+        self.check_tag(record)?;
+        self.push(thread, STANDING.to_owned(), record);
+        Ok(())
+    }
+
+    fn push(&mut self, thread: Thread, name: String, record: &Record<'_>) {
         let line = Line {
             thread: thread.number,
             event: record.info().name.to_owned(),
@@ -171,16 +225,14 @@ impl Writer {
                 steps: Vec::new(),
             });
         }
-        let name = self.steps.get(&hdr.tid).map_or(NO_STEP, String::as_str);
         let steps = &mut self.groups[thread.group - 1].steps;
         match steps.last_mut() {
             Some(step) if step.name == name => step.lines.push(line),
             _ => steps.push(Step {
-                name: name.to_owned(),
+                name,
                 lines: vec![line],
             }),
         }
-        Ok(())
     }
 
     /// The header's tag is part of the group's start time, the same in all its records.
@@ -188,6 +240,7 @@ impl Writer {
         let hdr = record.hdr();
         let start_ns = match record.event() {
             SAKER_EV_EXECVE => Some(record.u64(SAKER_P_EXECVE_start_ns)),
+            SAKER_EV_TASK => Some(record.u64(SAKER_P_TASK_start_ns)),
             SAKER_EV_PROCEXIT => Some(record.u64(SAKER_P_PROCEXIT_start_ns)),
             event if is_birth(event) && record.i64(SAKER_P_CLONE_res) == 0 => {
                 Some(record.u64(SAKER_P_CLONE_child_start_ns))
@@ -289,6 +342,7 @@ mod tests {
     fn text(records: Vec<Vec<u8>>) -> Result<String> {
         let collected = Collected {
             records,
+            standing: Vec::new(),
             root: 5,
             undecoded: 0,
         };

@@ -63,6 +63,11 @@ impl Labels {
         }
     }
 
+    /// Whether the group is one of the tree's.
+    pub fn knows(&self, tgid: u32) -> bool {
+        self.threads.contains_key(&tgid)
+    }
+
     /// The thread `tid` of group `tgid`, made known when it was not.
     pub fn thread(&mut self, tgid: u32, tid: u32) -> Thread {
         let group = match self.threads.get(&tgid) {

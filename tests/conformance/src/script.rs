@@ -2,10 +2,10 @@
 
 use std::fs::{self, File};
 use std::io::Read as _;
-use std::os::fd::{AsFd as _, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 
 use anyhow::{Context as _, Result, bail, ensure};
 use rustix::fs::{FlockOperation, flock};
@@ -79,12 +79,19 @@ impl Work {
             .env_clear()
             .env("SAKER", "conformance")
             .current_dir("/")
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .spawn()
             .context("starting the script")?;
-        Ok(Script { child })
+        let mut script = Script {
+            go_on: None,
+            stands: None,
+            child,
+        };
+        script.go_on = script.child.stdin.take();
+        script.stands = script.child.stdout.take();
+        Ok(script)
     }
 }
 
@@ -99,6 +106,10 @@ impl Drop for Work {
 /// A script that runs.
 #[derive(Debug)]
 pub struct Script {
+    /// Closed to let it go on.
+    go_on: Option<ChildStdin>,
+    /// Readable when it stands still.
+    stands: Option<ChildStdout>,
     child: Child,
 }
 
@@ -106,6 +117,17 @@ impl Script {
     /// Its thread group.
     pub fn tgid(&self) -> u32 {
         self.child.id()
+    }
+
+    /// Becomes readable when the script stands still; `None` once it was let go on.
+    pub fn standing(&self) -> Option<BorrowedFd<'_>> {
+        self.stands.as_ref().map(AsFd::as_fd)
+    }
+
+    /// Lets it go on after it stood still.
+    pub fn go_on(&mut self) {
+        self.stands = None;
+        self.go_on = None;
     }
 
     /// Whether it has ended; reaps it then.
