@@ -91,6 +91,13 @@ pub static EXCEPTIONS: &[Exception] = &[
                  names the thread after the file, not after the descriptor",
     },
     Exception {
+        since: (6, 1),
+        steps: &["standing still"],
+        event: "file",
+        parameter: Some("name"),
+        reason: "5.15 (94531cfcbe79) has a protocol of its own for unix stream sockets: UNIX-STREAM",
+    },
+    Exception {
         since: (6, 6),
         steps: &["*"],
         event: "fchmodat2",
