@@ -36,8 +36,9 @@ test -x /files/tool
 test "$(cat /files/sub/text)" = text
 ping -c 1 127.0.0.1 >/dev/null
 ping -6 -c 1 ::1 >/dev/null
-nc -l -p 7 -s 127.0.0.1 -e cat &
-until echo hello | nc 127.0.0.1 7 | grep -q hello; do :; done
+# In the background once it listens.
+httpd -p 127.0.0.1:80 -h /files
+test "$(wget -q -O- http://127.0.0.1/sub/text)" = text
 cat /files/bytes /files/bytes >/tmp/twice
 "#;
 
