@@ -56,17 +56,22 @@ ifeq ($(KERNELS),all)
 override KERNELS := 5.10 6.1 6.12 sid
 endif
 VM_DIR := $(abspath target/saker-vm)
-VM_TEST = SAKER_BIN=$(abspath $(RELEASE)/saker) SAKER_PROGRAMS=$(abspath target/$(TARGET)/debug) \
+# Seconds for what is fetched, and for the tests of vm-test; each guest has a limit of its own.
+VM_DEADLINE ?= 900
+VM_TEST = env SAKER_BIN=$(abspath $(RELEASE)/saker) SAKER_PROGRAMS=$(abspath target/$(TARGET)/debug) \
 	SAKER_MODULES=$(VM_DIR) SAKER_VM_KERNELS="$(KERNELS)" $(CARGO) test --locked -p saker-vm
 
 vm-programs: build vm-deps
 	$(CARGO) build --locked -p saker-vm -p saker-vm-guest -p saker-conformance -p saker-bench
 	$(CARGO) build --locked -p saker-driver-kmod --examples
-	target/$(TARGET)/debug/saker-vm fetch $(KERNELS)
+	$(CARGO) test --locked -p saker-vm --no-run
+	timeout $(VM_DEADLINE) target/$(TARGET)/debug/saker-vm fetch --userland $(KERNELS)
 	set -e; for kernel in $(KERNELS); do target/$(TARGET)/debug/saker-vm build $$kernel --strict; done
 
 vm-test: vm-programs
-	$(VM_TEST) -- --ignored --test-threads=1 short_
+	timeout --kill-after=10 $(VM_DEADLINE) $(VM_TEST) -- --ignored --test-threads=1 short_ || { \
+		status=$$?; [ $$status != 124 ] || echo "make vm-test: not done within $(VM_DEADLINE) s" \
+		"(VM_DEADLINE=SECONDS allows more); the last lines above say in which test" >&2; exit $$status; }
 
 vm: vm-programs
 	$(VM_TEST) -- --ignored --test-threads=1 --skip bench_
