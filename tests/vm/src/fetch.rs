@@ -128,6 +128,7 @@ fn cached(cache: &Cache, kernel: Kernel) -> Option<Files> {
 }
 
 fn fetch_kernel(cache: &Cache, mirror: &Mirror, kernel: Kernel) -> Result<()> {
+    eprintln!("fetching kernel {kernel} from {}", kernel.suite());
     let apt = Apt::update(cache, mirror, kernel.suite())?;
     // The compiler packages would bring in the suite's own gcc.
     let follow = |name: &str| {
@@ -220,6 +221,7 @@ pub fn toolchain(cache: &Cache, refresh: bool) -> Result<PathBuf> {
 }
 
 fn fetch_toolchain(cache: &Cache, mirror: &Mirror) -> Result<()> {
+    eprintln!("fetching the toolchain from {TOOLCHAIN_SUITE}");
     let apt = Apt::update(cache, mirror, TOOLCHAIN_SUITE)?;
     let scratch = cache.scratch()?;
     let (packages, root) = (scratch.path().join("packages"), scratch.path().join("root"));

@@ -29,6 +29,8 @@ const HARMLESS: [&str; 4] = [
     // The headers of 7.x, for a compiler that is newer than the toolchain's.
     "'counted_by' attribute directive ignored",
 ];
+/// What Kbuild says, and goes on, when C=1 cannot be had.
+const NO_SPARSE: &str = "specified, but sparse is not available";
 /// What a build leaves in the source; not to be copied.
 const PRODUCTS: [&str; 6] = ["o", "ko", "mod", "cmd", "symvers", "order"];
 
@@ -120,6 +122,11 @@ impl Build {
             !modules.is_empty(),
             "make succeeded and made no module\n{output}"
         );
+        if output.contains(NO_SPARSE) {
+            bail!(
+                "sparse did not run: {NO_SPARSE} (Debian's headers of 7.x lack scripts it needs)"
+            );
+        }
         let warnings = warnings(&output);
         if self.strict && !warnings.is_empty() {
             bail!("{} warnings:\n{}", warnings.len(), warnings.join("\n"));

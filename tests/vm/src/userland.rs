@@ -98,6 +98,7 @@ pub fn archive(cache: &Cache) -> Result<PathBuf> {
 }
 
 fn make(cache: &Cache, _lock: &Lock) -> Result<()> {
+    eprintln!("fetching the userland from {SUITE}");
     let apt = Apt::update(cache, &Mirror::of_this_machine()?, SUITE)?;
     let work = cache.scratch()?;
     let (packages, root) = (work.path().join("packages"), work.path().join("root"));
