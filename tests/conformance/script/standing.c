@@ -45,21 +45,10 @@ static void end_with_parent(void)
 	SYSN(prctl, 1 /* PR_SET_PDEATHSIG */, SIGKILL);
 }
 
-/* Stands when its leader has gone: see threads.c. */
 static int stands_without_leader(void *argument)
 {
-	static char text[64];
-	long fd = must(SYSN(open, S("/proc/self/stat"), 0), "/proc/self/stat");
-
 	(void)argument;
-	for (int zombie = 0; !zombie;) {
-		long n = must(SYSN(pread64, fd, text, sizeof(text), 0), "/proc/self/stat");
-
-		for (long i = 0; i + 2 < n; i++)
-			zombie |= text[i] == ')' && text[i + 2] == 'Z';
-		SYSN(sched_yield);
-	}
-	SYSN(close, fd);
+	outlive_leader(&word);
 	stand();
 	return 0;
 }
@@ -125,7 +114,9 @@ static void groups_that_stand(void)
 	});
 	step("standing/without its leader");
 	STANDING({
+		word = 0;
 		thread(0, stands_without_leader, 0);
+		await(&word, 1);
 		SYSN(exit, 5);
 	});
 	step("standing/pid namespace");

@@ -141,6 +141,8 @@ void join(long tid);
 void await(volatile int *word, int value);
 /* "/proc/self/fd/N" */
 char *descriptor_path(long fd);
+/* Sets the word, then returns in a world without the leader of this thread. */
+void outlive_leader(volatile int *opened);
 void write_file(const char *path, const char *text);
 void copy_program(const char *to, int mode);
 

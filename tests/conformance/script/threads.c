@@ -48,14 +48,13 @@ static int waits_for_ever(void *argument)
 	return 0;
 }
 
-/* Goes on after the leader has left: "/proc/self" is the leader, whose state says Z when it is gone. */
-static int outlives_leader(void *argument)
+/* "/proc/self" is the leader, whose state says Z when it is gone. The leader waits for the word first. */
+void outlive_leader(volatile int *opened)
 {
 	static char text[64];
 	long fd = must(SYSN(open, S("/proc/self/stat"), 0), "/proc/self/stat");
 
-	(void)argument;
-	word = 1;
+	*opened = 1;
 	for (int zombie = 0; !zombie;) {
 		long n = must(SYSN(pread64, fd, text, sizeof(text), 0), "/proc/self/stat");
 
@@ -63,8 +62,14 @@ static int outlives_leader(void *argument)
 			zombie |= text[i] == ')' && text[i + 2] == 'Z';
 		SYSN(sched_yield);
 	}
-	step("thread/after its leader");
 	SYSN(close, fd);
+}
+
+static int outlives_leader(void *argument)
+{
+	(void)argument;
+	outlive_leader(&word);
+	step("thread/after its leader");
 	SYSN(close, SYSN(open, S("file"), 0));
 	CHILD(step("thread/child of the orphaned thread"));
 	SYSN(exit, 12);

@@ -104,12 +104,7 @@ pub fn from_records(collected: &Collected, outside: &[(u32, &'static str)]) -> R
             .add(&record)
             .with_context(|| format!("{} of thread {}", record.info().name, record.hdr().tid))?;
     }
-    for bytes in sorted(&collected.standing)? {
-        let record = Record::parse(bytes).context("a damaged record of an iterator")?;
-        writer
-            .add_standing(&record)
-            .with_context(|| format!("{} of thread {}", record.info().name, record.hdr().tid))?;
-    }
+    writer.add_standing(&collected.standing)?;
     let mut dump = Dump {
         groups: writer.groups,
         ..Dump::default()
@@ -123,28 +118,6 @@ pub fn from_records(collected: &Collected, outside: &[(u32, &'static str)]) -> R
         dump.head.insert(name.to_owned(), value);
     }
     Ok(dump)
-}
-
-/// Iterators' records by thread group, thread and descriptor: in which order they go over the machine is
-/// their own business.
-fn sorted(standing: &[Vec<u8>]) -> Result<Vec<&[u8]>> {
-    let mut keyed = Vec::with_capacity(standing.len());
-    for bytes in standing {
-        let record = Record::parse(bytes).context("a damaged record of an iterator")?;
-        let fd = match record.event() {
-            SAKER_EV_FILE => record.i64(SAKER_P_FILE_fd),
-            _ => -1,
-        };
-        keyed.push((
-            record.hdr().tgid,
-            record.event(),
-            record.hdr().tid,
-            fd,
-            bytes.as_slice(),
-        ));
-    }
-    keyed.sort();
-    Ok(keyed.into_iter().map(|key| key.4).collect())
 }
 
 struct Writer {
@@ -201,15 +174,29 @@ impl Writer {
         Ok(())
     }
 
-    /// A record of an iterator; those of other processes than the script's are left out.
-    fn add_standing(&mut self, record: &Record<'_>) -> Result<()> {
-        let hdr = record.hdr();
-        if !self.labels.knows(hdr.tgid) {
-            return Ok(());
+    /// Iterators' records of the script's processes, by thread group, thread and descriptor: in which order
+    /// they go over the machine is their own business.
+    fn add_standing(&mut self, standing: &[Vec<u8>]) -> Result<()> {
+        let mut sorted = Vec::new();
+        for bytes in standing {
+            let record = Record::parse(bytes).context("a damaged record of an iterator")?;
+            let hdr = record.hdr();
+            if !self.labels.knows(hdr.tgid) {
+                continue;
+            }
+            let fd = match record.event() {
+                SAKER_EV_FILE => record.i64(SAKER_P_FILE_fd),
+                _ => -1,
+            };
+            let thread = self.labels.thread(hdr.tgid, hdr.tid);
+            sorted.push(((thread.group, hdr.event, thread.number, fd), thread, record));
         }
-        let thread = self.labels.thread(hdr.tgid, hdr.tid);
-        self.check_tag(record)?;
-        self.push(thread, STANDING.to_owned(), record);
+        sorted.sort_by_key(|&(key, ..)| key);
+        for (_, thread, record) in sorted {
+            self.check_tag(&record)
+                .with_context(|| format!("{} of an iterator", record.info().name))?;
+            self.push(thread, STANDING.to_owned(), &record);
+        }
         Ok(())
     }
 
@@ -425,6 +412,47 @@ mod tests {
             .var(SAKER_P_UNLINK_path, b"/saker-step/x")
             .build();
         assert!(fails(vec![heading]).contains("heading"));
+    }
+
+    /// Process numbers start over when they have reached the end.
+    #[test]
+    fn what_stands_is_in_the_order_of_births() {
+        let file = |tgid, fd| {
+            record(SAKER_EV_FILE, tgid, tgid)
+                .num(SAKER_P_FILE_fd, fd)
+                .build()
+        };
+        let task = |tgid| {
+            record(SAKER_EV_TASK, tgid, tgid)
+                .num(SAKER_P_TASK_start_ns, START_NS)
+                .build()
+        };
+        let collected = Collected {
+            records: vec![birth((5, 5), 5), birth((2, 2), 5)],
+            standing: vec![
+                file(2, 1),
+                file(5, 7),
+                file(5, 0),
+                task(2),
+                task(5),
+                task(99),
+            ],
+            root: 5,
+            undecoded: 0,
+        };
+        let dump = from_records(&collected, &[]).expect("a dump");
+        let shown: Vec<String> = dump
+            .groups
+            .iter()
+            .flat_map(|group| &group.steps)
+            .filter(|step| step.name == STANDING)
+            .flat_map(|step| &step.lines)
+            .map(|line| {
+                let fd = line.parameters.iter().find(|(name, _)| name == "fd");
+                format!("{} {}", line.event, fd.map_or("", |(_, value)| value))
+            })
+            .collect();
+        assert_eq!(shown, ["task ", "file 0", "file 7", "task ", "file 1"]);
     }
 
     #[test]
