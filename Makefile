@@ -63,7 +63,7 @@ VM_TEST = env SAKER_BIN=$(abspath $(RELEASE)/saker) SAKER_PROGRAMS=$(abspath tar
 
 vm-programs: build vm-deps
 	$(CARGO) build --locked -p saker-vm -p saker-vm-guest -p saker-conformance -p saker-bench
-	$(CARGO) build --locked -p saker-driver-kmod --examples
+	$(CARGO) build --locked -p saker-capture --example drain
 	$(CARGO) test --locked -p saker-vm --no-run
 	timeout $(VM_DEADLINE) target/$(TARGET)/debug/saker-vm fetch --userland $(KERNELS)
 	set -e; for kernel in $(KERNELS); do target/$(TARGET)/debug/saker-vm build $$kernel --strict; done

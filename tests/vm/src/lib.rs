@@ -30,6 +30,7 @@ pub mod process;
 pub mod programs;
 pub mod protocol;
 pub mod qemu;
+pub mod scenes;
 pub mod sources;
 pub mod userland;
 

@@ -6,7 +6,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use saker_vm::module::Build;
-use saker_vm::{Cache, Guest, Kernel};
+use saker_vm::scenes::assert_says;
+use saker_vm::{Cache, Guest, Kernel, programs};
 
 /// Each scene prints its name, then what the agent or doctor said.
 const SCRIPT: &str = r#"
@@ -61,21 +62,23 @@ rm $extra/saker.ko
 run neither
 "#;
 
-fn root() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
-}
-
 /// The module, and one of another contract: a word more in one of its headers.
 fn modules(cache: &Cache, kernel: Kernel, work: &Path) -> (PathBuf, PathBuf) {
-    let source = root().join("driver-kmod/kmod");
+    let source = programs::root().join("driver-kmod/kmod");
     let one = |build: Build, name: &str| {
         let built = build.run(cache, kernel, &work.join(name));
         built.expect("a module").modules.remove(0)
     };
     let fits = one(Build::new(&source), "fits");
     let abi = work.join("abi");
-    copy(&root().join("driver-abi/include"), &abi.join("include"));
-    copy(&root().join("driver-abi/fillers"), &abi.join("fillers"));
+    copy(
+        &programs::root().join("driver-abi/include"),
+        &abi.join("include"),
+    );
+    copy(
+        &programs::root().join("driver-abi/fillers"),
+        &abi.join("fillers"),
+    );
     let header = abi.join("include/saker_ioctl.h");
     let text = fs::read_to_string(&header).expect("a header");
     fs::write(&header, format!("{text}/* Another contract. */\n")).expect("written");
@@ -91,21 +94,6 @@ fn copy(from: &Path, to: &Path) {
     }
 }
 
-/// What a scene printed.
-fn scene<'o>(output: &'o str, name: &str) -> &'o str {
-    let begin = format!("== {name}\n");
-    let rest = output.split(&begin).nth(1);
-    let rest = rest.unwrap_or_else(|| panic!("no scene {name}: {output}"));
-    rest.split("\n== ").next().unwrap_or_default()
-}
-
-fn assert_says(output: &str, name: &str, parts: &[&str]) {
-    let scene = scene(output, name);
-    for part in parts {
-        assert!(scene.contains(part), "{name}: no {part:?} in\n{scene}");
-    }
-}
-
 #[test]
 #[ignore = "boots guests: make vm"]
 fn the_first_driver_that_works_is_taken() {
@@ -116,7 +104,7 @@ fn the_first_driver_that_works_is_taken() {
         let (fits, foreign) = modules(&cache, kernel, work.path());
         let outcome = Guest::new(kernel)
             .file(&agent, "/opt/saker")
-            .file(root().join("rules"), "/rules")
+            .file(programs::root().join("rules"), "/rules")
             .file(fits, "/fits.ko")
             .file(foreign, "/foreign.ko")
             .script(SCRIPT)

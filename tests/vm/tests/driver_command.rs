@@ -8,6 +8,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use saker_vm::scenes::{assert_says, scene};
 use saker_vm::{Cache, Guest, Kernel, fetch};
 
 /// Those that compilers of this system build modules for.
@@ -87,21 +88,6 @@ fn source(root: &Path) -> PathBuf {
     assert!(output.status.success(), "{output:?}");
     let path = String::from_utf8(output.stdout).expect("UTF-8");
     PathBuf::from(path.trim_end())
-}
-
-/// What the scene of that name printed, with its status.
-fn scene<'o>(output: &'o str, name: &str) -> &'o str {
-    let begin = format!("== {name}\n");
-    let rest = output.split(&begin).nth(1);
-    let rest = rest.unwrap_or_else(|| panic!("no scene {name}: {output}"));
-    rest.split("\n== ").next().unwrap_or_default()
-}
-
-fn assert_says(output: &str, name: &str, parts: &[&str]) {
-    let scene = scene(output, name);
-    for part in parts {
-        assert!(scene.contains(part), "{name}: no {part:?} in\n{scene}");
-    }
 }
 
 /// A module whose file names another contract.

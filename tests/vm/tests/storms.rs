@@ -45,7 +45,7 @@ areas() {
 }
 cycle() {
     insmod /saker.ko || fail "insmod"
-    /drain 20 2 openat close connect >/tmp/drained 2>&1 || fail "drain: $(cat /tmp/drained)"
+    /drain kmod 20 2 openat close connect >/tmp/drained 2>&1 || fail "drain: $(cat /tmp/drained)"
     grep -q 'clone' /tmp/drained || fail "nothing was recorded: $(cat /tmp/drained)"
     rmmod saker || fail "rmmod"
     [ ! -e /dev/saker ] || fail "the device stays"
@@ -116,7 +116,7 @@ fn run(guest: &Guest) -> Outcome {
 }
 
 fn storms(rounds: u32, limit: Duration) {
-    let drain = programs::program("examples/drain_kmod").expect("a program");
+    let drain = programs::program("examples/drain").expect("a program");
     for kernel in Kernel::selected().expect("kernels") {
         let guest = guest(kernel, STORMS, rounds, limit).file(&drain, "/drain");
         assert!(run(&guest).output.contains("objects "));

@@ -1,23 +1,27 @@
-//! Opens the loaded module for the given events and reads the records: what the kernel side costs and
-//! brings, without the agent.
+//! Attaches a driver for the given events and reads the records: what the kernel side costs and brings,
+//! without the agent.
 //!
-//! `drain_kmod MILLISECONDS PARTITIONS EVENT...`; prints records by event, drops, and what iteration finds.
+//! `drain ebpf|kmod MILLISECONDS PARTITIONS EVENT...`; prints records by event, and drops.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-use saker_abi::driver::frames::{read_frames, records};
-use saker_abi::driver::{EventSet, Iterate, LoadOptions};
+use saker_abi::driver::{EventSet, LoadOptions};
 use saker_abi::event::{self, EVENTS};
 use saker_abi::record::Record;
 use saker_abi::ring::{Head, RingReader};
-use saker_driver_kmod::device::KmodDriver;
+use saker_capture::{Driver, DriverKind};
 
 /// Between two looks at the rings.
 const POLL: Duration = Duration::from_millis(2);
 
 fn main() {
     let mut args = std::env::args().skip(1);
+    let kind = match args.next().as_deref() {
+        Some("ebpf") => DriverKind::Ebpf,
+        Some("kmod") => DriverKind::Kmod,
+        other => panic!("a driver: ebpf or kmod, not {other:?}"),
+    };
     let milliseconds: u64 = args.next().and_then(|s| s.parse().ok()).unwrap_or(5000);
     let partitions: u32 = args.next().and_then(|s| s.parse().ok()).unwrap_or(1);
     let mut events = EventSet::state();
@@ -26,20 +30,15 @@ fn main() {
     }
     let cpus = std::thread::available_parallelism().map_or(1, |n| n.get() as u32);
     let start = Instant::now();
-    let mut driver = KmodDriver::open(&LoadOptions {
+    let options = LoadOptions {
         partitions,
-        ring_bytes: 1 << 20,
+        ring_bytes: 4 << 20,
         cpus: (0..cpus).collect(),
         events,
         own_tgid: std::process::id(),
-    })
-    .unwrap_or_else(|error| panic!("{error}"));
-    eprintln!("attached in {:?}", start.elapsed());
-    for what in [Iterate::Tasks, Iterate::Files] {
-        let mut iterator = driver.iterate(what, None).expect("an iterator");
-        let bytes = read_frames(&mut iterator).expect("its records");
-        println!("{what:?}: {} records", records(&bytes).count());
-    }
+    };
+    let mut driver = Driver::load(kind, &options).unwrap_or_else(|error| panic!("{error}"));
+    eprintln!("{} attached in {:?}", driver.description(), start.elapsed());
     let mut readers: Vec<_> = driver
         .take_rings()
         .into_iter()
