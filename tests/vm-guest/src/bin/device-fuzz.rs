@@ -63,10 +63,10 @@ fn supervise(file: &Path, seconds: u64, seed: u64) -> Result<()> {
     let mut random = Random::new(seed);
     let begin = Instant::now();
     let (mut started, mut killed) = (0, 0);
-    let mut workers: Vec<Child> = Vec::new();
+    let mut workers: Vec<Worker> = Vec::new();
     while begin.elapsed() < Duration::from_secs(seconds) {
         while workers.len() < WORKERS {
-            workers.push(worker(random.next())?);
+            workers.push(Worker::start(random.number())?);
             started += 1;
         }
         // How long a worker lives is the one thing that the seed does not decide.
@@ -76,7 +76,7 @@ fn supervise(file: &Path, seconds: u64, seed: u64) -> Result<()> {
         while Instant::now() < until {
             let mut ended = None;
             for (index, worker) in workers.iter_mut().enumerate() {
-                if let Some(status) = worker.try_wait()? {
+                if let Some(status) = worker.0.try_wait()? {
                     ensure!(status.success(), "a worker ended with {status}");
                     ended = Some(index);
                 }
@@ -88,16 +88,11 @@ fn supervise(file: &Path, seconds: u64, seed: u64) -> Result<()> {
             read_log_of_module()?;
         }
         if victim < workers.len() {
-            let mut worker = workers.swap_remove(victim);
-            worker.kill()?;
-            worker.wait()?;
+            drop(workers.swap_remove(victim));
             killed += 1;
         }
     }
-    for mut worker in workers {
-        worker.kill()?;
-        worker.wait()?;
-    }
+    drop(workers);
     module::check_idle()?;
     module::unload().context("unloading")?;
     println!("device-fuzz: {started} workers, {killed} of them killed, nothing left");
@@ -111,10 +106,23 @@ fn read_log_of_module() -> Result<()> {
     Ok(())
 }
 
-fn worker(seed: u64) -> Result<Child> {
-    let mut command = Command::new(std::env::current_exe()?);
-    command.arg("--worker").arg(seed.to_string());
-    command.spawn().context("a worker")
+/// A process that attacks; killed on drop.
+struct Worker(Child);
+
+impl Worker {
+    fn start(seed: u64) -> Result<Self> {
+        let mut command = Command::new(std::env::current_exe()?);
+        command.arg("--worker").arg(seed.to_string());
+        command.spawn().context("a worker").map(Self)
+    }
+}
+
+impl Drop for Worker {
+    fn drop(&mut self) {
+        // SIGKILL; when the wait returns all its files are closed. Both fail when it has ended.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
 }
 
 /// A mapping that can be read.
@@ -192,7 +200,7 @@ fn create(random: &mut Random, held: &mut Held) -> Result<&'static str> {
     session.partitions = 1 << random.below(4);
     if random.one_in(3) {
         session.event_of_64 = std::array::from_fn(|_| random.below(SAKER_NR_EVENTS as usize) as u8);
-        session.wanted = std::array::from_fn(|_| random.next());
+        session.wanted = std::array::from_fn(|_| random.number());
     }
     if random.one_in(3) {
         session.own_tgid = std::process::id();
@@ -201,7 +209,7 @@ fn create(random: &mut Random, held: &mut Held) -> Result<&'static str> {
         let mut argument = Argument::of(&session);
         if random.one_in(4) {
             let index = random.below(size_of::<saker_ioc_create>());
-            argument.bytes_mut()[index] = random.next() as u8;
+            argument.bytes_mut()[index] = random.number() as u8;
         }
         if device.request(SAKER_REQUEST_CREATE, &mut argument).is_ok() {
             held.ring_bytes = ring_bytes as usize;
@@ -212,12 +220,12 @@ fn create(random: &mut Random, held: &mut Held) -> Result<&'static str> {
 
 fn ring(random: &mut Random, held: &mut Held) -> Result<&'static str> {
     let cpu = if random.one_in(8) {
-        random.next() as u32
+        random.number() as u32
     } else {
         random.below(5) as u32
     };
     let partition = if random.one_in(8) {
-        random.next() as u32
+        random.number() as u32
     } else {
         random.below(4) as u32
     };
@@ -248,11 +256,11 @@ fn start_or_stop(random: &mut Random, held: &mut Held) -> Result<&'static str> {
 
 fn iterate(random: &mut Random, held: &mut Held) -> Result<&'static str> {
     let what = if random.one_in(8) {
-        random.next() as u32
+        random.number() as u32
     } else {
         1 + random.below(2) as u32
     };
-    let tgid = *random.pick(&[0, 1, std::process::id(), random.clone().next() as u32]);
+    let tgid = *random.pick(&[0, 1, std::process::id(), random.clone().number() as u32]);
     let made = one(random, &held.devices).and_then(|device| device.iterate(what, tgid).ok());
     if let Some(file) = made {
         keep(random, &mut held.iterators, file);
@@ -272,9 +280,9 @@ fn read(random: &mut Random, held: &mut Held) -> Result<&'static str> {
 
 fn garbage_request(random: &mut Random, held: &mut Held) -> Result<&'static str> {
     let number = match random.below(3) {
-        0 => random.next() as u32,
+        0 => random.number() as u32,
         // Of ours, with any size and direction.
-        1 => (random.next() as u32 & !0xffff) | 0xB500 | random.below(10) as u32,
+        1 => (random.number() as u32 & !0xffff) | 0xB500 | random.below(10) as u32,
         _ => *random.pick(&[
             SAKER_REQUEST_INFO,
             SAKER_REQUEST_CREATE,
@@ -290,7 +298,7 @@ fn garbage_request(random: &mut Random, held: &mut Held) -> Result<&'static str>
         } else {
             let mut argument = Argument::zero();
             for byte in &mut argument.bytes_mut()[..2048] {
-                *byte = random.next() as u8;
+                *byte = random.number() as u8;
             }
             device.request(number, &mut argument)
         };
@@ -361,7 +369,7 @@ fn write_mapping(random: &mut Random, held: &mut Held) -> Result<&'static str> {
     }
     match random.below(4) {
         // Positions near, far, odd.
-        0 => mapping.store(0, random.next()),
+        0 => mapping.store(0, random.number()),
         1 => mapping.store(0, random.below(1 << 20) as u64 & !7),
         2 => mapping.store(
             0,
@@ -370,7 +378,7 @@ fn write_mapping(random: &mut Random, held: &mut Held) -> Result<&'static str> {
         _ => {
             for _ in 0..64 {
                 let any = random.below(words);
-                mapping.store(any, random.next());
+                mapping.store(any, random.number());
             }
         }
     }

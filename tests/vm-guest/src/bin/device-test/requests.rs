@@ -228,7 +228,7 @@ pub(crate) fn garbage() -> Result<()> {
         }
     }
     for _ in 0..10_000 {
-        let number = random.next() as u32;
+        let number = random.number() as u32;
         if number & 0xff00 != magic {
             let result = device.request(number, &mut argument);
             ensure!(result.is_err(), "request {number:#x} was not refused");

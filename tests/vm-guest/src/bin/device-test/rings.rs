@@ -251,7 +251,7 @@ pub(crate) fn garbage_counters() -> Result<()> {
             let garbage = if round % 3 == 0 {
                 u64::MAX
             } else {
-                random.next()
+                random.number()
             };
             map.store(word, garbage);
         }
