@@ -45,7 +45,7 @@ static __always_inline bool exe_writable(struct inode *inode, const struct cred 
 static __always_inline void fill_exe_file(struct saker_scratch *sc, u64 *slots,
 					  struct task_struct *task, scratch_area area)
 {
-	struct file *exe = KREAD(task, mm, exe_file);
+	struct file *exe = (struct file *)KREAD(task, mm, exe_file);
 	struct dentry *dentry = KREAD(exe, f_path.dentry);
 	struct inode *inode = KREAD(exe, f_inode);
 	u32 flags = 0;
@@ -197,9 +197,9 @@ static __always_inline void record_failed_exec(struct call *c, u16 event)
 
 	SLOT(res) = c->ret;
 	fill_ids(slots, c->task);
-	SLOT(filename) = put_user_str(sc, path, 0);
+	SLOT(filename) = put_user_str(sc, path, NULL);
 	uread(&ptr, width, argv);
-	SLOT(exe) = put_user_str(sc, ptr, 0);
+	SLOT(exe) = put_user_str(sc, ptr, NULL);
 	args_off = sc->off;
 	/* Complete only when the end of argv was seen. */
 	for (int i = 1; i < FAILED_EXEC_ARGS; i++) {

@@ -27,8 +27,8 @@ static __always_inline u32 encode_dev(u32 dev)
  */
 static __always_inline u32 overlay_layer(struct inode *inode)
 {
-	struct dentry *upper = 0;
-	struct inode *upper_inode = 0;
+	struct dentry *upper = NULL;
+	struct inode *upper_inode = NULL;
 
 	kread(&upper, sizeof(upper), (char *)inode + TYPE_SIZE(struct inode));
 	if (upper)
@@ -40,8 +40,8 @@ static __always_inline u32 overlay_layer(struct inode *inode)
 SAKER_SUBPROGRAM int saker_file_facts(u64 file_at, struct file_facts *out)
 {
 	struct file *file = (void *)file_at;
-	struct inode *inode = 0;
-	struct super_block *sb = 0;
+	struct inode *inode = NULL;
+	struct super_block *sb = NULL;
 	unsigned long magic = 0;
 	u64 ino = 0;
 	u32 f_mode = 0, dev = 0;
@@ -162,7 +162,7 @@ static __always_inline u32 pid_number_seen(struct pid *pid, u32 level)
 
 static __always_inline u64 pidns_start_ns(struct pid *pid, u32 level)
 {
-	struct pid_namespace *ns = 0;
+	struct pid_namespace *ns = NULL;
 
 	kread(&ns, sizeof(ns),
 	      (char *)FIELD_AT(pid, numbers) + level * TYPE_SIZE(struct upid) +

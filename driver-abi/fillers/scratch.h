@@ -28,10 +28,10 @@ static __always_inline struct saker_scratch *scratch_claim(struct subject *to, u
 	struct saker_scratch *sc = scratch_of(cpu_area(to->cpu));
 
 	if (!sc)
-		return 0;
+		return NULL;
 	if (!try_claim(&sc->busy)) {
 		count_drop(to->counters, SAKER_DROP_SCRATCH_BUSY, cls);
-		return 0;
+		return NULL;
 	}
 	return sc;
 }
@@ -47,7 +47,7 @@ static __always_inline u8 *room(struct saker_scratch *sc)
 	u32 off = sc->off;
 
 	if (off > SAKER_RECORD_MAX - SAKER_PATH_MAX)
-		return 0;
+		return NULL;
 	return sc->rec + off;
 }
 

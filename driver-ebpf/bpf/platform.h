@@ -11,6 +11,8 @@
 #include <bpf/bpf_core_read.h>
 #include "saker_abi.h"
 
+#define NULL ((void *)0)
+
 /* Constants of the kernel that both ABIs of x86-64 share (include/uapi, include/linux). */
 #define S_IFMT 00170000
 #define S_IFSOCK 0140000

@@ -32,7 +32,7 @@
 #define FILES_A_LOCK 64
 
 struct saker_iterator {
-	struct mutex mutex;
+	struct mutex mutex; /* one read at a time: all below */
 	u32 what; /* SAKER_ITERATE_* */
 	u32 tgid; /* 0: all */
 	u32 next_pid;

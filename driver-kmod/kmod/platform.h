@@ -66,9 +66,8 @@ typedef struct saker_scratch *scratch_area;
 	({                                                                                         \
 		__typeof__(ptr) ptr__ = (ptr);                                                     \
 		u64 raw__ = 0;                                                                     \
-                                                                                                   \
 		saker_kread(&raw__, sizeof(ptr__->member), (const void *)&ptr__->member);          \
-		(SAKER_TYPEOF_PLAIN(ptr__->member))raw__;                                          \
+		(__typeof__(ptr__->member))raw__;                                          \
 	})
 #define KREAD_2(ptr, a, b) KREAD_1(KREAD_1(ptr, a), b)
 #define KREAD_3(ptr, a, b, c) KREAD_1(KREAD_2(ptr, a, b), c)
@@ -77,18 +76,10 @@ typedef struct saker_scratch *scratch_area;
 #define KREAD(ptr, ...)                                                                            \
 	KREAD_NTH(__VA_ARGS__, KREAD_4, KREAD_3, KREAD_2, KREAD_1)(ptr, __VA_ARGS__)
 
-#ifdef __CHECKER__
-/* Pointers that RCU protects elsewhere are as stale here as any other. */
-#define SAKER_TYPEOF_PLAIN(member) __typeof__(member) __force
-#else
-#define SAKER_TYPEOF_PLAIN(member) __typeof__(member)
-#endif
-
 /* kuid_t, kgid_t: a struct or, before 3.14, perhaps a number of the same size. */
 #define KREAD_ID(ptr, member)                                                                      \
 	({                                                                                         \
 		u32 id__ = 0;                                                                      \
-                                                                                                   \
 		saker_kread(&id__, sizeof(id__), (const void *)&(ptr)->member);                    \
 		id__;                                                                              \
 	})
@@ -198,7 +189,7 @@ static __always_inline u64 saker_cgroup_id(struct task_struct *task, bool typed)
 
 static __always_inline const struct cred *saker_cred(struct task_struct *task)
 {
-	return KREAD(task, cred);
+	return (const struct cred *)KREAD(task, cred);
 }
 
 static __always_inline u32 saker_loginuid(struct task_struct *task)

@@ -158,7 +158,8 @@ static __poll_t ring_poll(struct file *file, struct poll_table_struct *table)
 	struct saker_kring *r = file->private_data;
 
 	poll_wait(file, &r->waiters, table);
-	if (smp_load_acquire(r->consumer) != smp_load_acquire(r->producer))
+	/* Positions only: what is in between is read by user space, with barriers of its own. */
+	if (READ_ONCE(*r->consumer) != READ_ONCE(*r->producer))
 		return EPOLLIN | EPOLLRDNORM;
 	return 0;
 }

@@ -59,8 +59,10 @@ static inline u32 saker_ring_refusal(const struct saker_kring *r)
 /* Bytes between consumer and producer; false when the consumer's position cannot be. */
 static inline bool saker_ring_used(const struct saker_kring *r, u64 *used)
 {
-	u64 consumer = smp_load_acquire(r->consumer);
+	u64 consumer;
 
+	/* Pairs with the consumer's release: it has read what is now overwritten. */
+	consumer = smp_load_acquire(r->consumer);
 	*used = r->prod - consumer;
 	return !(consumer & 7) && *used <= r->mask + 1;
 }

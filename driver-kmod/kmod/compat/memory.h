@@ -41,15 +41,17 @@ static inline bool saker_is_user_range(const void __user *from, size_t size)
 	return size <= TASK_SIZE_MAX && start <= TASK_SIZE_MAX - size;
 }
 
+/* Renamed in 5.8. */
+#ifdef SAKER_HAVE_COPY_FROM_KERNEL_NOFAULT
+#define saker_copy_kernel(to, from, size) copy_from_kernel_nofault(to, from, size)
+#else
+#define saker_copy_kernel(to, from, size) probe_kernel_read(to, (void *)(from), size)
+#endif
+
 /* 0, or -EFAULT and `to` is zero. */
 static inline int saker_kread(void *to, size_t size, const void *from)
 {
-	if (likely(saker_is_kernel_range(from, size)) &&
-#ifdef SAKER_HAVE_COPY_FROM_KERNEL_NOFAULT
-	    likely(!copy_from_kernel_nofault(to, from, size)))
-#else /* until 5.8 */
-	    likely(!probe_kernel_read(to, (void *)from, size)))
-#endif
+	if (likely(saker_is_kernel_range(from, size)) && likely(!saker_copy_kernel(to, from, size)))
 		return 0;
 	memset(to, 0, size);
 	return -EFAULT;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
-/* 5.8: new name of probe_kernel_read().
- * EXPORT: copy_from_kernel_nofault */
+/* 5.8: new name of probe_kernel_read(). */
+/* EXPORT: copy_from_kernel_nofault */
 #include <linux/uaccess.h>
 
 void *wanted = copy_from_kernel_nofault;

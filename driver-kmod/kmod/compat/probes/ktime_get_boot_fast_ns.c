@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
-/* 4.10: a clock that takes no lock.
- * EXPORT: ktime_get_boot_fast_ns */
+/* 4.10: a clock that takes no lock. */
+/* EXPORT: ktime_get_boot_fast_ns */
 #include <linux/ktime.h>
 
 void *wanted = ktime_get_boot_fast_ns;

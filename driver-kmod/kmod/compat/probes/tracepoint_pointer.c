@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
-/* 3.15, not RHEL 7: tracepoints are found by iteration and registered by pointer.
- * EXPORT: for_each_kernel_tracepoint */
+/* 3.15, not RHEL 7: tracepoints are found by iteration and registered by pointer. */
+/* EXPORT: for_each_kernel_tracepoint */
 #include <linux/tracepoint.h>
 
 static int attach(struct tracepoint *tp, void *probe, void *data)
