@@ -3,14 +3,13 @@
 use std::cmp::Ordering;
 use std::net::IpAddr;
 
-use aho_corasick::AhoCorasick;
-use ipnet::IpNet;
 use memchr::memmem::Finder;
 use regex::bytes::{Regex, RegexBuilder};
 use rustc_hash::FxHashSet;
 
 use crate::ast::{Modifier, Op};
 use crate::glob::Glob;
+use crate::index::{Affixes, Back, Entry, Front, Needles, Networks};
 use crate::paths::PathSet;
 use crate::typed::Literal;
 use crate::value::Value;
@@ -37,15 +36,15 @@ pub(crate) enum Test {
     TextFew(Box<[Box<[u8]>]>),
     TextSet(TextSet),
     Contains(Box<Finder<'static>>),
-    ContainsAny(Box<AhoCorasick>),
+    ContainsAny(Box<Needles>),
     Icontains(Box<[u8]>),
-    PrefixAny(Affixes),
-    SuffixAny(Affixes),
+    PrefixAny(Box<Affixes<Front>>),
+    SuffixAny(Box<Affixes<Back>>),
     Glob(Glob),
     Regex(Box<Regex>),
     Paths(Box<PathSet>),
-    IpSet(Box<[IpAddr]>),
-    NetSet(Box<[IpNet]>),
+    IpSet(FxHashSet<IpAddr>),
+    NetSet(Box<Networks>),
     /// The other does not hold.
     Not(Box<Test>),
     /// One test per listed value.
@@ -75,49 +74,6 @@ impl TextSet {
 /// The bit of this length in a set of lengths.
 pub(crate) fn length_bit(bytes: &[u8]) -> u64 {
     1 << bytes.len().min(63)
-}
-
-/// Prefixes or suffixes, grouped by first or last byte.
-#[derive(Debug)]
-pub(crate) struct Affixes {
-    /// Ranges of `items` by their outermost byte.
-    starts: Box<[(u32, u32); 256]>,
-    items: Vec<Box<[u8]>>,
-    /// An empty affix fits everything.
-    has_empty: bool,
-}
-
-impl Affixes {
-    fn new(items: impl Iterator<Item = Box<[u8]>>, outermost: fn(&[u8]) -> Option<&u8>) -> Self {
-        let mut items: Vec<Box<[u8]>> = items.collect();
-        let has_empty = items.iter().any(|item| item.is_empty());
-        items.retain(|item| !item.is_empty());
-        items.sort_unstable_by_key(|item| (outermost(item).copied(), item.len()));
-        let mut starts = Box::new([(0, 0); 256]);
-        for (index, item) in items.iter().enumerate() {
-            let Some(&byte) = outermost(item) else {
-                continue;
-            };
-            let range = &mut starts[usize::from(byte)];
-            let index = index as u32;
-            *range = if range.0 == range.1 {
-                (index, index + 1)
-            } else {
-                (range.0, index + 1)
-            };
-        }
-        Self {
-            starts,
-            items,
-            has_empty,
-        }
-    }
-
-    fn candidates(&self, outermost: Option<&u8>) -> &[Box<[u8]>] {
-        let Some(&byte) = outermost else { return &[] };
-        let (from, to) = self.starts[usize::from(byte)];
-        &self.items[from as usize..to as usize]
-    }
 }
 
 /// Compiles a pattern of `regex`: it must match the whole text (rules-spec B3).
@@ -169,8 +125,8 @@ impl Test {
                     Literal::Uint(value) => Test::Uint(op, *value),
                     Literal::Bool(value) => Test::Bool(*value),
                     Literal::Bytes(bytes) => Test::Text(op, bytes.clone()),
-                    Literal::Ip(ip) => Test::IpSet([*ip].into()),
-                    Literal::Net(net) => Test::NetSet([*net].into()),
+                    Literal::Ip(ip) => Test::IpSet([*ip].into_iter().collect()),
+                    Literal::Net(_) => Test::NetSet(networks(std::slice::from_ref(literal))),
                 }
             }
             (Op::Contains | Op::Bcontains, Literal::Bytes(bytes)) => {
@@ -199,7 +155,7 @@ impl Test {
         };
         if op == Op::Pmatch {
             let mut set = PathSet::default();
-            texts(literals).for_each(|path| set.insert(&path));
+            texts(literals).for_each(|path| set.insert(&path, 0));
             return Test::Paths(Box::new(set));
         }
         let single = if op.is_list() { Op::Eq } else { op };
@@ -209,13 +165,15 @@ impl Test {
         match single {
             Op::Eq => Test::member(first, literals),
             Op::Startswith | Op::Bstartswith => {
-                Test::PrefixAny(Affixes::new(texts(literals), |bytes| bytes.first()))
+                Test::PrefixAny(Box::new(Affixes::new(entries(literals))))
             }
-            Op::Endswith => Test::SuffixAny(Affixes::new(texts(literals), |bytes| bytes.last())),
-            Op::Contains | Op::Bcontains => match AhoCorasick::new(texts(literals)) {
-                Ok(automaton) => Test::ContainsAny(Box::new(automaton)),
-                Err(_) => Test::count_any(single, literals),
-            },
+            Op::Endswith => Test::SuffixAny(Box::new(Affixes::new(entries(literals)))),
+            Op::Contains | Op::Bcontains => {
+                Test::ContainsAny(Box::new(Needles::new(entries(literals), Vec::new())))
+            }
+            Op::Icontains => {
+                Test::ContainsAny(Box::new(Needles::new(Vec::new(), entries(literals))))
+            }
             _ => Test::count_any(single, literals),
         }
     }
@@ -234,7 +192,7 @@ impl Test {
             Literal::Int(_) => Test::IntSet(each!(Int).collect()),
             Literal::Uint(_) => Test::UintSet(each!(Uint).collect()),
             Literal::Ip(_) => Test::IpSet(each!(Ip).collect()),
-            Literal::Net(_) => Test::NetSet(each!(Net).collect()),
+            Literal::Net(_) => Test::NetSet(networks(literals)),
             Literal::Bool(_) => Test::count_any(Op::Eq, literals),
             Literal::Bytes(_) if literals.len() <= SMALL_SET => {
                 Test::TextFew(texts(literals).collect())
@@ -262,7 +220,7 @@ impl Test {
             (Test::Int(op, rhs), Value::Int(value)) => ordered(*op, value.cmp(rhs)),
             (Test::Uint(op, rhs), Value::Uint(value)) => ordered(*op, value.cmp(rhs)),
             (Test::Contains(finder), Value::Bytes(bytes)) => finder.find(bytes).is_some(),
-            (Test::ContainsAny(automaton), Value::Bytes(bytes)) => automaton.is_match(bytes),
+            (Test::ContainsAny(needles), Value::Bytes(bytes)) => needles.any(bytes),
             _ => self.holds_rare(value),
         }
     }
@@ -284,25 +242,13 @@ impl Test {
             }
             (Test::UintSet(set), Value::Uint(value)) => set.contains(&value),
             (Test::Icontains(needle), Value::Bytes(bytes)) => icontains(bytes, needle),
-            (Test::PrefixAny(set), Value::Bytes(bytes)) => {
-                set.has_empty
-                    || set
-                        .candidates(bytes.first())
-                        .iter()
-                        .any(|p| bytes.starts_with(p))
-            }
-            (Test::SuffixAny(set), Value::Bytes(bytes)) => {
-                set.has_empty
-                    || set
-                        .candidates(bytes.last())
-                        .iter()
-                        .any(|s| bytes.ends_with(s))
-            }
+            (Test::PrefixAny(set), Value::Bytes(bytes)) => set.any(bytes),
+            (Test::SuffixAny(set), Value::Bytes(bytes)) => set.any(bytes),
             (Test::Glob(glob), Value::Bytes(bytes)) => glob.matches(bytes),
             (Test::Regex(regex), Value::Bytes(bytes)) => regex_holds(regex, bytes),
             (Test::Paths(set), Value::Bytes(bytes)) => set.matches(bytes),
             (Test::IpSet(set), Value::Ip(ip)) => set.contains(&ip),
-            (Test::NetSet(set), Value::Ip(ip)) => set.iter().any(|net| net.contains(&ip)),
+            (Test::NetSet(set), Value::Ip(ip)) => set.any(ip),
             _ => false,
         }
     }
@@ -325,6 +271,25 @@ fn texts(literals: &[Literal]) -> impl Iterator<Item = Box<[u8]>> + '_ {
         Literal::Bytes(bytes) => Some(bytes.clone()),
         _ => None,
     })
+}
+
+/// Distinct texts for tables, whose members do not matter here.
+fn entries(literals: &[Literal]) -> Vec<Entry> {
+    let distinct: FxHashSet<Box<[u8]>> = texts(literals).collect();
+    distinct
+        .into_iter()
+        .map(|text| (text, Box::from([0])))
+        .collect()
+}
+
+fn networks(literals: &[Literal]) -> Box<Networks> {
+    let mut table = Networks::default();
+    for literal in literals {
+        if let Literal::Net(net) = literal {
+            table.add(*net, 0);
+        }
+    }
+    Box::new(table)
 }
 
 #[inline]

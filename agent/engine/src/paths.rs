@@ -3,11 +3,12 @@
 use rustc_hash::FxHashMap;
 
 use crate::glob::{Glob, is_pattern};
+use crate::index::MemberId;
 
 /// Deepest path of a set in components; literals have at most 255 bytes, so this is never reached.
 const MAX_COMPONENTS: usize = 128;
 
-/// A tree of path components.
+/// A tree of path components, of one check or of several.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct PathSet {
     root: Node,
@@ -15,18 +16,18 @@ pub(crate) struct PathSet {
 
 #[derive(Debug, Clone, Default)]
 struct Node {
-    /// A listed path ends here: everything below matches.
-    end: bool,
+    /// Whose listed path ends here: everything below matches.
+    ends: Vec<MemberId>,
     exact: FxHashMap<Box<[u8]>, Node>,
     patterns: Vec<(Box<[u8]>, Glob, Node)>,
 }
 
 impl PathSet {
-    /// Adds a path; leading, trailing and doubled slashes mean nothing.
-    pub(crate) fn insert(&mut self, path: &[u8]) {
+    /// Adds a path of a member; leading, trailing and doubled slashes mean nothing.
+    pub(crate) fn insert(&mut self, path: &[u8], member: MemberId) {
         let mut node = &mut self.root;
         for component in components(path).take(MAX_COMPONENTS) {
-            if node.end {
+            if node.ends.contains(&member) {
                 return;
             }
             if !is_pattern(component) {
@@ -45,22 +46,25 @@ impl PathSet {
             });
             node = &mut node.patterns[index].2;
         }
-        // A shorter path absorbs the longer ones below it.
-        *node = Node {
-            end: true,
-            ..Node::default()
-        };
+        if !node.ends.contains(&member) {
+            node.ends.push(member);
+        }
     }
 
     /// Whether a listed path is a whole-component prefix of `path` or equal to it.
     pub(crate) fn matches(&self, path: &[u8]) -> bool {
         self.root.matches(path)
     }
+
+    /// Calls `found` with the members of which a listed path is a prefix of `path`.
+    pub(crate) fn look_up(&self, path: &[u8], found: &mut impl FnMut(&[MemberId])) {
+        self.root.look_up(path, found);
+    }
 }
 
 impl Node {
     fn matches(&self, rest: &[u8]) -> bool {
-        if self.end {
+        if !self.ends.is_empty() {
             return true;
         }
         let Some((component, rest)) = first_component(rest) else {
@@ -73,6 +77,23 @@ impl Node {
                 .patterns
                 .iter()
                 .any(|(_, glob, child)| glob.matches(component) && child.matches(rest))
+    }
+
+    fn look_up(&self, rest: &[u8], found: &mut impl FnMut(&[MemberId])) {
+        if !self.ends.is_empty() {
+            found(&self.ends);
+        }
+        let Some((component, rest)) = first_component(rest) else {
+            return;
+        };
+        if let Some(child) = self.exact.get(component) {
+            child.look_up(rest, found);
+        }
+        for (_, glob, child) in &self.patterns {
+            if glob.matches(component) {
+                child.look_up(rest, found);
+            }
+        }
     }
 }
 
@@ -94,7 +115,7 @@ mod tests {
 
     fn set(paths: &[&str]) -> PathSet {
         let mut set = PathSet::default();
-        paths.iter().for_each(|path| set.insert(path.as_bytes()));
+        paths.iter().for_each(|path| set.insert(path.as_bytes(), 0));
         set
     }
 
@@ -130,5 +151,21 @@ mod tests {
         let set = set(&["/home/*/.ssh", "/home/root/x", "/opt/app[0-9]"]);
         assert!(set.matches(b"/home/u/.ssh/id_rsa") && set.matches(b"/home/root/.ssh"));
         assert!(set.matches(b"/opt/app7/bin") && !set.matches(b"/home/u/v/.ssh"));
+    }
+
+    #[test]
+    fn every_member_with_a_prefix_is_found() {
+        let mut set = PathSet::default();
+        let paths = ["/etc", "/etc/ssh", "/*/ssh", "/etc/ssh/x", "/"];
+        paths
+            .iter()
+            .zip(0..)
+            .for_each(|(path, member)| set.insert(path.as_bytes(), member));
+        let mut found = Vec::new();
+        set.look_up(b"/etc/ssh/sshd_config", &mut |members| {
+            found.extend_from_slice(members)
+        });
+        found.sort_unstable();
+        assert_eq!(found, [0, 1, 2, 4]);
     }
 }

@@ -135,6 +135,17 @@ pub trait Schema {
     fn resolve(&self, name: &str, arg: Option<&str>) -> Result<Resolved, FieldError>;
     /// Names of all fields, for hints.
     fn fields(&self) -> &[FieldInfo];
+    /// A field as rules write it, with its argument.
+    fn field_text(&self, field: FieldRef) -> String {
+        let name = self
+            .fields()
+            .get(usize::from(field.id))
+            .map_or("?", |info| info.name);
+        match field.arg {
+            0 => name.to_owned(),
+            arg => format!("{name}[{arg}]"),
+        }
+    }
     /// Number of event types.
     fn event_count(&self) -> u16;
     /// Name of an event type.

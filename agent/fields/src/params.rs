@@ -146,6 +146,12 @@ impl Params {
         self.names.get(name).copied()
     }
 
+    /// Name by its number.
+    pub(crate) fn name_of(&self, number: u32) -> &'static str {
+        let found = self.names.iter().find(|(_, (known, _))| *known == number);
+        found.map_or("?", |(name, _)| name)
+    }
+
     /// Raw type of a name by its number.
     pub(crate) fn raw_type(&self, number: u32) -> Option<RawType> {
         self.types.get(number as usize).copied()

@@ -194,6 +194,27 @@ impl Schema for FieldSchema {
         &self.infos
     }
 
+    fn field_text(&self, field: FieldRef) -> String {
+        let Some(known) = self.field(field.id) else {
+            return "?".to_owned();
+        };
+        let (name, arg) = (known.info.name, Arg(field.arg));
+        let key = match (known.key, arg.as_index(), arg.as_key()) {
+            (_, Some(index), _) => index.to_string(),
+            (_, None, None) => return name.to_owned(),
+            (KeyKind::Param, _, Some(number)) => {
+                return format!("{name}.{}", self.params.name_of(number));
+            }
+            (KeyKind::Event, _, Some(number)) => {
+                return format!("{name}.{}", self.event_name(EventType(number as u16)));
+            }
+            (KeyKind::Text | KeyKind::Index, _, Some(number)) => {
+                String::from_utf8_lossy(self.keys.get(number).unwrap_or_default()).into_owned()
+            }
+        };
+        format!("{name}[{key}]")
+    }
+
     fn event_count(&self) -> u16 {
         self.events.len() as u16
     }

@@ -6,10 +6,10 @@ use rustc_hash::FxHashMap;
 
 use crate::ast::{Modifier, Op};
 use crate::compiler::events::event_number_truth;
-use crate::compiler::predicate::Compiled;
+use crate::compiler::predicate::{Compiled, predicate_chance, predicate_cost};
+use crate::index::MemberId;
 use crate::schema::{Arity, Event, EventType, FieldRef, Schema};
 use crate::terms::Pool;
-use crate::text_index::MemberId;
 use crate::typed::{Condition, Literal, Predicate, Side, Term};
 use crate::value::Value;
 
@@ -26,6 +26,9 @@ const COST_UNIT: u32 = 16;
 /// Sharing by more parents than this makes no further difference.
 const MAX_SHARE: u32 = 16;
 
+/// Nothing is taken for rarer, or more certain, than this.
+const LEAST_CHANCE: f32 = 0.02;
+
 /// A node; children stand before their parents.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) enum Node {
@@ -33,7 +36,7 @@ pub(crate) enum Node {
     Constant(bool),
     /// A predicate by index.
     Check(u32),
-    /// A predicate that a text index answers; exists in finished graphs only.
+    /// A predicate that an index answers; exists in finished graphs only.
     Member(MemberId),
     /// The other does not hold.
     Not(NodeId),
@@ -48,10 +51,12 @@ pub(super) struct Graph<'a> {
     schema: &'a dyn Schema,
     pub(super) nodes: Vec<Node>,
     costs: Vec<u32>,
+    /// How likely the node holds, as a guess.
+    chances: Vec<f32>,
     /// Whether the node depends on the event type.
     varies: Vec<bool>,
     ids: FxHashMap<Node, NodeId>,
-    pub(super) predicates: Vec<Compiled>,
+    /// Distinct predicates; [`Node::Check`] counts in them.
     pub(super) specs: Vec<Arc<Predicate>>,
     predicate_ids: FxHashMap<Arc<Predicate>, u32>,
     uses: FxHashMap<Arc<Predicate>, u32>,
@@ -65,19 +70,19 @@ impl<'a> Graph<'a> {
             schema,
             nodes: Vec::new(),
             costs: Vec::new(),
+            chances: Vec::new(),
             varies: Vec::new(),
             ids: FxHashMap::default(),
-            predicates: Vec::new(),
             specs: Vec::new(),
             predicate_ids: FxHashMap::default(),
             uses,
         };
-        graph.intern(Node::Constant(false), 0, false);
-        graph.intern(Node::Constant(true), 0, false);
+        graph.intern(Node::Constant(false), 0, 0.0, false);
+        graph.intern(Node::Constant(true), 0, 1.0, false);
         graph
     }
 
-    fn intern(&mut self, node: Node, cost: u32, varies: bool) -> NodeId {
+    fn intern(&mut self, node: Node, cost: u32, chance: f32, varies: bool) -> NodeId {
         if let Some(&id) = self.ids.get(&node) {
             return id;
         }
@@ -85,6 +90,7 @@ impl<'a> Graph<'a> {
         self.ids.insert(node.clone(), id);
         self.nodes.push(node);
         self.costs.push(cost);
+        self.chances.push(chance);
         self.varies.push(varies);
         id
     }
@@ -159,8 +165,7 @@ impl<'a> Graph<'a> {
         let index = match self.predicate_ids.get(predicate) {
             Some(&index) => index,
             None => {
-                let index = self.predicates.len() as u32;
-                self.predicates.push(Compiled::new(predicate));
+                let index = self.specs.len() as u32;
                 self.specs.push(Arc::clone(predicate));
                 self.predicate_ids.insert(Arc::clone(predicate), index);
                 index
@@ -173,8 +178,9 @@ impl<'a> Graph<'a> {
             .copied()
             .unwrap_or(1)
             .clamp(1, MAX_SHARE);
-        let cost = (self.predicates[index as usize].cost * COST_UNIT / uses).max(1);
-        self.intern(Node::Check(index), cost, is_type)
+        let cost = (predicate_cost(predicate) * COST_UNIT / uses).max(1);
+        let chance = predicate_chance(predicate);
+        self.intern(Node::Check(index), cost, chance, is_type)
     }
 
     fn is_type(&self, lhs: &Term) -> bool {
@@ -193,10 +199,18 @@ impl<'a> Graph<'a> {
             }
             Node::Not(innermost) => innermost,
             _ => {
-                let (cost, varies) = (self.costs[inner as usize], self.varies[inner as usize]);
-                self.intern(Node::Not(inner), cost, varies)
+                let at = inner as usize;
+                let (cost, chance) = (self.costs[at], 1.0 - self.chances[at]);
+                self.intern(Node::Not(inner), cost, chance, self.varies[at])
             }
         }
+    }
+
+    /// What a child costs for each time that it settles the group: those with the least go first.
+    fn rank(&self, child: NodeId, and: bool) -> f32 {
+        let (cost, chance) = (self.costs[child as usize], self.chances[child as usize]);
+        let settles = if and { 1.0 - chance } else { chance };
+        cost as f32 / settles.max(LEAST_CHANCE)
     }
 
     /// And (or Or) of nodes: constants are folded, repeated children dropped, cheap ones go first.
@@ -207,20 +221,23 @@ impl<'a> Graph<'a> {
             return absorbing;
         }
         children.retain(|&child| child != neutral);
-        children.sort_unstable_by_key(|&child| (self.costs[child as usize], child));
+        children.sort_unstable_by(|&left, &right| {
+            let (a, b) = (self.rank(left, and), self.rank(right, and));
+            a.total_cmp(&b).then(left.cmp(&right))
+        });
         children.dedup();
         match children.as_slice() {
             [] => neutral,
             [only] => *only,
             _ => {
-                // Each further child is reached half as often, roughly.
-                let halved =
-                    |(place, &child): (usize, &NodeId)| self.costs[child as usize] >> place.min(31);
-                let cost = children
-                    .iter()
-                    .enumerate()
-                    .map(halved)
-                    .fold(1, u32::saturating_add);
+                // Each further child is reached as often as the ones before leave it open.
+                let (mut cost, mut open) = (1.0, 1.0f32);
+                for &child in &children {
+                    let chance = self.chances[child as usize];
+                    cost += self.costs[child as usize] as f32 * open;
+                    open *= if and { chance } else { 1.0 - chance };
+                }
+                let (cost, chance) = (cost as u32, if and { open } else { 1.0 - open });
                 let varies = children.iter().any(|&child| self.varies[child as usize]);
                 let children = children.into_boxed_slice();
                 let node = if and {
@@ -228,7 +245,7 @@ impl<'a> Graph<'a> {
                 } else {
                     Node::Or(children)
                 };
-                self.intern(node, cost, varies)
+                self.intern(node, cost, chance, varies)
             }
         }
     }
@@ -293,7 +310,7 @@ impl<'a> Graph<'a> {
             Node::Check(index) => {
                 let name = self.schema.event_name(event);
                 let only_type = OnlyType { event, name };
-                let predicate = &self.predicates[index as usize];
+                let predicate = Compiled::new(&self.specs[index as usize]);
                 if predicate.eval(&only_type, &mut Pool::default()) {
                     TRUE
                 } else {

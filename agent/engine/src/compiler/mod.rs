@@ -2,38 +2,41 @@
 //!
 //! All conditions go into one graph in which equal parts exist once ([`graph`]). For each event
 //! type the graph is specialised: checks of the type become constants, rules that cannot match
-//! disappear. What a program computes twice gets a place in the matcher's memo. Textual checks of
-//! one field share an index ([`members`]), and rules that cannot match are passed over together
-//! ([`plan`]).
+//! disappear. What a program computes twice gets a place in the matcher's memo. Checks of one field
+//! share an index ([`indexed`]), and rules that cannot match are passed over together ([`plan`]).
 
 mod events;
+mod flat;
 mod graph;
-mod members;
+mod indexed;
 mod plan;
 mod predicate;
+mod program;
 mod select;
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use rustc_hash::FxHashMap;
 
+use crate::compiler::flat::Flat;
+pub(crate) use crate::compiler::flat::{NO, Step, Test, YES};
 pub use events::{EventSet, static_event_types};
 pub use select::{AppendOutput, ExtraField, Selection, Switch, Target};
 
 use crate::compiler::graph::Graph;
-pub(crate) use crate::compiler::graph::{FALSE, Node, NodeId};
-pub(crate) use crate::compiler::members::Member;
-use crate::compiler::members::Members;
+pub(crate) use crate::compiler::graph::{FALSE, Node, NodeId, TRUE};
+pub(crate) use crate::compiler::indexed::{Indexed, Member};
 use crate::compiler::plan::Planner;
-pub(crate) use crate::compiler::plan::{Gate, Key, Program};
 pub(crate) use crate::compiler::predicate::Compiled;
+pub(crate) use crate::compiler::program::{Entry, Group, Key, Program};
 use crate::diagnostics::{Code, Diagnostic};
 use crate::loader::{LoadedRule, Outcome, Priority};
 use crate::output::OutputFormat;
 use crate::parser::parse_operand_at;
 use crate::schema::{EventType, Schema};
-use crate::text_index::TextIndex;
 use crate::typeck::{Checker, NamedField, Problem, Use, Vocabulary};
+use crate::typed::Predicate;
 
 /// An extra entry of `output_fields`, compiled.
 #[derive(Debug, Clone)]
@@ -87,12 +90,16 @@ pub struct RuleMeta {
 pub struct RuleSet {
     rules: Vec<RuleMeta>,
     pub(crate) nodes: Vec<Node>,
-    /// Nodes that some program reaches by more than one way.
-    pub(crate) memoised: Vec<bool>,
+    /// The code of gates and rules.
+    pub(crate) steps: Vec<Step>,
+    /// Number of slots for results of steps.
+    pub(crate) slots: usize,
     pub(crate) predicates: Vec<Compiled>,
-    pub(crate) members: Vec<Member>,
-    pub(crate) indexes: Vec<TextIndex>,
+    pub(crate) specs: Vec<Arc<Predicate>>,
+    pub(crate) indexed: Indexed,
     pub(crate) programs: Vec<Program>,
+    /// Per event type: its program. Types with the same rules share one.
+    program_of: Vec<u32>,
     event_types: EventSet,
 }
 
@@ -109,16 +116,29 @@ impl RuleSet {
 
     /// Number of distinct predicates, for diagnostics and tests.
     pub fn predicate_count(&self) -> usize {
-        self.predicates.len() + self.members.len()
+        self.predicates.len()
     }
 
     /// Rules tried for an event type, in order.
     pub fn rules_for(&self, event: EventType) -> impl Iterator<Item = &RuleMeta> {
-        let program = self.programs.get(usize::from(event.0));
-        let entries = program
-            .map(|program| program.entries.as_slice())
+        let entries = self
+            .program(event)
+            .map(|program| &program.entries[..])
             .unwrap_or_default();
-        entries.iter().map(|&(rule, _)| &self.rules[rule as usize])
+        entries.iter().map(|entry| &self.rules[entry.rule as usize])
+    }
+
+    /// The program of an event type; `None` if it has no rules.
+    #[inline]
+    pub(crate) fn program(&self, event: EventType) -> Option<&Program> {
+        let number = *self.program_of.get(usize::from(event.0))?;
+        self.programs.get(number as usize)
+    }
+
+    /// The same with its number.
+    pub(crate) fn numbered_program(&self, event: EventType) -> Option<(usize, &Program)> {
+        let number = *self.program_of.get(usize::from(event.0))? as usize;
+        Some((number, self.programs.get(number)?))
     }
 }
 
@@ -186,6 +206,9 @@ pub fn compile(
 /// Rules and roots of one event type, and how many of them are indexed by it.
 type Entries = (Vec<(u32, NodeId)>, usize);
 
+/// Stands for the program of event types without rules.
+const NO_PROGRAM: u32 = u32::MAX;
+
 /// Decides how the graph is evaluated.
 fn finish(
     graph: Graph<'_>,
@@ -194,32 +217,57 @@ fn finish(
     event_types: EventSet,
 ) -> RuleSet {
     let Graph {
-        mut nodes,
-        predicates,
-        specs,
-        ..
+        mut nodes, specs, ..
     } = graph;
-    let (used, mut memoised) = reached(&nodes, &entries);
-    let (members, predicates) = members::extract(&mut nodes, predicates, &specs, &used);
+    let mut numbers: FxHashMap<Entries, u32> = FxHashMap::default();
+    let mut distinct: Vec<Entries> = Vec::new();
+    let program_of = entries.into_iter().map(|entries| {
+        if entries.0.is_empty() {
+            return NO_PROGRAM;
+        }
+        *numbers.entry(entries).or_insert_with_key(|entries| {
+            distinct.push(entries.clone());
+            distinct.len() as u32 - 1
+        })
+    });
+    let program_of = program_of.collect();
+    let (used, mut memoised) = reached(&nodes, &distinct);
+    let (indexed, predicates) = indexed::extract(&mut nodes, &specs, &used);
     for (memoised, node) in memoised.iter_mut().zip(&nodes) {
-        *memoised &= !matches!(node, Node::Constant(_) | Node::Member(_));
+        *memoised &= match node {
+            Node::Constant(_) => false,
+            Node::Member(member) => indexed.members[*member as usize].direct,
+            _ => true,
+        };
     }
-    let planner = Planner::new(&nodes, &predicates, &members);
-    let programs = entries
-        .into_iter()
-        .map(|(entries, typed)| planner.program(entries, typed))
+    let mut planner = Planner::new(nodes, &specs, &indexed);
+    let mut programs: Vec<Program> = distinct
+        .iter()
+        .map(|(entries, typed)| planner.program(entries, *typed))
         .collect();
-    let Members {
-        members, indexes, ..
-    } = members;
+    let nodes = planner.into_nodes();
+    memoised.resize(nodes.len(), false);
+    let mut flat = Flat::new(&nodes, &memoised);
+    for program in &mut programs {
+        for group in &mut program.groups {
+            group.gate_code = flat.condition(group.gate);
+        }
+        for entry in &mut program.entries {
+            entry.code = flat.condition(entry.root);
+        }
+    }
+    let slots = flat.slots();
+    let steps = flat.steps;
     RuleSet {
         rules,
         nodes,
-        memoised,
+        steps,
+        slots,
         predicates,
-        members,
-        indexes,
+        specs,
+        indexed,
         programs,
+        program_of,
         event_types,
     }
 }

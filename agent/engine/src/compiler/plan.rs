@@ -1,136 +1,123 @@
-//! Which rules need not be looked at: gates and keys.
+//! Which rules need not be looked at: groups and keys.
 //!
-//! A **gate** is a cheap check that a rule requires. Rules share gates, such as "opened for
-//! writing"; one that fails rules out all of them at once.
+//! A **gate** is a cheap check that a rule requires, such as "opened for writing". Rules that
+//! require the same gates form a **group**; groups form a tree along their gates, and a gate that
+//! fails rules out all groups below it.
 //!
-//! A **key** is a set of indexed checks ([`members`](super::members)) of which a rule requires at
+//! A **key** is a set of indexed checks ([`indexed`](super::indexed)) of which a rule requires at
 //! least one. Looking a value up tells which checks hold, and so which rules are worth a look; the
-//! others are not visited.
+//! others are not visited. An index is looked up only if a group that needs it is open.
 //!
-//! Both only ever leave out rules that cannot match, and what is left is evaluated in order.
+//! Both only ever leave out rules that cannot match; what is left is evaluated in order. So the
+//! work grows with the rules that nearly match, not with their number.
 
 use std::rc::Rc;
+use std::sync::Arc;
 
 use rustc_hash::FxHashMap;
 
-use crate::compiler::graph::{Node, NodeId};
-use crate::compiler::members::Members;
-use crate::compiler::predicate::Compiled;
-use crate::text_index::MemberId;
+use crate::compiler::graph::{Node, NodeId, TRUE};
+use crate::compiler::indexed::Indexed;
+use crate::compiler::predicate::predicate_cost;
+use crate::compiler::program::{Entry, Group, Key, Program};
+use crate::index::MemberId;
+use crate::typed::Predicate;
 
-/// Checks above this cost are no gates.
-const MAX_GATE_COST: u32 = 20;
+/// Checks that cost more together are no gate.
+const MAX_GATE_COST: u32 = 60;
 /// Most gates that are known of a node.
 const MAX_GATES: usize = 16;
 /// Most checks in a key; a rule with more alternatives is always visited.
 const MAX_KEY: usize = 64;
-/// Fields above this cost are looked up for several rules only: a single rule has other checks, and
-/// they may spare the extraction.
-const MAX_LONE_KEY_COST: u8 = 4;
+/// Most groups of a program.
+const MAX_GROUPS: usize = 256;
+/// Most indexes that a program looks keys up in.
+const MAX_KEY_INDEXES: usize = 64;
 
-/// Rules of one program by position.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Positions(pub(crate) Box<[u64]>);
-
-impl Positions {
-    fn none(len: usize) -> Self {
-        Self(vec![0; len.div_ceil(64)].into())
-    }
-
-    fn insert(&mut self, position: usize) {
-        self.0[position / 64] |= 1 << (position % 64);
-    }
-
-    fn count(&self) -> usize {
-        self.0.iter().map(|word| word.count_ones() as usize).sum()
-    }
-}
-
-/// A check that several rules require.
-#[derive(Debug)]
-pub(crate) struct Gate {
-    pub(crate) node: NodeId,
-    /// Who requires it.
-    pub(crate) rules: Positions,
-}
-
-/// An index in which rules have keys.
-#[derive(Debug)]
-pub(crate) struct Key {
-    pub(crate) index: u32,
-    /// Who has a key in this index.
-    pub(crate) rules: Positions,
-    /// Whom a check of the index makes worth a look.
-    pub(crate) wakes: FxHashMap<MemberId, Box<[u32]>>,
-}
-
-/// The rules to try for one event type, in order.
-#[derive(Debug)]
-pub(crate) struct Program {
-    /// Rules indexed by event type, then those under "any type": (rule, root).
-    pub(crate) entries: Vec<(u32, NodeId)>,
-    /// How many entries are of the first kind.
-    pub(crate) typed: usize,
-    /// All entries.
-    pub(crate) all: Positions,
-    /// Cheapest first.
-    pub(crate) gates: Vec<Gate>,
-    /// Those of most rules first.
-    pub(crate) keys: Vec<Key>,
-    /// Rules without a key.
-    pub(crate) keyless: Positions,
-}
+/// Look-ups that cost more are made for several rules only: a single rule has other checks, and
+/// they may spare it.
+const MAX_LONE_KEY_COST: u32 = 6;
+/// Groups below one are open now and then: so many of their rules count as one of its own.
+const BELOW_SHARE: u32 = 8;
 
 /// What the nodes of a graph require.
 pub(super) struct Planner<'a> {
-    members: &'a Members,
+    indexed: &'a Indexed,
+    /// The graph, and what was added of rules behind gates.
+    nodes: Vec<Node>,
+    added: FxHashMap<Node, NodeId>,
     /// Cost of each gate.
     gate_costs: FxHashMap<NodeId, u32>,
     /// Per node: gates that hold whenever the node does.
     gates: Vec<Rc<[NodeId]>>,
-    /// Per node: checks of which one holds whenever the node does.
-    keys: Vec<Option<Rc<[MemberId]>>>,
+    /// Per node: sets of checks of which one holds whenever the node does.
+    keys: Vec<Rc<[Rc<[MemberId]>]>>,
 }
+
+/// How deep in a rule what gates have settled is taken out.
+const REST_DEPTH: u32 = 4;
+
+/// Most keys to choose from that are known of a node.
+const MAX_KEYS: usize = 8;
 
 impl<'a> Planner<'a> {
     /// Looks at every node once; children stand before their parents.
-    pub(super) fn new(nodes: &[Node], predicates: &[Compiled], members: &'a Members) -> Self {
+    pub(super) fn new(nodes: Vec<Node>, specs: &[Arc<Predicate>], indexed: &'a Indexed) -> Self {
         let mut planner = Self {
-            members,
+            indexed,
+            nodes: Vec::new(),
+            added: FxHashMap::default(),
             gate_costs: FxHashMap::default(),
             gates: Vec::with_capacity(nodes.len()),
             keys: Vec::with_capacity(nodes.len()),
         };
+        // Cost of a node made of nothing but cheap checks.
+        let mut costs: Vec<Option<u32>> = Vec::with_capacity(nodes.len());
         for (id, node) in nodes.iter().enumerate() {
             let id = id as NodeId;
-            let mut gates: Vec<NodeId> = Vec::new();
-            let mut key = None;
-            match node {
-                Node::Constant(_) | Node::Not(_) => {}
+            let (mut gates, mut keys) = (Vec::new(), Vec::new());
+            let cost = match node {
+                Node::Constant(_) => Some(0),
+                Node::Not(inner) => costs[*inner as usize],
                 Node::Check(predicate) => {
-                    let cost = predicates[*predicate as usize].cost;
-                    if cost <= MAX_GATE_COST {
-                        planner.gate_costs.insert(id, cost);
-                        gates.push(id);
+                    if let Some(hint) = indexed.hints.get(predicate) {
+                        keys.push(Rc::from(&hint[..]));
                     }
+                    Some(predicate_cost(&specs[*predicate as usize]))
                 }
                 Node::Member(member) => {
-                    let negated = members.members[*member as usize].negated;
-                    key = (!negated).then(|| Rc::from([*member]));
+                    if !indexed.members[*member as usize].negated {
+                        keys.push(Rc::from([*member]));
+                    }
+                    None
                 }
                 Node::And(children) => {
                     gates = planner.gates_of_all(children);
-                    key = planner.best_key(children);
+                    keys = planner.keys_of_all(children);
+                    costs_of(children, &costs)
                 }
                 Node::Or(children) => {
                     gates = planner.gates_of_each(children);
-                    key = planner.joint_key(children);
+                    keys.extend(planner.joint_key(children));
+                    costs_of(children, &costs)
                 }
+            };
+            let cost = cost.filter(|&cost| cost <= MAX_GATE_COST);
+            costs.push(cost);
+            if let (Some(cost), Node::Check(_) | Node::Not(_) | Node::Or(_)) = (cost, node) {
+                planner.gate_costs.insert(id, cost);
+                gates.push(id);
             }
             planner.gates.push(gates.into());
-            planner.keys.push(key);
+            planner.keys.push(keys.into());
         }
+        planner.nodes = nodes;
         planner
+    }
+
+    /// The nodes that programs refer to: those it was made with, then others.
+    pub(super) fn into_nodes(self) -> Vec<Node> {
+        self.nodes
     }
 
     /// What some child requires.
@@ -157,19 +144,24 @@ impl<'a> Planner<'a> {
         common
     }
 
-    /// The key of the child that promises most.
-    fn best_key(&self, children: &[NodeId]) -> Option<Rc<[MemberId]>> {
-        let keys = children
-            .iter()
-            .filter_map(|&child| self.keys[child as usize].as_ref());
-        keys.min_by_key(|key| self.rank(key)).cloned()
+    /// The keys of all children, those that promise most.
+    fn keys_of_all(&self, children: &[NodeId]) -> Vec<Rc<[MemberId]>> {
+        let mut all: Vec<Rc<[MemberId]>> = Vec::new();
+        for &child in children {
+            all.extend(self.keys[child as usize].iter().cloned());
+        }
+        all.sort_by_key(|key| self.price(key, &|_| 1));
+        all.dedup();
+        all.truncate(MAX_KEYS);
+        all
     }
 
-    /// The keys of all children.
+    /// The best keys of all children together.
     fn joint_key(&self, children: &[NodeId]) -> Option<Rc<[MemberId]>> {
         let mut joint: Vec<MemberId> = Vec::new();
         for &child in children {
-            let key = self.keys[child as usize].as_ref()?;
+            // The first is the best that is known.
+            let key = self.keys[child as usize].first()?;
             joint.extend_from_slice(key);
             if joint.len() > MAX_KEY {
                 return None;
@@ -180,107 +172,289 @@ impl<'a> Planner<'a> {
         Some(joint.into())
     }
 
-    /// Smaller is better: few look-ups, in indexes that others use, too, for few literals.
-    fn rank(&self, key: &[MemberId]) -> (usize, usize, u64) {
-        let of = |member: &MemberId| &self.members.members[*member as usize];
-        let mut indexes: Vec<u32> = key.iter().map(|member| of(member).index).collect();
-        indexes.sort_unstable();
-        indexes.dedup();
-        let weights = indexes
+    /// What a key costs an event: look-ups, shared by `sharers` of each index, and wrong alarms.
+    fn price(&self, key: &[MemberId], sharers: &dyn Fn(u32) -> u32) -> u32 {
+        let lookups: u32 = self
+            .indexes_of(key)
             .iter()
-            .map(|&index| self.members.weights[index as usize].1);
-        let literals = key
-            .iter()
-            .map(|member| u64::from(of(member).literals))
+            .map(|&index| 100 * self.indexed.costs[index as usize] / sharers(index).max(1))
             .sum();
-        (
-            indexes.len(),
-            usize::MAX - weights.min().unwrap_or(0),
-            literals,
-        )
+        let alarms: u32 = key
+            .iter()
+            .map(|&m| self.indexed.members[m as usize].often)
+            .sum();
+        lookups + 10 * alarms
     }
 
-    /// The program of one event type. The first `typed` entries are indexed by it.
-    pub(super) fn program(&self, entries: Vec<(u32, NodeId)>, typed: usize) -> Program {
-        let none = Positions::none(entries.len());
-        let mut all = none.clone();
-        let mut gates: FxHashMap<NodeId, Positions> = FxHashMap::default();
-        let mut keyed: FxHashMap<u32, Positions> = FxHashMap::default();
-        for (position, &(_, root)) in entries.iter().enumerate() {
-            all.insert(position);
-            for &gate in self.gates[root as usize].iter() {
-                gates
-                    .entry(gate)
-                    .or_insert_with(|| none.clone())
-                    .insert(position);
-            }
-            for index in self.indexes_of(root) {
-                keyed
-                    .entry(index)
-                    .or_insert_with(|| none.clone())
-                    .insert(position);
-            }
-        }
-        let lone = |index: &u32| {
-            self.members.weights[*index as usize].0 > MAX_LONE_KEY_COST && keyed[index].count() < 2
-        };
-        let mut keyless = none.clone();
-        let mut keys: FxHashMap<u32, Key> = FxHashMap::default();
-        for (position, &(_, root)) in entries.iter().enumerate() {
-            let indexes = self.indexes_of(root);
-            if indexes.is_empty() || indexes.iter().any(lone) {
-                keyless.insert(position);
-                continue;
-            }
-            self.enter(root, position, &none, &mut keys);
-        }
-        let mut gates: Vec<Gate> = gates
-            .into_iter()
-            .filter(|(_, rules)| rules.count() > 1)
-            .map(|(node, rules)| Gate { node, rules })
-            .collect();
-        gates.sort_unstable_by_key(|gate| (self.gate_costs[&gate.node], gate.node));
-        let mut keys: Vec<Key> = keys.into_values().collect();
-        keys.sort_unstable_by_key(|key| (usize::MAX - key.rules.count(), key.index));
-        Program {
-            entries,
-            typed,
-            all,
-            gates,
-            keys,
-            keyless,
-        }
-    }
-
-    /// Indexes in which the node has its key; empty if it has none.
-    fn indexes_of(&self, node: NodeId) -> Vec<u32> {
-        let key = self.keys[node as usize].as_deref().unwrap_or_default();
-        let index = |member: &MemberId| self.members.members[*member as usize].index;
+    fn indexes_of(&self, key: &[MemberId]) -> Vec<u32> {
+        let index = |member: &MemberId| self.indexed.members[*member as usize].index;
         let mut indexes: Vec<u32> = key.iter().map(index).collect();
         indexes.sort_unstable();
         indexes.dedup();
         indexes
     }
 
-    fn enter(
-        &self,
-        root: NodeId,
-        position: usize,
-        none: &Positions,
-        keys: &mut FxHashMap<u32, Key>,
-    ) {
-        for &member in self.keys[root as usize].iter().flat_map(|key| key.iter()) {
-            let index = self.members.members[member as usize].index;
-            let key = keys.entry(index).or_insert_with(|| Key {
-                index,
-                rules: none.clone(),
-                wakes: FxHashMap::default(),
-            });
-            key.rules.insert(position);
-            let wakes = key.wakes.entry(member).or_default();
-            let mut longer = std::mem::take(wakes).into_vec();
-            longer.push(position as u32);
-            *wakes = longer.into_boxed_slice();
+    /// The program of one event type. The first `typed` rules are indexed by it.
+    pub(super) fn program(&mut self, rules: &[(u32, NodeId)], typed: usize) -> Program {
+        let mut entries: Vec<Entry> = rules
+            .iter()
+            .map(|&(rule, root)| Entry {
+                rule,
+                root,
+                code: 0,
+                group: 0,
+            })
+            .collect();
+        let mut groups = Vec::new();
+        let positions: Vec<u32> = (0..rules.len() as u32).collect();
+        let mut paths = Vec::new();
+        self.grow(
+            TRUE,
+            positions,
+            &mut Vec::new(),
+            &mut entries,
+            &mut groups,
+            &mut paths,
+        );
+        let keys = self.choose_keys(&entries, &groups);
+        let mut chosen: Vec<u32> = Vec::new();
+        let mut wakes: FxHashMap<u32, Vec<(MemberId, u32)>> = FxHashMap::default();
+        let mut keyless: Vec<Vec<u32>> = vec![Vec::new(); groups.len()];
+        for (position, (key, entry)) in keys.iter().zip(&entries).enumerate() {
+            let group = entry.group as usize;
+            let indexes = self.indexes_of(key.as_deref().unwrap_or_default());
+            let more = indexes
+                .iter()
+                .filter(|index| !chosen.contains(index))
+                .count();
+            if indexes.is_empty() || chosen.len() + more > MAX_KEY_INDEXES {
+                keyless[group].push(position as u32);
+                continue;
+            }
+            for index in indexes {
+                let at = chosen
+                    .iter()
+                    .position(|&known| known == index)
+                    .unwrap_or_else(|| {
+                        chosen.push(index);
+                        chosen.len() - 1
+                    });
+                groups[group].keys |= 1 << at;
+            }
+            for &member in key.iter().flat_map(|key| key.iter()) {
+                let index = self.indexed.members[member as usize].index;
+                wakes
+                    .entry(index)
+                    .or_default()
+                    .push((member, position as u32));
+            }
+        }
+        for (group, keyless) in groups.iter_mut().zip(keyless) {
+            group.keyless = keyless.into();
+        }
+        for entry in &mut entries {
+            entry.root = self.rest(entry.root, &paths[entry.group as usize], REST_DEPTH);
+        }
+        let keys = chosen
+            .iter()
+            .map(|&index| self.key(index, wakes.remove(&index).unwrap_or_default()));
+        Program {
+            keys: keys.collect(),
+            entries: entries.into(),
+            typed,
+            groups: groups.into(),
         }
     }
+
+    /// The key of each rule: the cheapest, where indexes are cheaper the more rules share them.
+    fn choose_keys(&self, entries: &[Entry], groups: &[Group]) -> Vec<Option<Rc<[MemberId]>>> {
+        let mut users = Users::default();
+        for entry in entries {
+            let keys = self.keys[entry.root as usize].iter();
+            let mut indexes: Vec<u32> = keys.flat_map(|key| self.indexes_of(key)).collect();
+            indexes.sort_unstable();
+            indexes.dedup();
+            indexes
+                .into_iter()
+                .for_each(|index| users.add(index, entry.group));
+        }
+        let mut keys: Vec<Option<Rc<[MemberId]>>> = Vec::new();
+        // First with those that might share, then with those that do.
+        for _ in 0..3 {
+            let best = |entry: &Entry| {
+                let sharers = |index: u32| users.beside(index, entry.group, groups);
+                let keys = self.keys[entry.root as usize].iter();
+                let best = keys.min_by_key(|key| self.price(key, &sharers))?;
+                let lone = |&index: &u32| {
+                    let cheap = self.indexed.costs[index as usize] <= MAX_LONE_KEY_COST;
+                    let direct = |&member: &MemberId| {
+                        let member = self.indexed.members[member as usize];
+                        member.index != index || member.direct
+                    };
+                    sharers(index) < 2 && (!cheap || best.iter().all(direct))
+                };
+                let lone = self.indexes_of(best).iter().any(lone);
+                (!lone).then(|| Rc::clone(best))
+            };
+            keys = entries.iter().map(best).collect();
+            users = Users::default();
+            for (key, entry) in keys.iter().zip(entries) {
+                for index in self.indexes_of(key.as_deref().unwrap_or_default()) {
+                    users.add(index, entry.group);
+                }
+            }
+        }
+        keys
+    }
+
+    /// Adds a group for `gate` and, below it, groups for the gates that `positions` share further;
+    /// `path`: gates that hold here.
+    fn grow(
+        &self,
+        gate: NodeId,
+        positions: Vec<u32>,
+        path: &mut Vec<NodeId>,
+        entries: &mut [Entry],
+        groups: &mut Vec<Group>,
+        paths: &mut Vec<Vec<NodeId>>,
+    ) {
+        let me = groups.len();
+        groups.push(Group {
+            gate,
+            gate_code: 0,
+            after: 0,
+            keys: 0,
+            keyless: Box::default(),
+        });
+        path.push(gate);
+        paths.push(path.clone());
+        let mut left = positions;
+        while let Some(shared) = self.most_shared(&left, path, entries, groups.len()) {
+            let (with, without): (Vec<u32>, Vec<u32>) = left.into_iter().partition(|&position| {
+                self.gates[entries[position as usize].root as usize].contains(&shared)
+            });
+            left = without;
+            self.grow(shared, with, path, entries, groups, paths);
+        }
+        path.pop();
+        left.iter()
+            .for_each(|&position| entries[position as usize].group = me as u32);
+        groups[me].after = groups.len() as u32;
+    }
+
+    /// What is left of a node where the gates of `path` hold.
+    fn rest(&mut self, node: NodeId, path: &[NodeId], depth: u32) -> NodeId {
+        if path.contains(&node) {
+            return TRUE;
+        }
+        let (children, and) = match &self.nodes[node as usize] {
+            _ if depth == 0 => return node,
+            Node::And(children) => (children.clone(), true),
+            Node::Or(children) => (children.clone(), false),
+            _ => return node,
+        };
+        let mut rest: Vec<NodeId> = Vec::with_capacity(children.len());
+        for &child in &children {
+            match (self.rest(child, path, depth - 1), and) {
+                (TRUE, true) => {}
+                (TRUE, false) => return TRUE,
+                (other, _) => rest.push(other),
+            }
+        }
+        match rest.as_slice() {
+            [] => TRUE,
+            [only] => *only,
+            rest if *rest == *children => node,
+            rest => {
+                let rest = rest.into();
+                self.add(if and { Node::And(rest) } else { Node::Or(rest) })
+            }
+        }
+    }
+
+    fn add(&mut self, node: Node) -> NodeId {
+        if let Some(&known) = self.added.get(&node) {
+            return known;
+        }
+        let id = self.nodes.len() as NodeId;
+        self.added.insert(node.clone(), id);
+        self.nodes.push(node);
+        id
+    }
+
+    /// The gate that most of the rules have, of those the cheapest.
+    fn most_shared(
+        &self,
+        positions: &[u32],
+        path: &[NodeId],
+        entries: &[Entry],
+        groups: usize,
+    ) -> Option<NodeId> {
+        if groups >= MAX_GROUPS || positions.len() < 2 {
+            return None;
+        }
+        let mut counts: FxHashMap<NodeId, u32> = FxHashMap::default();
+        for &position in positions {
+            for &gate in self.gates[entries[position as usize].root as usize].iter() {
+                *counts.entry(gate).or_default() += 1;
+            }
+        }
+        counts
+            .into_iter()
+            .filter(|(gate, count)| *count > 1 && !path.contains(gate))
+            .min_by_key(|(gate, count)| (u32::MAX - count, self.gate_costs[gate], *gate))
+            .map(|(gate, _)| gate)
+    }
+
+    fn key(&self, index: u32, mut wakes: Vec<(MemberId, u32)>) -> Key {
+        wakes.sort_unstable();
+        let members = self.indexed.members_of(index);
+        let mut starts = Vec::with_capacity(members.len() + 1);
+        let mut at = 0;
+        for member in members.clone() {
+            starts.push(at as u32);
+            while wakes.get(at).is_some_and(|(known, _)| *known == member) {
+                at += 1;
+            }
+        }
+        starts.push(at as u32);
+        Key {
+            index,
+            first: members.start,
+            starts: starts.into(),
+            positions: wakes.into_iter().map(|(_, position)| position).collect(),
+        }
+    }
+}
+
+/// Rules that look an index up, by index and group.
+#[derive(Default)]
+struct Users(FxHashMap<u32, FxHashMap<u32, u32>>);
+
+impl Users {
+    fn add(&mut self, index: u32, group: u32) {
+        *self.0.entry(index).or_default().entry(group).or_default() += 1;
+    }
+
+    /// How many rules share the look-up with one of `group`: all of its own group and of those
+    /// above, which are open too, and a share of those below.
+    fn beside(&self, index: u32, group: u32, groups: &[Group]) -> u32 {
+        let within =
+            |inner: u32, outer: u32| outer <= inner && inner < groups[outer as usize].after;
+        let by_group = self.0.get(&index).into_iter().flatten();
+        by_group
+            .map(
+                |(&other, &count)| match (within(group, other), within(other, group)) {
+                    (true, _) => count,
+                    (_, true) => count / BELOW_SHARE,
+                    _ => 0,
+                },
+            )
+            .sum()
+    }
+}
+
+/// Cost of several nodes; `None` if one of them is not cheap.
+fn costs_of(children: &[NodeId], costs: &[Option<u32>]) -> Option<u32> {
+    children.iter().map(|&child| costs[child as usize]).sum()
 }

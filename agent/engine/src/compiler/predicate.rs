@@ -7,14 +7,12 @@ use crate::operators::{Test, compare, count};
 use crate::schema::{Arity, Event, FieldRef};
 use crate::terms::{Pool, each_value};
 use crate::typed::{Literal, Predicate, Side, Term};
-use crate::value::Value;
+use crate::value::{Value, ValueType};
 
 /// A predicate with its right-hand side compiled.
 #[derive(Debug)]
 pub(crate) struct Compiled {
     kind: Kind,
-    /// Relative cost of evaluation.
-    pub(crate) cost: u32,
 }
 
 #[derive(Debug)]
@@ -46,17 +44,22 @@ enum Kind {
     },
     /// Both sides are terms.
     Terms { lhs: Term, op: Op, rhs: Term },
+    /// Never asked: an index answers it.
+    Answered,
 }
 
 impl Compiled {
     /// Compiles a checked predicate.
     pub(crate) fn new(predicate: &Predicate) -> Self {
-        let cost = predicate.lhs.cost() * 4 + rhs_cost(predicate);
         Self {
             kind: kind(predicate),
-            cost,
         }
     }
+
+    /// Stands for a predicate that an index answers.
+    pub(super) const ANSWERED: Self = Self {
+        kind: Kind::Answered,
+    };
 
     /// Whether the predicate holds; false when a value is absent (rules-spec B5).
     #[inline]
@@ -112,6 +115,7 @@ impl Compiled {
                 count(*modifier, each, |predicate| predicate.eval(event, pool))
             }
             Kind::Terms { lhs, op, rhs } => terms(lhs, *op, rhs, event, pool),
+            Kind::Answered => false,
         }
     }
 }
@@ -233,6 +237,29 @@ fn kind(predicate: &Predicate) -> Kind {
         (Arity::List, _) if op == Op::In && !literals.is_empty() => Kind::Every { lhs, test },
         (Arity::List, _) => Kind::Some { lhs, test },
     }
+}
+
+/// Relative cost of evaluation.
+pub(super) fn predicate_cost(predicate: &Predicate) -> u32 {
+    predicate.lhs.cost() * 4 + rhs_cost(predicate)
+}
+
+/// How likely it holds, as a guess: rules look for what is rare and except what is common.
+pub(super) fn predicate_chance(predicate: &Predicate) -> f32 {
+    let many = match &predicate.rhs {
+        Side::Literals(literals) if literals.is_empty() => return 0.0,
+        Side::Literals(literals) => literals.len() > 8,
+        _ => false,
+    };
+    let one = match (predicate.op, predicate.lhs.ty()) {
+        (Op::Exists, _) => return 0.8,
+        (_, ValueType::Bool) => return 0.5,
+        (Op::Ne, _) => return 0.9,
+        (Op::Lt | Op::Le | Op::Gt | Op::Ge, _) => return 0.5,
+        (Op::Startswith | Op::Bstartswith | Op::Pmatch, _) => 0.1,
+        _ => 0.05,
+    };
+    if many { 3.0 * one } else { one }
 }
 
 fn rhs_cost(predicate: &Predicate) -> u32 {

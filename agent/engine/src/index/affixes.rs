@@ -8,13 +8,13 @@
 use std::cmp::Ordering;
 use std::marker::PhantomData;
 
-use crate::text_index::{Entry, MemberId};
+use crate::index::{Entry, MemberId};
 
 /// End of a chain of links.
 const NONE: u32 = u32::MAX;
 
 /// Which end of a text counts.
-pub(super) trait End {
+pub(crate) trait End {
     /// The outermost eight bytes, outermost first, zeros where there are none. Texts with different
     /// keys are in the order of their keys.
     fn key(text: &[u8]) -> u64;
@@ -26,7 +26,7 @@ pub(super) trait End {
 
 /// Prefixes.
 #[derive(Debug)]
-pub(super) struct Front;
+pub(crate) struct Front;
 
 impl End for Front {
     fn key(text: &[u8]) -> u64 {
@@ -47,7 +47,7 @@ impl End for Front {
 
 /// Suffixes.
 #[derive(Debug)]
-pub(super) struct Back;
+pub(crate) struct Back;
 
 impl End for Back {
     fn key(text: &[u8]) -> u64 {
@@ -83,7 +83,7 @@ struct Affix {
 
 /// The literals in order.
 #[derive(Debug)]
-pub(super) struct Affixes<E> {
+pub(crate) struct Affixes<E> {
     /// Keys of `affixes`, side by side: most searches look at nothing else.
     keys: Box<[u64]>,
     affixes: Box<[Affix]>,
@@ -92,7 +92,7 @@ pub(super) struct Affixes<E> {
 
 impl<E: End> Affixes<E> {
     /// A table of distinct literals.
-    pub(super) fn new(literals: Vec<Entry>) -> Self {
+    pub(crate) fn new(literals: Vec<Entry>) -> Self {
         let mut literals = literals;
         literals.sort_unstable_by(|left, right| E::order(&left.0, &right.0));
         let mut affixes: Vec<Affix> = Vec::with_capacity(literals.len());
@@ -117,7 +117,7 @@ impl<E: End> Affixes<E> {
 
     /// Calls `found` with the members of every literal that `value` has at this end.
     #[inline]
-    pub(super) fn look_up(&self, value: &[u8], found: &mut impl FnMut(&[MemberId])) {
+    pub(crate) fn look_up(&self, value: &[u8], found: &mut impl FnMut(&[MemberId])) {
         let mut at = self.last_not_above(value);
         while let Some(affix) = self.affixes.get(at as usize) {
             if E::has(value, &affix.text) {
@@ -125,6 +125,13 @@ impl<E: End> Affixes<E> {
             }
             at = affix.shorter;
         }
+    }
+
+    /// Whether `value` has some literal at this end.
+    pub(crate) fn any(&self, value: &[u8]) -> bool {
+        let mut any = false;
+        self.look_up(value, &mut |_| any = true);
+        any
     }
 
     /// Position of the greatest literal that is not above `value`, or [`NONE`].
