@@ -5,7 +5,7 @@ CARGO ?= cargo
 TARGET := x86_64-unknown-linux-gnu
 RELEASE := target/$(TARGET)/release
 
-.PHONY: help run test compat bench check build kmod-source deps fmt clippy unit live vm-deps vm-programs vm-test vm bench-vm clean
+.PHONY: help run test compat bench bench-rules check build kmod-source deps fmt clippy unit live vm-deps vm-programs vm-test vm bench-vm clean
 
 help:
 	@echo "make run      build, run the agent with the default rules, print alerts (root)"
@@ -14,6 +14,7 @@ help:
 	@echo "make bench    cost of the agent, measured against the same loads without it (root)"
 	@echo "make vm       the drivers on Debian kernels under qemu: KERNELS=\"5.10 6.1\" or all (root, long)"
 	@echo "make bench-vm what the drivers cost there, as ratios"
+	@echo "make bench-rules  cost of loading and matching rules (SAKER_COMPAT adds the stock rules)"
 	@echo "make check    format and clippy only"
 	@echo "make build    release build: $(RELEASE)/saker"
 
@@ -82,6 +83,11 @@ bench-vm: vm-programs
 compat: build
 	SAKER_BIN=$(abspath $(RELEASE)/saker) SAKER_COMPAT=$(abspath $(or $(SAKER_COMPAT),../shared/compat)) \
 		$(CARGO) test --locked --workspace compat_ -- --ignored --test-threads=1
+
+# Rules alone, no kernel and no root: loading, matching, memory, against the oracle.
+bench-rules: deps
+	SAKER_COMPAT=$(abspath $(or $(SAKER_COMPAT),../shared/compat)) \
+		$(CARGO) bench --locked -p saker-tests-rules
 
 bench: build
 	$(CARGO) build --locked --release -p saker-bench
