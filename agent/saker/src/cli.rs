@@ -27,6 +27,8 @@ pub(crate) enum Command {
     Run(RunArgs),
     /// Report every error and warning of rules files
     Check(CheckArgs),
+    /// Show what a rule comes to, or why rules match an event or do not
+    Explain(ExplainArgs),
     /// List what rules may name
     List(ListArgs),
     /// Try the drivers on this host and tell which one would be taken and why
@@ -65,6 +67,23 @@ pub(crate) struct CheckArgs {
     /// Output format
     #[arg(long, value_enum, default_value_t = Format::Text)]
     pub format: Format,
+}
+
+/// Arguments of `saker explain`.
+#[derive(Debug, Args)]
+pub(crate) struct ExplainArgs {
+    /// Rule by name, or a part of it that no other rule has
+    #[arg(value_name = "RULE")]
+    pub rule: Option<String>,
+    /// JSON file with an event, - for standard input: tell which rules match it and why
+    #[arg(short = 'e', long = "event", value_name = "FILE")]
+    pub event: Option<PathBuf>,
+    /// Rules file or directory instead of the configured ones; may be repeated
+    #[arg(short = 'r', long = "rules", value_name = "PATH")]
+    pub rules: Vec<PathBuf>,
+    /// Configuration file that names the rules [default: /etc/saker/saker.yaml if it exists]
+    #[arg(short = 'c', long = "config", value_name = "FILE")]
+    pub config: Option<PathBuf>,
 }
 
 /// Arguments of `saker list`.

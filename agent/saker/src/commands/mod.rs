@@ -3,6 +3,7 @@
 mod check;
 mod doctor;
 mod driver;
+mod explain;
 mod list;
 mod run;
 
@@ -18,6 +19,7 @@ pub(crate) fn execute(command: Command) -> anyhow::Result<ExitCode> {
     match command {
         Command::Run(args) => run::run(args),
         Command::Check(args) => check::check(&args),
+        Command::Explain(args) => explain::explain(&args),
         Command::List(args) => list::list(&args),
         Command::Doctor(args) => doctor::doctor(&args),
         Command::Driver(command) => driver::driver(command),
