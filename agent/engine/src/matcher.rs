@@ -221,7 +221,9 @@ impl Scratch {
             keys &= keys - 1;
             self.wake_by::<E, PROFILE>(rules, program, key, event);
         }
-        self.woken.sort_unstable();
+        if self.woken.len() > 1 {
+            self.woken.sort_unstable();
+        }
     }
 
     /// Looks a key up and wakes those whose checks hold.

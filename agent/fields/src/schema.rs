@@ -23,6 +23,8 @@ pub const MAX_INDEX: u32 = 65_535;
 #[derive(Debug)]
 pub struct FieldSchema {
     fields: Vec<&'static Field>,
+    /// How each is got, side by side: asked for every value of every event.
+    extracts: Box<[Extract]>,
     infos: Vec<FieldInfo>,
     by_name: FxHashMap<&'static str, u16>,
     events: Vec<&'static str>,
@@ -56,6 +58,7 @@ impl FieldSchema {
         let id = |name| *by_name.get(name).expect("in the table of fields");
         Self {
             infos: fields.iter().map(|field| field.info.clone()).collect(),
+            extracts: fields.iter().map(|field| field.extract).collect(),
             evt_type: id("evt.type"),
             syscall_type: id("syscall.type"),
             evt_num: id("evt.num"),
@@ -82,6 +85,10 @@ impl FieldSchema {
 
     pub(crate) fn field(&self, id: u16) -> Option<&'static Field> {
         self.fields.get(usize::from(id)).copied()
+    }
+
+    pub(crate) fn extract(&self, id: u16) -> Option<Extract> {
+        self.extracts.get(usize::from(id)).copied()
     }
 
     pub(crate) fn params(&self) -> &Params {

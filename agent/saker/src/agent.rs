@@ -348,6 +348,7 @@ fn context(config: &Config, schema: Arc<FieldSchema>, rules: &Rules) -> Context 
         matching: config.rule_matching,
         escape: !config.json_output,
         with_fields: config.json_output && config.json_include_output_fields_property,
+        profile: config.rules_profile,
         host: ArcSwap::from_pointee(host_info(&hostname)),
     }
 }

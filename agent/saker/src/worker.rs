@@ -17,6 +17,7 @@ use saker_state::{Applied, Names, Outcome, Partition, Wake};
 
 use crate::metrics::WorkerMetrics;
 
+mod profile;
 #[cfg(test)]
 mod tests;
 
@@ -45,6 +46,8 @@ pub(crate) struct Context {
     pub escape: bool,
     /// Whether anybody reads the fields of alerts.
     pub with_fields: bool,
+    /// Whether to count what rules cost.
+    pub profile: bool,
     /// Facts about the host, renewed in the background.
     pub host: ArcSwap<HostInfo>,
 }
@@ -68,8 +71,12 @@ impl RuleWorker {
     ) -> Self {
         let names = Arc::clone(&partition.shared().users().names());
         let host = context.host.load_full();
+        let mut matcher = Matcher::new(Arc::clone(&context.rules));
+        if context.profile {
+            matcher.start_profile(profile::clock);
+        }
         let evaluator = Evaluator {
-            matcher: Matcher::new(Arc::clone(&context.rules)),
+            matcher,
             scratch: Scratch::new(),
             context,
             alerts,
@@ -147,6 +154,9 @@ impl Handler for RuleWorker {
             evaluator.evaluate(partition, rec, applied);
         });
         evaluator.metrics.publish_evaluated(evaluator.events);
+        if let Some(report) = evaluator.profile_report() {
+            tracing::info!("{report}");
+        }
     }
 
     fn gap(&mut self, gap: &Gap) {
@@ -191,6 +201,13 @@ impl Evaluator {
         if !Arc::ptr_eq(&host, &self.host) {
             self.host = Arc::clone(&host);
         }
+    }
+
+    /// What the rules have cost, if that was asked for.
+    fn profile_report(&self) -> Option<String> {
+        let context = &*self.context;
+        let profile = self.matcher.profile()?;
+        Some(profile::report(profile, &context.rules, &context.schema))
     }
 
     /// Evaluates the rules on a record that was applied. Allocates only when one matches.

@@ -118,6 +118,9 @@ impl<E: End> Affixes<E> {
     /// Calls `found` with the members of every literal that `value` has at this end.
     #[inline]
     pub(crate) fn look_up(&self, value: &[u8], found: &mut impl FnMut(&[MemberId])) {
+        if self.affixes.is_empty() {
+            return;
+        }
         let mut at = self.last_not_above(value);
         while let Some(affix) = self.affixes.get(at as usize) {
             if E::has(value, &affix.text) {

@@ -135,14 +135,14 @@ impl Event for EventView<'_> {
     }
 
     fn get(&self, field: FieldRef) -> Option<Value<'_>> {
-        match self.schema.field(field.id)?.extract {
+        match self.schema.extract(field.id)? {
             Extract::One(get) | Extract::Both(get, _) => get(self, Arg(field.arg)),
             Extract::Each(_) => None,
         }
     }
 
     fn each(&self, field: FieldRef, visit: &mut dyn FnMut(Value<'_>) -> ControlFlow<()>) -> bool {
-        match self.schema.field(field.id).map(|field| field.extract) {
+        match self.schema.extract(field.id) {
             Some(Extract::Each(each) | Extract::Both(_, each)) => each(self, visit),
             Some(Extract::One(_)) | None => match self.get(field) {
                 Some(value) => {

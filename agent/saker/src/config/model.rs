@@ -65,6 +65,8 @@ pub(crate) struct Config {
     pub rules: Vec<Switch>,
     /// First or all.
     pub rule_matching: Matching,
+    /// Count what rules cost.
+    pub rules_profile: bool,
     /// Least severe priority that is loaded.
     pub priority: Priority,
     /// Additions to outputs.
@@ -115,6 +117,7 @@ impl Default for Config {
             rules_files: vec![PathBuf::from("/etc/saker/rules.d")],
             rules: Vec::new(),
             rule_matching: Matching::First,
+            rules_profile: false,
             priority: Priority::Debug,
             append_output: Vec::new(),
             json_output: false,
@@ -172,6 +175,7 @@ impl Config {
                 _ => None,
             },
         );
+        section.boolean("rules_profile", &mut self.rules_profile);
         let priorities =
             "emergency, alert, critical, error, warning, notice, informational or debug";
         section.read("priority", priorities, &mut self.priority, |node| {

@@ -52,6 +52,7 @@ impl Bench {
             matching,
             escape,
             with_fields: !escape,
+            profile: true,
             host: ArcSwap::from_pointee(host),
             rules: Arc::clone(&set),
         });
@@ -177,6 +178,27 @@ const TWO_RULES: &[u8] = br"
   output: two %proc.aname[7] %fd.num
   priority: ERROR
 ";
+
+#[test]
+fn what_rules_cost_is_reported_by_name() {
+    let mut bench = Bench::new(Matching::All, true, TWO_RULES);
+    bench.start_cat();
+    (0..3).for_each(|n| bench.record(&open("/data/x", 3_000 + n)));
+    bench.record(&open("/etc/hostname", 4_000));
+    let report = bench.worker.evaluator.profile_report().expect("asked for");
+    let columns = |name: &str| -> Vec<String> {
+        let line = report
+            .lines()
+            .find(|line| line.trim_start().starts_with(name));
+        let line = line.unwrap_or_else(|| panic!("{name}: {report}"));
+        let rest = line.trim_start()[name.len()..].split_whitespace();
+        rest.map(str::to_owned).collect()
+    };
+    assert!(report.starts_with("profile of the rules over "), "{report}");
+    assert_eq!(columns("One ")[1], "3", "matches of rule one: {report}");
+    assert_eq!(columns("rule")[..2], ["evaluated", "held"]);
+    assert!(report.contains("comparison"), "{report}");
+}
 
 #[test]
 fn first_and_all_matching() {
