@@ -1,7 +1,8 @@
 //! Attaches a driver for the given events and reads the records: what the kernel side costs and brings,
 //! without the agent.
 //!
-//! `drain ebpf|kmod MILLISECONDS PARTITIONS EVENT...`; prints records by event, and drops.
+//! `drain ebpf|kmod MILLISECONDS PARTITIONS EVENT...`; prints records by event, and drops. On a machine that
+//! stands still it goes on until something happened.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -14,6 +15,8 @@ use saker_capture::{Driver, DriverKind};
 
 /// Between two looks at the rings.
 const POLL: Duration = Duration::from_millis(2);
+/// Longest wait for the first record.
+const FIRST: Duration = Duration::from_secs(30);
 
 fn main() {
     let mut args = std::env::args().skip(1);
@@ -46,7 +49,7 @@ fn main() {
         .collect();
     let end = Instant::now() + Duration::from_millis(milliseconds);
     let mut seen: BTreeMap<&str, u64> = BTreeMap::new();
-    while Instant::now() < end {
+    while Instant::now() < end || (seen.is_empty() && start.elapsed() < FIRST) {
         for reader in &mut readers {
             reader.observe();
             while let Head::Record(bytes) = reader.head() {

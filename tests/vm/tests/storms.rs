@@ -46,7 +46,7 @@ areas() {
 cycle() {
     insmod /saker.ko || fail "insmod"
     /drain kmod 20 2 openat close connect >/tmp/drained 2>&1 || fail "drain: $(cat /tmp/drained)"
-    grep -q 'clone' /tmp/drained || fail "nothing was recorded: $(cat /tmp/drained)"
+    grep -q 'records {"' /tmp/drained || fail "nothing was recorded: $(cat /tmp/drained)"
     rmmod saker || fail "rmmod"
     [ ! -e /dev/saker ] || fail "the device stays"
 }
