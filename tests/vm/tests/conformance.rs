@@ -17,26 +17,27 @@ use saker_vm::{Cache, Guest, Kernel, fetch, programs};
 /// Kernels whose eBPF lacks what the programs need: 5.10 has no atomic operations that return the old
 /// value (5.12).
 const WITHOUT_EBPF: [Kernel; 1] = [Kernel::V5_10];
-const LIMIT: Duration = Duration::from_secs(400);
+/// On a busy host; a quarter of a minute on an idle one.
+const LIMIT: Duration = Duration::from_secs(900);
 
 const BOTH: &str = r#"
 set -e
 insmod /overlay.ko
-/saker-conformance dump --driver ebpf --out /tmp/ebpf.txt
+/saker-conformance dump --timeout 400 --driver ebpf --out /tmp/ebpf.txt
 insmod /saker.ko
-/saker-conformance dump --driver kmod --out /tmp/kmod.txt
+/saker-conformance dump --timeout 400 --driver kmod --out /tmp/kmod.txt
 rmmod saker
 "#;
 
 const MODULE_ONLY: &str = r#"
 set -e
 insmod /overlay.ko
-if /saker-conformance dump --driver ebpf --out /tmp/ebpf.txt; then
+if /saker-conformance dump --timeout 400 --driver ebpf --out /tmp/ebpf.txt; then
 	echo "eBPF loads on $(uname -r): take it out of WITHOUT_EBPF"
 	exit 1
 fi
 insmod /saker.ko
-/saker-conformance dump --driver kmod --out /tmp/kmod.txt
+/saker-conformance dump --timeout 400 --driver kmod --out /tmp/kmod.txt
 rmmod saker
 "#;
 
