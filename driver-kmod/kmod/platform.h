@@ -17,7 +17,6 @@
 #include <linux/fdtable.h>
 #include <linux/fs.h>
 #include <linux/fs_struct.h>
-#include <linux/kernfs.h>
 #include <linux/mm_types.h>
 #include <linux/mount.h>
 #include <linux/net.h>

@@ -34,7 +34,7 @@ int saker_tp_detach(const char *name, void *probe, void *data);
 static inline void saker_synchronize_probes(void)
 {
 	synchronize_rcu();
-#if LINUX_VERSION_CODE < KERNEL_VERSION(4, 20, 0)
+#ifdef SAKER_HAVE_SYNCHRONIZE_SCHED
 	synchronize_sched();
 #endif
 }
