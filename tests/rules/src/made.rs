@@ -380,6 +380,10 @@ impl<'r> Maker<'r> {
         let Term::Field { field, ty, .. } = term else {
             return;
         };
+        if *ty != predicate.lhs.ty() {
+            // The number that `len` gives is none of the field's values.
+            return;
+        }
         let value = match &predicate.rhs {
             Side::Literals(literals) => match self.random.pick(literals) {
                 Some(Literal::Bytes(literal)) if is_part(predicate.op) => {

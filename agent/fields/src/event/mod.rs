@@ -16,7 +16,7 @@ use std::ops::ControlFlow;
 use saker_abi::record::Record;
 use saker_engine::schema::{Event, EventType, FieldRef};
 use saker_engine::value::Value;
-use saker_state::{Names, Process, View};
+use saker_state::{Fd, Names, Process, View};
 
 use crate::field::{Arg, Extract, Field};
 use crate::schema::FieldSchema;
@@ -38,6 +38,9 @@ pub struct HostInfo {
 pub struct EventView<'a> {
     record: Record<'a>,
     state: View<'a>,
+    /// The event's descriptor and its entry: rules ask many things of them.
+    fd_num: Option<i32>,
+    fd: Option<&'a Fd>,
     names: &'a Names,
     host: &'a HostInfo,
     schema: &'a FieldSchema,
@@ -84,8 +87,14 @@ impl<'a> EventView<'a> {
         num: u64,
         scratch: &'a Scratch,
     ) -> Self {
+        let info = record.info();
+        let about_fd = info.creates_fd() || info.uses_fd() || info.destroys_fd();
+        // Without a process nothing is known of its descriptors.
+        let fd_num = state.process().filter(|_| about_fd).and(state.fd_num());
         Self {
             record,
+            fd_num,
+            fd: fd_num.and(state.fd()),
             state,
             names,
             host,

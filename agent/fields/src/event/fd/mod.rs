@@ -287,16 +287,12 @@ pub(super) const FIELDS: &[Field] = &[
 impl<'a> EventView<'a> {
     /// Whether `fd.*` can be asked for at all, and the number.
     fn fd_num(&self) -> Option<i32> {
-        self.process()?;
-        let info = self.info();
-        let about_fd = info.creates_fd() || info.uses_fd() || info.destroys_fd();
-        if about_fd { self.state.fd_num() } else { None }
+        self.fd_num
     }
 
     /// The entry of the event's descriptor.
     pub(super) fn fd(&self) -> Option<&'a Fd> {
-        self.fd_num()?;
-        self.state.fd()
+        self.fd
     }
 
     fn fd_uid(&self) -> Option<&'a [u8]> {
