@@ -6,6 +6,8 @@
 #ifndef SAKER_ITERATE_H
 #define SAKER_ITERATE_H
 
+#define SAKER_O_CLOEXEC 02000000u
+
 #define SLOT(name) slots[SAKER_P_TASK_##name]
 
 /* `remote`: whether the platform can read the memory of another process here. */
@@ -14,7 +16,7 @@ static __always_inline void fill_remote_args(struct saker_scratch *sc, u64 *slot
 {
 	struct mm_struct *mm = KREAD(task, mm);
 	u64 start = KREAD(mm, arg_start), end = KREAD(mm, arg_end);
-	u32 off = sc->off, len = 0, full;
+	u32 off = sc->off, len = 0, full, cut = 0;
 	s64 first = 0;
 	u8 *to = room(sc);
 	u64 args;
@@ -27,11 +29,14 @@ static __always_inline void fill_remote_args(struct saker_scratch *sc, u64 *slot
 	if (len) {
 		/* argv[0] ends at the first NUL; measured in the memory for paths. */
 		first = kread_str(sc->path, SAKER_PATH_MAX, to);
-		if (first > len)
+		if (first > len) {
+			/* No NUL: the title of setproctitle(3) goes on behind the arguments. */
 			first = len;
+			cut = SAKER_VF_TRUNCATED;
+		}
 		if (first < 1)
 			first = 1;
-		SLOT(exe) = var_slot(off, first - 1, 0, 0);
+		SLOT(exe) = var_slot(off, first - 1, cut, 0);
 		/* The length before a cut is that of what follows argv[0], as at an exec. */
 		full = args >> 48;
 		SLOT(args) = var_slot(off + first, len - first, args >> 32 & 0xffff,
@@ -89,6 +94,15 @@ static __always_inline u32 fill_task(struct saker_scratch *sc, scratch_area area
 #undef SLOT
 #define SLOT(name) slots[SAKER_P_FILE_##name]
 
+/* O_CLOEXEC where the descriptor goes with an exec: a bit of the table, not of the file. */
+static __always_inline u32 close_on_exec(struct task_struct *task, u32 fd)
+{
+	unsigned long word = 0;
+
+	kread(&word, sizeof(word), KREAD(task, files, fdt, close_on_exec) + fd / 64);
+	return word >> (fd & 63) & 1 ? SAKER_O_CLOEXEC : 0;
+}
+
 /* An open file of `task`. Returns bytes from sc->frame_len on, or 0. */
 static __always_inline u32 fill_file(struct saker_scratch *sc, scratch_area area, struct task_struct *task,
 				     u32 fd, struct file *file)
@@ -106,7 +120,7 @@ static __always_inline u32 fill_file(struct saker_scratch *sc, scratch_area area
 	SLOT(dev) = facts.dev;
 	SLOT(ino) = facts.ino;
 	SLOT(facts) = facts.facts;
-	SLOT(flags) = (u32)KREAD(file, f_flags);
+	SLOT(flags) = ((u32)KREAD(file, f_flags) & ~SAKER_O_CLOEXEC) | close_on_exec(task, fd);
 	/* Pipes, sockets, memory files: no directory has them, they are named by what they are. */
 	if (KREAD(dentry, d_parent) == dentry && dentry != KREAD(mnt, mnt_root))
 		SLOT(name) = put_kernel_str(sc, KREAD(dentry, d_name.name));

@@ -3,7 +3,8 @@
 use std::io;
 use std::sync::Arc;
 
-use saker_abi::driver::LoadOptions;
+use saker_abi::driver::frames::read_frames;
+use saker_abi::driver::{Iterate, LoadOptions};
 use saker_abi::ring::{Counters, RingFd, RingReader};
 use saker_driver_ebpf::{EbpfDriver, LoadError};
 use saker_driver_kmod::device::{KmodDriver, KmodError};
@@ -82,6 +83,19 @@ impl Driver {
         }
     }
 
+    /// Everything an iterator of this driver has to say, as frames of records
+    /// ([`saker_abi::driver::frames::records`]).
+    ///
+    /// # Errors
+    /// When this kernel has no such iterator, or reading it fails.
+    pub fn iterate(&mut self, what: Iterate) -> Result<Vec<u8>, IterateError> {
+        let mut iterator = match self {
+            Self::Ebpf(driver) => driver.iterate(what)?,
+            Self::Kmod(driver) => driver.iterate(what, None).map_err(IterateError::Device)?,
+        };
+        read_frames(&mut iterator).map_err(IterateError::Read)
+    }
+
     /// Stops producing. Rings and counters that are mapped stay readable.
     pub fn detach(self) {
         match self {
@@ -117,6 +131,20 @@ pub enum AttachError {
     /// It is attached and sees nothing.
     #[error(transparent)]
     Canary(#[from] CanaryError),
+}
+
+/// Why an iterator tells nothing.
+#[derive(Debug, thiserror::Error)]
+pub enum IterateError {
+    /// The kernel has none, or refused the program.
+    #[error(transparent)]
+    Ebpf(#[from] LoadError),
+    /// The module refuses.
+    #[error("the module opens no iterator: {0}")]
+    Device(#[source] io::Error),
+    /// It began and did not come to its end.
+    #[error("an iterator cannot be read: {0}")]
+    Read(#[source] io::Error),
 }
 
 /// Attaches a driver and proves that it works.

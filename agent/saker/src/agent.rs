@@ -17,13 +17,13 @@ use saker_capture::{
     ring_bytes, spawn_workers,
 };
 use saker_fields::FieldSchema;
-use saker_state::scan::Scanner;
 use saker_state::{Partition, SharedState, State, StateConfig};
 
 use crate::background::{Background, host_info};
 use crate::config::Config;
 use crate::control::Stop;
 use crate::driver::Chosen;
+use crate::first_look::{FirstLook, adopt_running};
 use crate::host;
 use crate::http::Pages;
 use crate::metrics::{self, DriverInfo, Sources, WorkerMetrics};
@@ -59,8 +59,8 @@ pub(crate) struct Facts {
     pub ring_bytes: usize,
     /// Names of the event types that leave the kernel.
     pub events: Vec<&'static str>,
-    /// Processes found at the start.
-    pub processes: usize,
+    /// The look at what ran already.
+    pub first_look: FirstLook,
 }
 
 /// Numbers of a finished run.
@@ -137,7 +137,7 @@ impl Agent {
         pages: &Pages,
         stop: Sender<Stop>,
     ) -> anyhow::Result<Self> {
-        let (driver, rings) = match chosen.driver.take() {
+        let (mut driver, rings) = match chosen.driver.take() {
             Some(Proven { driver, rings, .. }) => (Some(driver), rings),
             None => (None, Vec::new()),
         };
@@ -150,11 +150,9 @@ impl Agent {
             ..StateConfig::default()
         })?;
         state.shared.users().refresh();
-        // Events wait in the rings meanwhile, so a process is either found here or announced there.
-        let processes = if driver.is_some() {
-            adopt_running(&mut state.partitions)
-        } else {
-            0
+        let first_look = match &mut driver {
+            Some(driver) => adopt_running(driver, &mut state.partitions),
+            None => FirstLook::NONE,
         };
         pages.health.set_scanned();
 
@@ -180,7 +178,7 @@ impl Agent {
             state.shared.set_wake(Arc::new(WakeWorkers(wakers)));
         }
         let background = Background::start(state.recovery, Arc::clone(&state.shared), context)?;
-        let facts = facts(&plan, processes);
+        let facts = facts(&plan, first_look);
         let agent = Self {
             driver,
             workers,
@@ -291,6 +289,7 @@ impl Agent {
             workers,
             queue: self.queue.clone(),
             state,
+            first_look: self.facts.first_look,
             start_time_s: now.as_secs_f64(),
         };
         // The first registry stays: there is one agent for a process.
@@ -315,28 +314,6 @@ fn snapshots(counters: &Counters) -> impl Iterator<Item = RingCounters> + '_ {
     (0..counters.cpus())
         .flat_map(move |cpu| (0..partitions).map(move |partition| (cpu, partition)))
         .map(|(cpu, partition)| counters.snapshot(cpu, partition))
-}
-
-/// Reads the running processes into their partitions; returns how many there were.
-fn adopt_running(partitions: &mut [Partition]) -> usize {
-    let found = Scanner::open("/".as_ref()).and_then(|mut scanner| scanner.all());
-    let found = found.unwrap_or_else(|error| {
-        tracing::error!("running processes cannot be read from /proc: {error}");
-        Vec::new()
-    });
-    let count = found.len();
-    let mut shares: Vec<Vec<_>> = partitions.iter().map(|_| Vec::new()).collect();
-    for process in found {
-        let owner = saker_abi::event::partition(process.tgid, partitions.len() as u32);
-        shares[owner as usize].push(process);
-    }
-    for (partition, share) in partitions.iter_mut().zip(shares) {
-        partition.adopt(share);
-    }
-    for partition in partitions {
-        partition.link_adopted();
-    }
-    count
 }
 
 fn context(config: &Config, schema: Arc<FieldSchema>, rules: &Rules) -> Context {
@@ -402,13 +379,13 @@ fn start_workers(
     )?)
 }
 
-fn facts(plan: &LoadOptions, processes: usize) -> Facts {
+fn facts(plan: &LoadOptions, first_look: FirstLook) -> Facts {
     let names = |event: u16| saker_abi::event::EVENTS[usize::from(event)].name;
     Facts {
         cpus: plan.cpus.len(),
         workers: plan.partitions,
         ring_bytes: plan.ring_bytes,
         events: plan.events.iter().map(names).collect(),
-        processes,
+        first_look,
     }
 }

@@ -19,6 +19,7 @@ mod commands;
 mod config;
 mod control;
 mod driver;
+mod first_look;
 mod health;
 mod host;
 mod http;

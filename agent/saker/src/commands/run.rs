@@ -236,8 +236,14 @@ fn announce(
         None => eprintln!("metrics: off (http.enabled: false)"),
     }
     let ms = started.elapsed().as_millis();
-    let processes = facts.processes;
+    let look = facts.first_look;
     if driver.attached {
+        let (source, processes, fds) = (look.source.name(), look.processes, look.fds);
+        let (completed, look_ms) = (look.completed, look.took.as_secs_f64() * 1e3);
+        eprintln!(
+            "first look: {processes} processes, {fds} descriptors in {look_ms:.1} ms; source: {source}, \
+             completed from /proc: {completed}"
+        );
         eprintln!("ready after {ms} ms, {processes} processes known");
         let form = if config.json_output { "JSON" } else { "text" };
         eprintln!(

@@ -17,6 +17,7 @@ use super::definitions::{self as def, Definition};
 use super::families::Families;
 use super::histogram::{Histogram, HistogramSnapshot};
 use super::worker::WorkerMetrics;
+use crate::first_look::FirstLook;
 use crate::host;
 
 /// State counters that go down as well as up.
@@ -67,6 +68,8 @@ pub(crate) struct Sources {
     pub queue: QueueMonitor,
     /// The state.
     pub state: Arc<SharedState>,
+    /// The look at what ran already.
+    pub first_look: FirstLook,
     /// Start of the agent, seconds since the epoch.
     pub start_time_s: f64,
 }
@@ -318,6 +321,12 @@ impl Scrape {
         for (kind, value) in gauges {
             families.value(&def::STATE_ENTRIES, &[("kind", kind)], value as f64);
         }
+        let look = &self.sources.first_look;
+        families.value(
+            &def::FIRST_LOOK,
+            &[("source", look.source.name())],
+            look.took.as_secs_f64(),
+        );
         for (kind, value) in counters {
             families.value(&def::STATE_EVENTS, &[("kind", kind)], value as f64);
         }

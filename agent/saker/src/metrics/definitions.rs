@@ -87,6 +87,8 @@ definitions! {
 
     STATE_ENTRIES = Gauge "saker_state_entries" ["kind"]
         "What the state holds now: processes, threads, fds, parked_groups.";
+    FIRST_LOOK = Gauge "saker_first_look_seconds" ["source"]
+        "Time of the first look at running processes by its source: iterators (of the driver), proc or none.";
     STATE_EVENTS = Counter "saker_state_events_total" ["kind"]
         "What happened to the state: overflows, placeholders, recoveries and the like.";
     ANCESTOR_WAITS = Counter "saker_ancestor_waits_total" ["result"]

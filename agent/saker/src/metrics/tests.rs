@@ -12,6 +12,7 @@ use saker_state::{State, StateConfig};
 use super::collector::{DriverInfo, RuleCounts, Sources, encode, registry};
 use super::definitions::{self as def, Definition};
 use super::worker::WorkerMetrics;
+use crate::first_look::{FirstLook, Source};
 
 fn sources() -> Arc<Sources> {
     let rings = Counters::in_memory(2, 1);
@@ -56,6 +57,11 @@ fn sources() -> Arc<Sources> {
         workers: vec![Arc::new(worker)],
         queue: receiver.monitor(),
         state: state.shared,
+        first_look: FirstLook {
+            source: Source::Iterators,
+            took: std::time::Duration::from_millis(1500),
+            ..FirstLook::NONE
+        },
         start_time_s: 5.0,
     })
 }
@@ -124,6 +130,7 @@ fn values_arrive() {
         "saker_evaluation_seconds_count 1",
         r#"saker_rules{state="skipped"} 3"#,
         r#"saker_driver_info{driver="ebpf",reason="first_choice",version="1"} 1"#,
+        r#"saker_first_look_seconds{source="iterators"} 1.5"#,
     ] {
         assert!(page.lines().any(|l| l == line), "missing: {line}\n{page}");
     }

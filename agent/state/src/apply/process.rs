@@ -246,7 +246,8 @@ fn with_slash(old: &Arc<[u8]>, dir: &[u8]) -> Arc<[u8]> {
     [dir, b"/"].concat().into()
 }
 
-fn new_image(rec: &Record<'_>) -> Image {
+/// What an exec record says of the program, or a task record, whose slots are the same.
+pub(crate) fn new_image(rec: &Record<'_>) -> Image {
     let var = |slot| rec.var(slot);
     let parts = [
         SAKER_P_EXECVE_exe,

@@ -8,7 +8,7 @@ use saker_abi::record::Record;
 
 use super::Ctx;
 use super::file::O_CLOEXEC;
-use crate::fd::{FdKind, Role, Socket};
+use crate::fd::{Fd, FdKind, Role, Socket};
 use crate::process::Process;
 use crate::view::{Applied, fd_in};
 
@@ -215,6 +215,56 @@ fn update(
         socket.connected = true;
     }
     changed
+}
+
+/// A socket that was there before anybody looked, as its tuple tells: what connect, accept or bind would
+/// have made of it. `listens` says whether a port of a family is that of a listening TCP socket.
+pub(crate) fn existing(tuple: &saker_tuple, listens: impl Fn(u16, u16) -> bool) -> Fd {
+    let inet = matches!(tuple.family, AF_INET | AF_INET6);
+    let mut socket = Socket {
+        proto: tuple.proto,
+        sock_type: tuple.type_,
+        sock_id: tuple.sock_id,
+        peer_id: tuple.peer_id,
+        ..Socket::default()
+    };
+    let mut fd = Fd {
+        kind: kind_of(tuple.family),
+        ..Fd::default()
+    };
+    if !inet || tuple.local_port != 0 || tuple.remote_port != 0 {
+        let (local, remote) = ends(tuple);
+        socket.connected = tuple.peer_id != 0 || inet && tuple.remote_port != 0;
+        socket.role = match tuple.family {
+            AF_INET | AF_INET6 if !socket.connected => Role::Listener,
+            // Whoever uses a port that is listened on is the server of the connection.
+            AF_INET | AF_INET6 if tuple.proto == IPPROTO_TCP => {
+                if listens(tuple.family, tuple.local_port) {
+                    Role::Server
+                } else {
+                    Role::Client
+                }
+            }
+            AF_INET | AF_INET6 => Role::Client,
+            AF_UNIX if !socket.connected && tuple.path.iter().any(|&b| b != 0) => Role::Listener,
+            // The path is that of one end; of which one it does not tell.
+            _ => Role::Unknown,
+        };
+        fd.kind = kind_with(tuple.family, local, remote);
+        write_name(&mut fd.name, tuple, socket.role, local, remote);
+        socket.local = local;
+        socket.remote = remote.filter(|_| socket.connected);
+    }
+    fd.socket = Some(Box::new(socket));
+    fd
+}
+
+/// `AF_INET` or `AF_INET6` and port of a TCP socket that is bound and has no other end.
+pub(crate) fn listening_port(tuple: &saker_tuple) -> Option<(u16, u16)> {
+    let bound = matches!(tuple.family, AF_INET | AF_INET6)
+        && (tuple.proto, tuple.remote_port) == (IPPROTO_TCP, 0)
+        && tuple.local_port != 0;
+    bound.then_some((tuple.family, tuple.local_port))
 }
 
 /// `fd.name` of a socket (rules-spec D4): client first; unix: identities of both ends and path.

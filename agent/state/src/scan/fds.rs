@@ -13,7 +13,7 @@ use crate::fd::{Fd, FdKind};
 use crate::fdtable::MAX_FDS;
 
 /// The bits of a mode that say what a file is (inode(7)).
-const S_IFMT: u32 = 0o170_000;
+pub(super) const S_IFMT: u32 = 0o170_000;
 
 /// Fills the descriptors of `found` from its directory in /proc.
 pub(super) fn read(reader: &mut Reader, dir: &OwnedFd, nets: &mut Nets, found: &mut Scanned) {
@@ -31,21 +31,43 @@ pub(super) fn read(reader: &mut Reader, dir: &OwnedFd, nets: &mut Nets, found: &
         let Ok(number) = name.parse::<i32>() else {
             continue;
         };
-        let Some(target) = link(&fds, name) else {
-            continue;
-        };
-        let mut fd = if let Some(ino) = bracketed(&target, b"socket:[") {
-            nets.socket(reader, dir, ino)
-        } else {
-            from_link(&target)
-        };
-        if matches!(fd.kind, FdKind::File) {
-            describe(&fds, name, &mut fd);
+        if let Some(fd) = one(reader, dir, &fds, nets, name) {
+            found.fds.push((number, fd));
         }
-        fd.open_flags = open_flags(reader, dir, name);
-        fd.cloexec = fd.open_flags & O_CLOEXEC != 0;
-        found.fds.push((number, fd));
     }
+}
+
+/// Descriptor `number` alone.
+pub(super) fn read_one(
+    reader: &mut Reader,
+    dir: &OwnedFd,
+    nets: &mut Nets,
+    number: i32,
+) -> Option<Fd> {
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    let fds = openat(dir, "fd", flags, Mode::empty()).ok()?;
+    one(reader, dir, &fds, nets, &number.to_string())
+}
+
+fn one(
+    reader: &mut Reader,
+    dir: &OwnedFd,
+    fds: &OwnedFd,
+    nets: &mut Nets,
+    name: &str,
+) -> Option<Fd> {
+    let target = link(fds, name)?;
+    let mut fd = if let Some(ino) = bracketed(&target, b"socket:[") {
+        nets.socket(reader, dir, ino)
+    } else {
+        from_link(&target)
+    };
+    if matches!(fd.kind, FdKind::File) {
+        describe(fds, name, &mut fd);
+    }
+    fd.open_flags = open_flags(reader, dir, name);
+    fd.cloexec = fd.open_flags & O_CLOEXEC != 0;
+    Some(fd)
 }
 
 /// The number between `start` and a bracket.
@@ -79,7 +101,8 @@ fn from_link(target: &[u8]) -> Fd {
     }
 }
 
-fn anonymous(name: &[u8]) -> FdKind {
+/// Kind of an anonymous inode by its name.
+pub(super) fn anonymous(name: &[u8]) -> FdKind {
     match name {
         b"[eventfd]" => FdKind::Event,
         b"[eventpoll]" => FdKind::EventPoll,

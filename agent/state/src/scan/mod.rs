@@ -1,10 +1,12 @@
-//! Processes as /proc shows them: at start, and for single ones nobody has heard of.
+//! Processes that are there already: at the start as the driver's iterators tell ([`from_records`]), from
+//! /proc where there are none, and from /proc for single ones nobody has heard of.
 //!
 //! A process may vanish at any step; what is then missing is left out, never an error.
 
 mod fds;
 mod net;
 mod read;
+mod records;
 mod status;
 
 use std::os::fd::OwnedFd;
@@ -20,16 +22,18 @@ use crate::lineage::Cell;
 use crate::process::{Blank, Comm, Cred, Doubt, NO_ID, Origin, Process, Thread};
 
 use self::net::Nets;
-use self::read::Reader;
+use self::read::{MAX_FILE, Reader};
 
-/// A process found in /proc.
-#[derive(Debug, Clone, Default)]
+pub use self::records::{Told, from_records};
+
+/// A process that was found.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Scanned {
     /// Thread group id, initial pid namespace.
     pub tgid: u32,
     /// Parent's thread group id, 0 none.
     pub ppid: u32,
-    /// Start time, `CLOCK_BOOTTIME` ns, as coarse as a clock tick.
+    /// Start time, `CLOCK_BOOTTIME` ns; as coarse as a clock tick from /proc.
     pub start_ns: u64,
     /// Program.
     pub image: Image,
@@ -47,10 +51,12 @@ pub struct Scanned {
     pub tty: u32,
     /// Working directory, ending in `/`; empty unknown.
     pub cwd: Vec<u8>,
-    /// Root directory.
+    /// Root directory; empty where nobody said.
     pub root: Vec<u8>,
     /// Soft limit of descriptors.
     pub fdlimit: u64,
+    /// When the pid namespace's init began, `CLOCK_BOOTTIME` ns; 0 unknown.
+    pub pidns_start_ns: u64,
     /// Container id, `None` for the host.
     pub container: Option<String>,
     /// Threads besides the leader: id, name, id in the innermost pid namespace.
@@ -96,6 +102,9 @@ impl Scanned {
         fill(&mut process.vpgid, self.vpgid);
         fill(&mut process.sid, self.sid);
         process.cell.set_ids(process.sid, process.pgid);
+        if process.pidns_start_ns == 0 {
+            process.pidns_start_ns = self.pidns_start_ns;
+        }
         if doubt.has(Doubt::INHERITED) {
             let Self {
                 cred,
@@ -231,8 +240,7 @@ impl Scanner {
 
     /// The process `tgid`, if it exists and has a program.
     pub fn process(&mut self, tgid: u32) -> Option<Scanned> {
-        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
-        let dir = openat(&self.proc, tgid.to_string(), flags, Mode::empty()).ok()?;
+        let dir = self.dir(tgid)?;
         let mut found = Scanned {
             tgid,
             ..Scanned::default()
@@ -240,5 +248,37 @@ impl Scanner {
         status::read(&mut self.reader, &dir, self.tick_ns, &mut found)?;
         fds::read(&mut self.reader, &dir, &mut self.nets, &mut found);
         Some(found)
+    }
+
+    fn dir(&self, tgid: u32) -> Option<OwnedFd> {
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        openat(&self.proc, tgid.to_string(), flags, Mode::empty()).ok()
+    }
+
+    /// Program of a process whose threads are called `comm`.
+    fn image(&mut self, tgid: u32, comm: &[u8]) -> Option<Image> {
+        let dir = self.dir(tgid)?;
+        status::read_image(&mut self.reader, &dir, comm)
+    }
+
+    /// Container of a process by the cgroups of all hierarchies.
+    fn container(&mut self, tgid: u32) -> Option<String> {
+        let dir = self.dir(tgid)?;
+        status::read_container(&mut self.reader, &dir)
+    }
+
+    /// One descriptor of a process.
+    fn fd(&mut self, tgid: u32, number: i32) -> Option<Fd> {
+        let dir = self.dir(tgid)?;
+        fds::read_one(&mut self.reader, &dir, &mut self.nets, number)
+    }
+
+    /// Whether there are cgroups besides the default hierarchy, of which alone records tell.
+    fn has_other_hierarchies(&mut self) -> bool {
+        let lines = self.reader.file(&self.proc, "self/cgroup", MAX_FILE);
+        lines.is_some_and(|text| {
+            text.split(|&b| b == b'\n')
+                .any(|line| !line.is_empty() && !line.starts_with(b"0:"))
+        })
     }
 }

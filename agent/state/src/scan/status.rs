@@ -32,10 +32,15 @@ pub(super) fn read(
         found.cwd.push(b'/');
     }
     found.root = link(dir, "root").unwrap_or_else(|| b"/".to_vec());
-    found.container = reader.file(dir, "cgroup", MAX_FILE).and_then(container_id);
+    found.container = read_container(reader, dir);
     found.fdlimit = reader.file(dir, "limits", MAX_FILE).map_or(0, open_files);
     read_threads(reader, dir, found);
     Some(())
+}
+
+/// Container id by the cgroups of all hierarchies.
+pub(super) fn read_container(reader: &mut Reader, dir: &OwnedFd) -> Option<String> {
+    reader.file(dir, "cgroup", MAX_FILE).and_then(container_id)
 }
 
 /// Returns the name between the outermost parentheses; it may contain any byte but NUL.
@@ -57,7 +62,8 @@ fn read_stat(stat: &[u8], tick_ns: u64, found: &mut Scanned) -> Option<Vec<u8>> 
     Some(comm)
 }
 
-fn read_image(reader: &mut Reader, dir: &OwnedFd, comm: &[u8]) -> Option<Image> {
+/// The program; `None` when there is none.
+pub(super) fn read_image(reader: &mut Reader, dir: &OwnedFd, comm: &[u8]) -> Option<Image> {
     let exepath = link(dir, "exe").map(|path| program_name(&path).to_vec());
     let words = reader.file(dir, "cmdline", MAX_ARGS).unwrap_or_default();
     if exepath.is_none() && words.is_empty() {
