@@ -95,7 +95,7 @@ static __always_inline u32 fill_task(struct saker_scratch *sc, scratch_area area
 #define SLOT(name) slots[SAKER_P_FILE_##name]
 
 /* O_CLOEXEC where the descriptor goes with an exec: a bit of the table, not of the file. */
-static __always_inline u32 close_on_exec(struct task_struct *task, u32 fd)
+static __always_inline u32 cloexec_of(struct task_struct *task, u32 fd)
 {
 	unsigned long word = 0;
 
@@ -120,7 +120,7 @@ static __always_inline u32 fill_file(struct saker_scratch *sc, scratch_area area
 	SLOT(dev) = facts.dev;
 	SLOT(ino) = facts.ino;
 	SLOT(facts) = facts.facts;
-	SLOT(flags) = ((u32)KREAD(file, f_flags) & ~SAKER_O_CLOEXEC) | close_on_exec(task, fd);
+	SLOT(flags) = ((u32)KREAD(file, f_flags) & ~SAKER_O_CLOEXEC) | cloexec_of(task, fd);
 	/* Pipes, sockets, memory files: no directory has them, they are named by what they are. */
 	if (KREAD(dentry, d_parent) == dentry && dentry != KREAD(mnt, mnt_root))
 		SLOT(name) = put_kernel_str(sc, KREAD(dentry, d_name.name));
