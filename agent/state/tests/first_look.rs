@@ -200,6 +200,13 @@ fn processes() {
     fs::remove_dir(&gone).expect("an empty directory");
 
     let mut driver = driver();
+    let mut scanner = Scanner::open("/".as_ref()).expect("/proc");
+    let before: Vec<u32> = scanner
+        .all()
+        .expect("/proc")
+        .iter()
+        .map(|process| process.tgid)
+        .collect();
     let (told, shown) = look(&mut driver);
     for child in [&plain, &bare, &titled, &renamed] {
         let (told, shown) = (of(&told.processes, child.pid()), of(&shown, child.pid()));
@@ -223,10 +230,12 @@ fn processes() {
         "{:?}",
         titled.image
     );
-    assert!(
-        told.processes.iter().any(|process| process.tgid == 1),
-        "the first process is there"
-    );
+    let lasted = shown
+        .iter()
+        .filter(|process| before.contains(&process.tgid));
+    let mut missing: Vec<_> = lasted.map(|process| process.tgid).collect();
+    missing.retain(|&pid| !told.processes.iter().any(|process| process.tgid == pid));
+    assert!(missing.is_empty(), "only /proc has {missing:?}");
     assert!(
         !told.processes.iter().any(|process| process.tgid == 2),
         "kernel threads are not"

@@ -61,6 +61,7 @@ pub fn from_records(tasks: &[u8], files: &[u8], proc: Option<&mut Scanner>) -> T
         .iter()
         .filter(is_leader)
         .for_each(|rec| found.file(rec));
+    found.parents();
     found.told
 }
 
@@ -147,6 +148,25 @@ impl<'a> Found<'a> {
         }
     }
 
+    /// Parents no record tells of, as a kernel may hide one from iterators: without them lineages would end
+    /// early.
+    fn parents(&mut self) {
+        let mut asked = FxHashSet::default();
+        let mut at = 0;
+        while let Some(ppid) = self.told.processes.get(at).map(|process| process.ppid) {
+            at += 1;
+            if ppid == 0 || self.by_tgid.contains_key(&ppid) || !asked.insert(ppid) {
+                continue;
+            }
+            let found = self.proc.as_mut().and_then(|proc| proc.process(ppid));
+            if let Some(found) = found {
+                self.by_tgid.insert(ppid, self.told.processes.len());
+                self.told.processes.push(found);
+                self.told.processes_completed += 1;
+            }
+        }
+    }
+
     fn file(&mut self, rec: &Record<'_>) {
         let (tgid, number) = (rec.hdr().tgid, rec.i64(SAKER_P_FILE_fd) as i32);
         let room = |process: &mut Scanned| process.fds.len() < MAX_FDS;
@@ -169,11 +189,16 @@ impl<'a> Found<'a> {
 
 /// What a leader's record says; `None` when it has no program any more.
 fn process(rec: &Record<'_>) -> Option<Scanned> {
-    let image = new_image(rec);
-    let path = rec.var(SAKER_P_TASK_trusted_exepath);
-    if path.bytes.is_empty() && !path.fault && image.exe.is_empty() && image.args.is_empty() {
+    let memory = [
+        SAKER_P_TASK_trusted_exepath,
+        SAKER_P_TASK_exe,
+        SAKER_P_TASK_args,
+    ];
+    let silent = |var: Var<'_>| var.bytes.is_empty() && !var.fault && !var.truncated;
+    if memory.into_iter().all(|slot| silent(rec.var(slot))) {
         return None;
     }
+    let image = new_image(rec);
     let id = |slot| rec.i64(slot) as i32;
     let number = |slot| rec.u64(slot) as u32;
     let mut cwd = match rec.var(SAKER_P_TASK_cwd) {
