@@ -5,7 +5,7 @@ CARGO ?= cargo
 TARGET := x86_64-unknown-linux-gnu
 RELEASE := target/$(TARGET)/release
 
-.PHONY: help run test compat bench bench-rules check build kmod-source deps fmt clippy unit live vm-deps vm-programs vm-test vm bench-vm clean
+.PHONY: help run test compat bench bench-rules check build kmod-source deps fmt clippy unit live vm-deps vm-programs vm-test vm bench-vm fuzz clean
 
 help:
 	@echo "make run      build, run the agent with the default rules, print alerts (root)"
@@ -15,6 +15,7 @@ help:
 	@echo "make vm       the drivers on Debian kernels under qemu: KERNELS=\"5.10 6.1\" or all (root, long)"
 	@echo "make bench-vm what the drivers cost there, as ratios"
 	@echo "make bench-rules  cost of loading and matching rules (SAKER_COMPAT adds the stock rules)"
+	@echo "make fuzz     the rule language with random input, FUZZ_SECONDS for each target (nightly compiler)"
 	@echo "make check    format and clippy only"
 	@echo "make build    release build: $(RELEASE)/saker"
 
@@ -96,6 +97,18 @@ bench: build
 # The module's source where DKMS and `saker driver build` look for it, below DESTDIR.
 kmod-source:
 	driver-kmod/install-source.sh $(DESTDIR)
+
+FUZZ_SECONDS ?= 60
+
+# No sanitizer: the engine has no unsafe code; what is looked for is panics, loops and memory.
+fuzz:
+	@$(CARGO) fuzz --version >/dev/null 2>&1 || $(CARGO) install --locked cargo-fuzz
+	@for target in rules condition output; do \
+		mkdir -p fuzz/corpus/$$target && \
+		$(CARGO) +nightly fuzz run --sanitizer none $$target fuzz/corpus/$$target fuzz/seeds/$$target -- \
+			-dict=fuzz/dictionary.txt -max_len=4096 -timeout=10 -rss_limit_mb=2048 \
+			-max_total_time=$(FUZZ_SECONDS) || exit 1; \
+	done
 
 clean:
 	$(CARGO) clean

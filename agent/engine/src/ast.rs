@@ -2,6 +2,8 @@
 //!
 //! Every `at` is a byte offset in the parsed text.
 
+use std::sync::Arc;
+
 /// Operators of checks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Op {
@@ -217,6 +219,46 @@ impl Word {
     }
 }
 
+/// The values of a list that rules files define, shared by all conditions that name it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SharedWords {
+    /// Which list, by the number its owner gave it.
+    pub list: usize,
+    /// The values; each `at` is an offset in the joined text of the list.
+    pub words: Vec<Word>,
+}
+
+/// Values between parentheses: written there, or those of a list named there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ListPart {
+    /// One value.
+    Word(Word),
+    /// All values of a list.
+    Shared {
+        /// The values.
+        words: Arc<SharedWords>,
+        /// Where the list is named.
+        at: usize,
+    },
+}
+
+/// A list of literals on the right-hand side.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct ValueList {
+    /// Its parts in order.
+    pub parts: Vec<ListPart>,
+}
+
+impl ValueList {
+    /// The values in order.
+    pub fn iter(&self) -> impl Iterator<Item = &Word> {
+        self.parts.iter().flat_map(|part| match part {
+            ListPart::Word(word) => std::slice::from_ref(word).iter(),
+            ListPart::Shared { words, .. } => words.words.iter(),
+        })
+    }
+}
+
 /// A field, a literal or a transformer over them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Operand {
@@ -269,7 +311,7 @@ pub enum Rhs {
     /// One literal.
     Value(Word),
     /// A list of literals.
-    List(Vec<Word>),
+    List(ValueList),
     /// `val(field)` or a transformer.
     Operand(Operand),
 }

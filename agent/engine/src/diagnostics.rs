@@ -6,6 +6,15 @@ use serde_json::{Value as Json, json};
 
 use crate::source::{Locus, Sources};
 
+/// Most errors, and most warnings, that one load reports.
+pub const MAX_REPORTED: usize = 10_000;
+/// Longest message, in bytes.
+const MAX_MESSAGE_BYTES: usize = 600;
+/// Longest name of an item in a diagnostic, in bytes.
+const MAX_NAME_BYTES: usize = 200;
+/// Longest name worth a look for similar ones.
+const MAX_NEAREST_BYTES: usize = 100;
+
 /// Whether loading may go on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Severity {
@@ -99,12 +108,30 @@ pub struct Context {
     pub item_type: &'static str,
     /// Name, empty where there is none.
     pub item_name: String,
+    /// File it stands in.
+    pub file: String,
     /// Line, from 1.
     pub line: usize,
     /// Column, from 1.
     pub column: usize,
     /// Byte offset.
     pub offset: usize,
+}
+
+impl Context {
+    /// A step that stands at a place of a file.
+    pub fn at(sources: &Sources, item_type: &'static str, item_name: &str, at: Locus) -> Self {
+        let file = sources.file(at.file);
+        let position = file.position(at.offset);
+        Self {
+            item_type,
+            item_name: clip_to(item_name.to_owned(), MAX_NAME_BYTES),
+            file: file.name.clone(),
+            line: position.line,
+            column: position.column,
+            offset: position.offset,
+        }
+    }
 }
 
 /// One error or warning.
@@ -126,7 +153,7 @@ pub struct Diagnostic {
     pub snippet: String,
     /// What may help.
     pub hint: Option<String>,
-    /// From the file down to the item.
+    /// From the file down to the place: what stands in what, and what names what.
     pub context: Vec<Context>,
     /// The deprecated field, for [`Code::DeprecatedItem`].
     pub deprecated_field: Option<String>,
@@ -143,7 +170,7 @@ impl Diagnostic {
             file: file.name.clone(),
             line: position.line,
             column: position.column,
-            message: message.into(),
+            message: clip(message.into()),
             snippet: file.snippet(at.offset),
             hint: None,
             context: Vec::new(),
@@ -159,7 +186,7 @@ impl Diagnostic {
             file: place.to_owned(),
             line: 1,
             column,
-            message: message.into(),
+            message: clip(message.into()),
             snippet: String::new(),
             hint: None,
             context: Vec::new(),
@@ -179,6 +206,28 @@ impl Diagnostic {
         self
     }
 
+    /// The item whose text it is about.
+    pub fn innermost(&self) -> Option<&Context> {
+        self.context.iter().rfind(|step| !step.item_name.is_empty())
+    }
+
+    /// From the innermost item outwards: an item, the one that it is part of, and the place there.
+    pub fn chain(&self) -> impl Iterator<Item = (&Context, &Context, &Context)> {
+        (2..self.context.len()).rev().filter_map(|index| {
+            let named = &self.context[index];
+            let place = &self.context[index - 1];
+            let by = self.context[..index]
+                .iter()
+                .rfind(|step| !step.item_name.is_empty())?;
+            let place = if place.item_name.is_empty() {
+                place
+            } else {
+                named
+            };
+            (!named.item_name.is_empty()).then_some((named, by, place))
+        })
+    }
+
     /// The object Falco prints for one error or warning (rules-spec A8).
     pub fn to_json(&self) -> Json {
         let locations: Vec<Json> = self
@@ -188,7 +237,7 @@ impl Diagnostic {
                 json!({
                     "item_type": step.item_type,
                     "item_name": step.item_name,
-                    "position": {"name": self.file, "line": step.line,
+                    "position": {"name": step.file, "line": step.line,
                         "column": step.column, "offset": step.offset},
                 })
             })
@@ -218,16 +267,18 @@ impl fmt::Display for Diagnostic {
             "{file}:{line}:{column}: {severity}[{}]: ",
             self.code.name()
         )?;
-        let named = self
-            .context
-            .iter()
-            .filter(|step| !step.item_name.is_empty());
-        for step in named {
+        if let Some(step) = self.innermost() {
             write!(f, "{} '{}': ", step.item_type, step.item_name)?;
         }
         f.write_str(&self.message)?;
         for row in self.snippet.lines() {
             write!(f, "\n  | {row}")?;
+        }
+        for (named, by, place) in self.chain() {
+            let (file, line, column) = (&place.file, place.line, place.column);
+            write!(f, "\n  = {} '{}' ", named.item_type, named.item_name)?;
+            write!(f, "is part of {} '{}' ", by.item_type, by.item_name)?;
+            write!(f, "at {file}:{line}:{column}")?;
         }
         if let Some(hint) = &self.hint {
             write!(f, "\n  = hint: {hint}")?;
@@ -236,10 +287,93 @@ impl fmt::Display for Diagnostic {
     }
 }
 
+/// Errors and warnings as they are found, no more than [`MAX_REPORTED`] of each.
+#[derive(Debug, Default)]
+pub(crate) struct Report {
+    diagnostics: Vec<Diagnostic>,
+    errors: usize,
+    warnings: usize,
+}
+
+impl Report {
+    /// Whether one more of that kind would be kept.
+    pub(crate) fn has_room(&self, code: Code) -> bool {
+        let count = match code.severity() {
+            Severity::Error => self.errors,
+            Severity::Warning => self.warnings,
+        };
+        count < MAX_REPORTED
+    }
+
+    /// How many more errors and warnings would be kept.
+    pub(crate) fn room(&self) -> (usize, usize) {
+        (
+            MAX_REPORTED.saturating_sub(self.errors),
+            MAX_REPORTED.saturating_sub(self.warnings),
+        )
+    }
+
+    /// Adds one, or only counts it.
+    pub(crate) fn push(&mut self, diagnostic: Diagnostic) {
+        let kept = self.has_room(diagnostic.code);
+        self.count(diagnostic.code);
+        if kept {
+            self.diagnostics.push(diagnostic);
+        }
+    }
+
+    /// Counts one that is not worth making because there is no room for it.
+    pub(crate) fn count(&mut self, code: Code) {
+        match code.severity() {
+            Severity::Error => self.errors += 1,
+            Severity::Warning => self.warnings += 1,
+        }
+    }
+
+    /// All that were kept, sorted by `key`, and what is to be said about the others.
+    pub(crate) fn finish<K: Ord>(mut self, key: impl FnMut(&Diagnostic) -> K) -> Vec<Diagnostic> {
+        self.diagnostics.sort_by_key(key);
+        let last = self.diagnostics.last().map(|last| last.file.clone());
+        let file = last.unwrap_or_default();
+        let mut more = |code, count: usize, what: &str| {
+            if let Some(more @ 1..) = count.checked_sub(MAX_REPORTED) {
+                let message = format!("{more} more {what} are not shown");
+                let diagnostic = Diagnostic::elsewhere(&file, code, 1, message);
+                self.diagnostics.push(diagnostic);
+            }
+        };
+        more(Code::Validate, self.errors, "errors");
+        more(Code::UnknownKey, self.warnings, "warnings");
+        self.diagnostics
+    }
+}
+
+/// A text cut to the length of a message.
+pub(crate) fn clip(text: String) -> String {
+    clip_to(text, MAX_MESSAGE_BYTES)
+}
+
+fn clip_to(mut text: String, max: usize) -> String {
+    if text.len() > max {
+        let mut end = max;
+        while !text.is_char_boundary(end) {
+            end -= 1;
+        }
+        text.truncate(end);
+        text.push_str("...");
+        text.shrink_to_fit();
+    }
+    text
+}
+
 /// The known name nearest to a misspelt one, if it is near enough to be worth a hint.
 pub fn nearest<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+    if name.len() > MAX_NEAREST_BYTES {
+        return None;
+    }
     let limit = (name.len() / 3).clamp(1, 4);
     known
+        .filter(|candidate| candidate.len().abs_diff(name.len()) <= limit)
         .map(|candidate| (strsim::damerau_levenshtein(name, candidate), candidate))
         .filter(|&(distance, _)| distance <= limit)
         .min_by_key(|&(distance, _)| distance)

@@ -96,6 +96,7 @@ pub mod source;
 mod terms;
 pub mod typeck;
 pub mod typed;
+mod typelists;
 mod typerules;
 pub mod value;
 pub mod yaml;

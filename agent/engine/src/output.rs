@@ -6,12 +6,12 @@ use std::ops::ControlFlow;
 use serde_json::Value as Json;
 
 use crate::ast::Transformer;
-use crate::diagnostics::Code;
+use crate::diagnostics::{Code, MAX_REPORTED};
 use crate::lexer::Lexer;
 use crate::parser::parse_operand_at;
 use crate::schema::{Arity, Event, FieldError, IntFormat};
 use crate::terms::{Pool, base64_encode, each_value};
-use crate::typeck::{Checker, NamedField, Notice, Problem, Use};
+use crate::typeck::{Checker, MAX_FIELD_BYTES, NamedField, Notice, Problem, Use};
 use crate::typed::Term;
 use crate::value::{Value, ValueType};
 
@@ -20,6 +20,9 @@ pub const ABSENT: &str = "<NA>";
 
 /// Widest column `%NNfield` may ask for.
 const MAX_WIDTH: usize = 4096;
+
+/// Most errors looked for in one format.
+const MAX_PROBLEMS: usize = 2 * MAX_REPORTED;
 
 /// How values are printed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -62,6 +65,9 @@ impl OutputFormat {
         // A leading star asks for the output even when values are missing, which is always so here.
         let mut at = usize::from(text.starts_with('*'));
         while let Some(percent) = memchr::memchr(b'%', &text.as_bytes()[at..]) {
+            if checker.problems.len() - problems_before >= MAX_PROBLEMS {
+                break;
+            }
             let percent = at + percent;
             push_text(&mut pieces, &text[at..percent]);
             at = match token(text, percent, checker, schema_fields) {
@@ -201,6 +207,7 @@ fn token(
         let code = Code::DeprecatedItem;
         let deprecated_field = Some("container.info".to_owned());
         checker.notices.push(Notice {
+            in_list: None,
             at: percent,
             code,
             message,
@@ -268,13 +275,15 @@ fn field_token(
             arg: Some(arg.clone()),
             at: start,
         };
-        if !matches!(lookup(name, Some(arg)), Err(FieldError::Unknown)) {
+        let known = name.len() <= MAX_FIELD_BYTES
+            && !matches!(lookup(name, Some(arg)), Err(FieldError::Unknown));
+        if known {
             return checker
                 .operand(&operand, Use::Output)
                 .map(|term| (term, lexer.at()));
         }
     }
-    let shorter = (1..=name.len())
+    let shorter = (1..=name.len().min(MAX_FIELD_BYTES))
         .rev()
         .map(|len| &name[..len])
         .find(|part| lookup(part, None) != Err(FieldError::Unknown));

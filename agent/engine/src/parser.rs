@@ -3,7 +3,11 @@
 //! The boolean level keeps its own stack, so that a thousand parentheses cost no machine stack;
 //! only transformers, whose nesting is small, recurse.
 
-use crate::ast::{Check, Expr, Modifier, Op, Operand, Rhs, Transformer, Word};
+use std::sync::Arc;
+
+use crate::ast::{
+    Check, Expr, ListPart, Modifier, Op, Operand, Rhs, SharedWords, Transformer, ValueList, Word,
+};
 use crate::diagnostics::nearest;
 use crate::lexer::{Lexer, Result, SyntaxError, is_blank};
 
@@ -14,18 +18,34 @@ pub const MAX_DEPTH: usize = 1000;
 /// Deepest nesting of transformers; real rules use two or three.
 pub const MAX_TRANSFORMER_DEPTH: usize = 32;
 
+/// Stands in a text for the values of a list; it means that only where [`Named`] says so.
+pub const LIST_MARK: char = '\u{1a}';
+
+/// The list that a [`LIST_MARK`] at a byte offset stands for.
+pub type Named<'a> = dyn Fn(usize) -> Option<Arc<SharedWords>> + 'a;
+
 /// Parses a whole condition.
 pub fn parse_condition(text: &str) -> Result<Expr> {
-    Parser {
+    parse_condition_with(text, &|_| None).0
+}
+
+/// The same with marks for lists. Also tells how many of them stood where values of a list may
+/// stand; the others were read as ordinary characters.
+pub fn parse_condition_with(text: &str, named: &Named<'_>) -> (Result<Expr>, usize) {
+    let mut parser = Parser {
         lexer: Lexer::new(text, 0),
-    }
-    .condition()
+        named,
+        taken: 0,
+    };
+    (parser.condition(), parser.taken)
 }
 
 /// Parses one field or transformer from `text` at `at`; returns it and the offset behind it.
 pub fn parse_operand_at(text: &str, at: usize) -> Result<(Operand, usize)> {
     let mut parser = Parser {
         lexer: Lexer::new(text, at),
+        named: &|_| None,
+        taken: 0,
     };
     let operand = parser.left_operand()?;
     let Some(operand) = operand else {
@@ -96,6 +116,9 @@ fn negate(expr: Expr, negated: bool) -> Expr {
 
 struct Parser<'a> {
     lexer: Lexer<'a>,
+    named: &'a Named<'a>,
+    /// Marks read as lists.
+    taken: usize,
 }
 
 impl Parser<'_> {
@@ -395,32 +418,62 @@ impl Parser<'_> {
         None
     }
 
-    fn list(&mut self) -> Result<Vec<Word>> {
+    fn list(&mut self) -> Result<ValueList> {
         let at = self.lexer.at();
         if !self.lexer.take(b'(') {
             let Some(name) = self.lexer.identifier() else {
                 let message = format!("expected '(' or a name, found {}", self.lexer.found());
                 return Err(SyntaxError::new(at, message));
             };
-            return Ok(vec![Word {
-                bytes: name.as_bytes().to_vec(),
-                quoted: false,
-                at,
-            }]);
+            let bytes = name.as_bytes().to_vec();
+            let quoted = false;
+            let parts = vec![ListPart::Word(Word { bytes, quoted, at })];
+            return Ok(ValueList { parts });
         }
         self.lexer.skip_blanks();
-        let mut values = Vec::new();
+        let mut parts = Vec::new();
         if self.lexer.take(b')') {
-            return Ok(values);
+            return Ok(ValueList { parts });
         }
         loop {
             self.lexer.skip_blanks();
-            values.push(self.lexer.value()?);
+            parts.push(self.list_part()?);
             self.lexer.skip_blanks();
             if self.lexer.take(b')') {
-                return Ok(values);
+                return Ok(ValueList { parts });
             }
             self.lexer.expect(b',', "or ')' in the list")?;
         }
+    }
+
+    fn list_part(&mut self) -> Result<ListPart> {
+        let at = self.lexer.at();
+        if self.lexer.peek() == Some(LIST_MARK as u8)
+            && let Some(words) = (self.named)(at)
+        {
+            self.lexer.seek(at + LIST_MARK.len_utf8());
+            self.taken += 1;
+            return Ok(ListPart::Shared { words, at });
+        }
+        self.lexer.value().map(ListPart::Word)
+    }
+}
+
+/// Reads `value { "," value }`, the joined text of a list; `None` if it is anything else.
+pub fn parse_values(text: &str) -> Option<Vec<Word>> {
+    let mut lexer = Lexer::new(text, 0);
+    let mut words = Vec::new();
+    lexer.skip_blanks();
+    if lexer.is_end() {
+        return Some(words);
+    }
+    loop {
+        lexer.skip_blanks();
+        words.push(lexer.value().ok()?);
+        lexer.skip_blanks();
+        if lexer.is_end() {
+            return Some(words);
+        }
+        lexer.expect(b',', "").ok()?;
     }
 }

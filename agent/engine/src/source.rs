@@ -5,10 +5,13 @@
 //! from, and [`Scalar::source_offset`] finds that byte in the file.
 
 use std::ops::Range;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 /// Longest source line shown in a diagnostic, in characters.
 const SNIPPET_CHARS: usize = 160;
+/// Every so many bytes of a file, or of a long scalar, the way there is remembered: many errors in
+/// one long line must not each walk it from its start.
+const STRIDE: usize = 4096;
 
 /// Index of a file in [`Sources`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -42,6 +45,8 @@ pub struct SourceFile {
     /// Its text; invalid UTF-8 has been replaced.
     pub text: String,
     line_starts: Vec<usize>,
+    /// Characters before every [`STRIDE`]th byte.
+    chars_before: Vec<usize>,
 }
 
 impl SourceFile {
@@ -49,21 +54,35 @@ impl SourceFile {
     pub fn new(name: impl Into<String>, text: String) -> Self {
         let newlines = memchr::memchr_iter(b'\n', text.as_bytes()).map(|at| at + 1);
         let line_starts = std::iter::once(0).chain(newlines).collect();
+        let chars_before = text
+            .as_bytes()
+            .chunks(STRIDE)
+            .scan(0, |chars, chunk| {
+                let before = *chars;
+                *chars += count_chars(chunk);
+                Some(before)
+            })
+            .collect();
         Self {
             name: name.into(),
             text,
             line_starts,
+            chars_before,
         }
+    }
+
+    /// Characters before a byte offset.
+    fn chars_to(&self, offset: usize) -> usize {
+        let stride = (offset / STRIDE).min(self.chars_before.len().saturating_sub(1));
+        let before = self.chars_before.get(stride).copied().unwrap_or(0);
+        before + count_chars(&self.text.as_bytes()[stride * STRIDE..offset])
     }
 
     /// Line and column of a byte offset; past the end means the end.
     pub fn position(&self, offset: usize) -> Position {
         let offset = floor_char(&self.text, offset);
         let line = self.line_starts.partition_point(|&start| start <= offset);
-        let column = self.text[self.line_starts[line - 1]..offset]
-            .chars()
-            .count()
-            + 1;
+        let column = self.chars_to(offset) - self.chars_to(self.line_starts[line - 1]) + 1;
         Position {
             line,
             column,
@@ -74,34 +93,41 @@ impl SourceFile {
     /// The line around `offset`, cut to [`SNIPPET_CHARS`], and below it a caret.
     pub fn snippet(&self, offset: usize) -> String {
         let position = self.position(offset);
-        let rest = &self.text[self.line_starts[position.line - 1]..];
-        let line = rest
-            .split('\n')
-            .next()
-            .unwrap_or_default()
-            .trim_end_matches('\r');
-        let chars: Vec<char> = line.chars().collect();
-        let caret = (position.column - 1).min(chars.len());
         let half = SNIPPET_CHARS / 2;
-        let from = caret.saturating_sub(half);
-        let to = (caret + half).min(chars.len());
+        let before = &self.text[self.line_starts[position.line - 1]..position.offset];
+        let after = &self.text[position.offset..];
         let mut shown = String::new();
         let mut pad = String::new();
-        if from > 0 {
-            shown.push_str("...");
-            pad.push_str("   ");
-        }
-        shown.extend(&chars[from..to]);
+        let from = match before.char_indices().rev().nth(half - 1) {
+            Some((from, _)) if from > 0 => {
+                shown.push_str("...");
+                pad.push_str("   ");
+                from
+            }
+            _ => 0,
+        };
+        shown.push_str(&before[from..]);
         pad.extend(
-            chars[from..caret]
-                .iter()
-                .map(|&c| if c == '\t' { '\t' } else { ' ' }),
+            before[from..]
+                .chars()
+                .map(|c| if c == '\t' { '\t' } else { ' ' }),
         );
-        if to < chars.len() {
+        let mut rest = after.chars();
+        let shown_after = rest.by_ref().take(half).take_while(|&c| c != '\n');
+        let kept: String = shown_after.collect();
+        let cut =
+            kept.chars().count() == half && rest.next().is_some_and(|c| c != '\n' && c != '\r');
+        shown.push_str(kept.trim_end_matches('\r'));
+        if cut {
             shown.push_str("...");
         }
         format!("{shown}\n{pad}^")
     }
+}
+
+/// Characters that begin in some bytes of a UTF-8 text.
+fn count_chars(bytes: &[u8]) -> usize {
+    bytes.iter().filter(|&&byte| byte & 0xc0 != 0x80).count()
 }
 
 /// All files of one load.
@@ -148,7 +174,7 @@ pub enum Style {
 }
 
 /// A YAML scalar and where it stands.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct Scalar {
     /// Its value after YAML's own unescaping and folding.
     pub value: String,
@@ -158,9 +184,22 @@ pub struct Scalar {
     pub file: FileId,
     /// Its bytes in the file, quotes included.
     pub span: Range<usize>,
+    /// Offsets in the value and the file every [`STRIDE`] bytes, made when one is asked for.
+    marks: OnceLock<Box<[(u32, u32)]>>,
 }
 
 impl Scalar {
+    /// A scalar with the bytes `span` of a file.
+    pub fn new(value: String, style: Style, file: FileId, span: Range<usize>) -> Self {
+        Self {
+            value,
+            style,
+            file,
+            span,
+            marks: OnceLock::new(),
+        }
+    }
+
     /// Byte offset in the file of byte `at` of the value.
     ///
     /// Value and source hold the same visible characters in the same order; only blanks differ
@@ -168,14 +207,44 @@ impl Scalar {
     pub fn source_offset(&self, text: &str, at: usize) -> usize {
         let source = text.as_bytes();
         let end = self.span.end.min(source.len());
-        let mut from = self.span.start.min(end);
-        if matches!(self.style, Style::SingleQuoted | Style::DoubleQuoted) {
-            from += 1;
+        if self.value.len() <= STRIDE {
+            return self.walk(source, (0, self.first(end)), |value_at, _| value_at >= at);
         }
-        let mut value_at = 0;
-        for c in self.value.chars() {
+        let marks = self.marks.get_or_init(|| {
+            let mut marks = Vec::new();
+            self.walk(source, (0, self.first(end)), |value_at, from| {
+                if value_at >= marks.len() * STRIDE {
+                    // Files are far below 4 GiB.
+                    marks.push((value_at as u32, from as u32));
+                }
+                false
+            });
+            marks.into()
+        });
+        let last = marks.partition_point(|&(value_at, _)| value_at as usize <= at);
+        let start = last.checked_sub(1).map(|last| marks[last]);
+        let start = start.map_or((0, self.first(end)), |(v, s)| (v as usize, s as usize));
+        self.walk(source, start, |value_at, _| value_at >= at)
+    }
+
+    /// Where the value begins in the source.
+    fn first(&self, end: usize) -> usize {
+        let quoted = matches!(self.style, Style::SingleQuoted | Style::DoubleQuoted);
+        (self.span.start + usize::from(quoted)).min(end)
+    }
+
+    /// Walks value and source from a pair of offsets until `stop`, which gets the offset in the
+    /// value and where its walk in the source stands; returns where the character begins.
+    fn walk(
+        &self,
+        source: &[u8],
+        (mut value_at, mut from): (usize, usize),
+        mut stop: impl FnMut(usize, usize) -> bool,
+    ) -> usize {
+        let end = self.span.end.min(source.len());
+        for c in self.value[value_at..].chars() {
             let unit = self.unit_at(source, from, end, c);
-            if value_at >= at {
+            if stop(value_at, from) {
                 return unit.start.min(end);
             }
             from = unit.end;
@@ -281,6 +350,11 @@ impl Text {
         self.text.len()
     }
 
+    /// What it takes in memory, roughly: short pieces weigh more than their bytes.
+    pub fn weight(&self) -> usize {
+        self.text.len() + 8 * self.segments.len()
+    }
+
     /// Whether it is empty.
     pub fn is_empty(&self) -> bool {
         self.text.is_empty()
@@ -355,6 +429,12 @@ impl Text {
             0
         };
         Some((&segment.scalar, segment.offset + add))
+    }
+
+    /// Whether byte `at` stands in a scalar as it is, and is not text that was made.
+    pub fn is_verbatim(&self, at: usize) -> bool {
+        let segment = self.segments.get(self.segment_index(at));
+        segment.is_some_and(|segment| segment.verbatim)
     }
 
     /// The byte of a file that byte `at` came from.

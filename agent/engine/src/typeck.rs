@@ -2,21 +2,29 @@
 //!
 //! All problems of a condition are collected, not just the first.
 
+use std::cell::{Cell, RefCell};
+use std::rc::Rc;
 use std::sync::Arc;
 
-use rustc_hash::FxHashSet;
+use rustc_hash::{FxHashMap, FxHashSet};
 
-use crate::ast::{Check, Expr, Op, Operand, Rhs, Transformer, Word};
-use crate::diagnostics::{Code, nearest};
-use crate::literal::convert;
+use crate::ast::{Check, Expr, Op, Operand, Rhs};
+use crate::diagnostics::{Code, clip, nearest};
+use crate::lexer::is_blank;
 use crate::parser::MAX_DEPTH;
 use crate::schema::{Arity, EventType, FieldError, IntFormat, Resolved, Schema};
 use crate::typed::{Checked, Condition, Predicate, Side, Term};
+use crate::typelists::{ListResult, ListUse, MAX_COPIED_LITERALS};
 use crate::typerules::{call, refuse_operator, refuse_place, type_name};
 use crate::value::ValueType;
 
 /// Most nodes a condition may have once its macros are written out.
 pub const MAX_CONDITION_NODES: usize = 200_000;
+
+/// Longest name of a field that is looked up.
+pub(crate) const MAX_FIELD_BYTES: usize = 256;
+/// Misspelt names that are compared with all known ones; after that there are no more hints.
+const MAX_HINTS: usize = 1_000;
 
 /// Fields that still work but should not be used (rules-spec A8).
 const DEPRECATED_FIELDS: [&str; 6] = [
@@ -39,11 +47,22 @@ pub enum ProblemKind {
     Other,
 }
 
+/// A value of a list that is named in a text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct InList {
+    /// The list, by the number its owner gave it.
+    pub list: usize,
+    /// Byte offset in the joined text of the list.
+    pub at: usize,
+}
+
 /// An error in a condition or output.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Problem {
     /// Byte offset in the text.
     pub at: usize,
+    /// The value it is about, if a list named at [`Problem::at`] brought it in.
+    pub in_list: Option<InList>,
     /// What is wrong.
     pub message: String,
     /// What may help.
@@ -57,7 +76,8 @@ impl Problem {
     pub fn new(at: usize, message: impl Into<String>) -> Self {
         Self {
             at,
-            message: message.into(),
+            in_list: None,
+            message: clip(message.into()),
             hint: None,
             kind: ProblemKind::Other,
         }
@@ -69,6 +89,8 @@ impl Problem {
 pub struct Notice {
     /// Byte offset in the text.
     pub at: usize,
+    /// The value it is about, if a list named at [`Notice::at`] brought it in.
+    pub in_list: Option<InList>,
     /// Which warning.
     pub code: Code,
     /// What is suspicious.
@@ -92,7 +114,14 @@ pub struct NamedField {
 pub struct Vocabulary<'a> {
     /// The schema.
     pub schema: &'a dyn Schema,
-    event_names: FxHashSet<String>,
+    pub(crate) event_names: FxHashSet<String>,
+    field_names: FxHashSet<&'a str>,
+    /// Nearest names of misspelt ones.
+    hints: RefCell<FxHashMap<String, Option<String>>>,
+    /// Lists converted for a kind of comparison.
+    pub(crate) lists: RefCell<FxHashMap<ListUse, Rc<ListResult>>>,
+    /// How many more literals may be copied out of shared lists.
+    pub(crate) literals_left: Cell<usize>,
 }
 
 impl<'a> Vocabulary<'a> {
@@ -102,7 +131,43 @@ impl<'a> Vocabulary<'a> {
         Self {
             schema,
             event_names: names.collect(),
+            field_names: schema.fields().iter().map(|field| field.name).collect(),
+            hints: RefCell::default(),
+            lists: RefCell::default(),
+            literals_left: Cell::new(MAX_COPIED_LITERALS),
         }
+    }
+
+    /// "did you mean" for the name of a field.
+    fn field_hint(&self, name: &str) -> Option<String> {
+        self.hint(name, &mut self.field_names.iter().copied())
+    }
+
+    /// "did you mean" for the name of an event type.
+    pub(crate) fn event_hint(&self, name: &str) -> Option<String> {
+        self.hint(name, &mut self.event_names.iter().map(String::as_str))
+    }
+
+    fn hint(&self, name: &str, known: &mut dyn Iterator<Item = &str>) -> Option<String> {
+        let mut hints = self.hints.borrow_mut();
+        if let Some(hint) = hints.get(name) {
+            return hint.clone();
+        }
+        if hints.len() >= MAX_HINTS {
+            return None;
+        }
+        let hint = nearest(name, known).map(|near| format!("did you mean {near}?"));
+        hints.insert(name.to_owned(), hint.clone());
+        hint
+    }
+
+    /// Whether text on the right-hand side could be meant as a field.
+    pub(crate) fn looks_like_field(&self, text: &str) -> bool {
+        let (name, arg) = match text.split_once('[') {
+            Some((name, arg)) => (name, arg.strip_suffix(']').filter(|arg| !arg.is_empty())),
+            None => (text, Some("")),
+        };
+        arg.is_some() && name.contains('.') && self.field_names.contains(name)
     }
 }
 
@@ -111,7 +176,7 @@ pub type MacroLookup<'a> = dyn Fn(&str) -> Result<Checked, Option<Problem>> + 'a
 
 /// Checks conditions and operands, collecting problems and notices.
 pub struct Checker<'a> {
-    vocabulary: &'a Vocabulary<'a>,
+    pub(crate) vocabulary: &'a Vocabulary<'a>,
     /// Errors so far.
     pub problems: Vec<Problem>,
     /// Warnings so far.
@@ -221,8 +286,8 @@ impl<'a> Checker<'a> {
                 self.check_right(&lhs, op, &term, operand.at())?;
                 Side::Term(term)
             }
-            (Rhs::Value(word), _) => self.literals(check, &lhs, std::slice::from_ref(word))?,
-            (Rhs::List(words), _) => self.literals(check, &lhs, words)?,
+            (Rhs::Value(word), _) => self.value(check, &lhs, word)?,
+            (Rhs::List(list), _) => self.list(check, &lhs, list)?,
             (Rhs::Operand(_), None) => return None,
         };
         Some(Predicate {
@@ -231,121 +296,6 @@ impl<'a> Checker<'a> {
             modifier: check.modifier,
             rhs,
         })
-    }
-
-    fn literals(&mut self, check: &Check, lhs: &Term, words: &[Word]) -> Option<Side> {
-        let problems_before = self.problems.len();
-        self.check_event_types(check, lhs, words);
-        self.look_for_mistakes(check, words);
-        let mut literals = Vec::with_capacity(words.len());
-        for word in words {
-            match convert(word, lhs.ty(), check.op) {
-                Ok(literal) => literals.push(literal),
-                Err(message) => self.problems.push(Problem::new(word.at, message)),
-            }
-            if check.op == Op::Regex
-                && let Err(message) = crate::operators::regex(&word.bytes)
-            {
-                self.problems.push(Problem::new(word.at, message));
-            }
-        }
-        if self.problems.len() > problems_before {
-            return None;
-        }
-        if check.op.is_list() {
-            // Order and repetition mean nothing in a set: sorted, equal sets are shared.
-            literals.sort_unstable();
-            literals.dedup();
-        }
-        Some(Side::Literals(literals.into()))
-    }
-
-    fn check_event_types(&mut self, check: &Check, lhs: &Term, words: &[Word]) {
-        let schema = self.vocabulary.schema;
-        let names_types = matches!(check.op, Op::Eq | Op::Ne | Op::In | Op::Intersects)
-            && lhs
-                .field()
-                .is_some_and(|field| schema.is_event_type_field(field));
-        if !names_types {
-            return;
-        }
-        for word in words {
-            let name = word.text();
-            if self.vocabulary.event_names.contains(name.as_ref()) {
-                continue;
-            }
-            let known = self.vocabulary.event_names.iter().map(String::as_str);
-            let hint = nearest(&name, known).map(|n| format!("did you mean {n}?"));
-            let message = format!("unknown event type {name}");
-            let kind = ProblemKind::UnknownEventType;
-            self.problems.push(Problem {
-                at: word.at,
-                message,
-                hint,
-                kind,
-            });
-        }
-    }
-
-    /// Valid conditions that are rarely meant.
-    fn look_for_mistakes(&mut self, check: &Check, words: &[Word]) {
-        let field = match &check.lhs {
-            Operand::Field { name, .. } => name.as_str(),
-            _ => "",
-        };
-        let compares = matches!(
-            check.op,
-            Op::Eq | Op::Ne | Op::In | Op::Intersects | Op::Pmatch
-        );
-        for word in words {
-            let text = word.text();
-            let unsafe_na = compares
-                && text == "<NA>"
-                && (field.starts_with("ka.") || field.starts_with("jevt."));
-            if unsafe_na {
-                let message = format!("comparing {field} with <NA> is unsafe: use exists");
-                self.warn(word.at, Code::UnsafeNaCheck, message);
-            }
-            if check.op == Op::Regex && !text.bytes().any(|b| b".+*?()|[]{}^$\\".contains(&b)) {
-                let message = format!("regex '{text}' has no special characters: use =");
-                self.warn(word.at, Code::CompileConditionWarning, message);
-            }
-            if !word.quoted && self.looks_like_field(&text) {
-                let message =
-                    format!("'{text}' is compared as text: use val({text}) for the field's value");
-                self.warn(word.at, Code::CompileConditionWarning, message);
-            }
-            let call = text
-                .split_once('(')
-                .and_then(|(name, _)| Transformer::from_name(name));
-            if word.quoted && call.is_some() && text.ends_with(')') {
-                let message =
-                    format!("'{text}' is compared as text: remove the quotes for a transformer");
-                self.warn(word.at, Code::CompileConditionWarning, message);
-            }
-        }
-    }
-
-    fn looks_like_field(&self, text: &str) -> bool {
-        text.contains('.')
-            && text
-                .bytes()
-                .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_'))
-            && self
-                .vocabulary
-                .schema
-                .fields()
-                .iter()
-                .any(|field| field.name == text)
-    }
-
-    fn warn(&mut self, at: usize, code: Code, message: String) {
-        self.notices.push(Notice {
-            at,
-            code,
-            message,
-            deprecated_field: None,
-        });
     }
 
     fn check_right(&mut self, lhs: &Term, op: Op, rhs: &Term, at: usize) -> Option<()> {
@@ -417,26 +367,24 @@ impl<'a> Checker<'a> {
 
     fn field(&mut self, name: &str, arg: Option<&str>, at: usize, usage: Use) -> Option<Term> {
         let written = match arg {
+            Some(arg) if needs_quotes(arg) => format!("{name}[\"{arg}\"]"),
             Some(arg) => format!("{name}[{arg}]"),
             None => name.to_owned(),
         };
-        let resolved = match self.vocabulary.schema.resolve(name, arg) {
+        let resolved = match name.len() {
+            ..=MAX_FIELD_BYTES => self.vocabulary.schema.resolve(name, arg),
+            _ => Err(FieldError::Unknown),
+        };
+        let resolved = match resolved {
             Ok(resolved) => resolved,
             Err(FieldError::Unknown) => {
-                let known = self
-                    .vocabulary
-                    .schema
-                    .fields()
-                    .iter()
-                    .map(|field| field.name);
-                let hint = nearest(name, known).map(|n| format!("did you mean {n}?"));
+                let hint = self.vocabulary.field_hint(name);
                 let message = format!("filter_check called with nonexistent field {written}");
                 let kind = ProblemKind::UnknownField(written);
                 self.problems.push(Problem {
-                    at,
-                    message,
                     hint,
                     kind,
+                    ..Problem::new(at, message)
                 });
                 return None;
             }
@@ -456,6 +404,7 @@ impl<'a> Checker<'a> {
             let code = Code::DeprecatedItem;
             self.notices.push(Notice {
                 at,
+                in_list: None,
                 code,
                 message,
                 deprecated_field,
@@ -482,6 +431,12 @@ impl<'a> Checker<'a> {
         });
         Some(term)
     }
+}
+
+/// Whether an argument between brackets can only be written in quotes.
+fn needs_quotes(arg: &str) -> bool {
+    arg.bytes()
+        .any(|b| is_blank(b) || matches!(b, b'[' | b']' | b'"' | b'\''))
 }
 
 /// Where an operand stands.

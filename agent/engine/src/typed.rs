@@ -1,6 +1,8 @@
 //! The tree of a condition after type checking: fields resolved, literals converted, macros shared.
 
+use std::hash::{Hash, Hasher};
 use std::net::IpAddr;
+use std::ops::Deref;
 use std::sync::Arc;
 
 use ipnet::IpNet;
@@ -96,13 +98,63 @@ impl Term {
     }
 }
 
+/// Literals of one comparison. Large sets are shared by many comparisons and compared and hashed
+/// often, so equal ones are told apart by a fingerprint first.
+#[derive(Debug, Clone, Eq)]
+pub struct Literals {
+    items: Arc<[Literal]>,
+    fingerprint: u64,
+}
+
+impl Literals {
+    fn new(items: Arc<[Literal]>) -> Self {
+        let mut hasher = rustc_hash::FxHasher::default();
+        items.hash(&mut hasher);
+        let fingerprint = hasher.finish();
+        Self { items, fingerprint }
+    }
+}
+
+impl Deref for Literals {
+    type Target = [Literal];
+
+    fn deref(&self) -> &[Literal] {
+        &self.items
+    }
+}
+
+impl From<Vec<Literal>> for Literals {
+    fn from(items: Vec<Literal>) -> Self {
+        Self::new(items.into())
+    }
+}
+
+impl<const N: usize> From<[Literal; N]> for Literals {
+    fn from(items: [Literal; N]) -> Self {
+        Self::new(items.into())
+    }
+}
+
+impl PartialEq for Literals {
+    fn eq(&self, other: &Self) -> bool {
+        self.fingerprint == other.fingerprint
+            && (Arc::ptr_eq(&self.items, &other.items) || self.items == other.items)
+    }
+}
+
+impl Hash for Literals {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        state.write_u64(self.fingerprint);
+    }
+}
+
 /// Right-hand side of a predicate.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Side {
     /// `exists` has none.
     Nothing,
     /// One literal, or several with a list operator or a modifier.
-    Literals(Arc<[Literal]>),
+    Literals(Literals),
     /// `val(field)` or a transformer.
     Term(Term),
 }

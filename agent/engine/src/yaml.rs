@@ -11,7 +11,9 @@ use rustc_hash::FxHashMap;
 use crate::source::{FileId, Scalar, Style};
 
 /// Most nodes one file may have after its aliases are followed; stops alias bombs.
-pub const MAX_NODES: usize = 4_000_000;
+pub const MAX_NODES: usize = 2_500_000;
+/// Most syntax errors of one file; reading ends there.
+const MAX_SYNTAX_ERRORS: usize = 100;
 
 /// A YAML node.
 #[derive(Debug, Clone)]
@@ -29,10 +31,10 @@ pub enum Kind {
     Null,
     /// Text in any style.
     Scalar(Arc<Scalar>),
-    /// A sequence.
-    Seq(Vec<Node>),
-    /// A map, in file order.
-    Map(Vec<(Node, Node)>),
+    /// A sequence; aliases share it.
+    Seq(Arc<[Node]>),
+    /// A map, in file order; aliases share it.
+    Map(Arc<[(Node, Node)]>),
 }
 
 impl Node {
@@ -73,20 +75,20 @@ impl Node {
         matches!(self.kind, Kind::Null)
     }
 
-    /// A boolean in the spelling of YAML 1.1 (`yes`, `on`, `y`, ...).
+    /// A boolean in the spelling of YAML 1.1 (`yes`, `on`, `y`, ...): in small letters, in capitals,
+    /// or with the first one a capital.
     pub fn as_bool(&self) -> Option<bool> {
-        match self.text()?.to_ascii_lowercase().as_str() {
+        let text = self.text()?;
+        let tail = text.get(1..)?;
+        let small = |text: &str| text.bytes().all(|b| b.is_ascii_lowercase());
+        let capitals = text.bytes().all(|b| b.is_ascii_uppercase());
+        if !capitals && !small(tail) {
+            return None;
+        }
+        match text.to_ascii_lowercase().as_str() {
             "true" | "yes" | "on" | "y" => Some(true),
             "false" | "no" | "off" | "n" => Some(false),
             _ => None,
-        }
-    }
-
-    fn count(&self) -> usize {
-        1 + match &self.kind {
-            Kind::Null | Kind::Scalar(_) => 0,
-            Kind::Seq(elements) => elements.iter().map(Node::count).sum(),
-            Kind::Map(entries) => entries.iter().map(|(k, v)| k.count() + v.count()).sum(),
         }
     }
 }
@@ -127,7 +129,8 @@ pub fn parse(file: FileId, text: &str) -> Documents {
             Err(error) => {
                 errors.push(syntax_error(&error, text.len()));
                 builder.abandon();
-                Ok(parser.proceed_next_document().unwrap_or(false))
+                let go_on = errors.len() < MAX_SYNTAX_ERRORS;
+                Ok(go_on && parser.proceed_next_document().unwrap_or(false))
             }
         };
         match result {
@@ -153,12 +156,42 @@ fn syntax_error(error: &ScanError, len: usize) -> SyntaxError {
     }
 }
 
+/// What a collection has so far.
+enum Parts {
+    Seq(Vec<Node>),
+    /// With the key that waits for its value.
+    Map(Vec<(Node, Node)>, Option<Node>),
+}
+
 /// A collection that is still open.
 struct Open {
-    node: Node,
+    start: usize,
     anchor: usize,
-    /// Key that waits for its value.
-    key: Option<Node>,
+    parts: Parts,
+    /// Nodes in it, itself included.
+    count: usize,
+}
+
+impl Open {
+    fn new(start: usize, anchor: usize, parts: Parts) -> Self {
+        Self {
+            start,
+            anchor,
+            parts,
+            count: 1,
+        }
+    }
+
+    fn close(self, end: usize) -> Node {
+        let kind = match self.parts {
+            Parts::Seq(elements) => Kind::Seq(elements.into()),
+            Parts::Map(entries, _) => Kind::Map(entries.into()),
+        };
+        Node {
+            span: self.start..end,
+            kind,
+        }
+    }
 }
 
 struct Builder {
@@ -190,43 +223,25 @@ impl Builder {
                 let kind = if is_null {
                     Kind::Null
                 } else {
-                    Kind::Scalar(Arc::new(Scalar {
-                        value: value.into_owned(),
-                        style: scalar_style(style),
-                        file: self.file,
-                        span: span.clone(),
-                    }))
+                    let (value, style) = (value.into_owned(), scalar_style(style));
+                    Kind::Scalar(Arc::new(Scalar::new(value, style, self.file, span.clone())))
                 };
-                self.add(Node { span, kind }, anchor)?;
+                self.add(Node { span, kind }, anchor, 1);
             }
             Event::SequenceStart(_, anchor, _) => {
                 self.spend(1, span.start)?;
-                let node = Node {
-                    span,
-                    kind: Kind::Seq(Vec::new()),
-                };
-                self.open.push(Open {
-                    node,
-                    anchor,
-                    key: None,
-                });
+                let parts = Parts::Seq(Vec::new());
+                self.open.push(Open::new(span.start, anchor, parts));
             }
             Event::MappingStart(_, anchor, _) => {
                 self.spend(1, span.start)?;
-                let node = Node {
-                    span,
-                    kind: Kind::Map(Vec::new()),
-                };
-                self.open.push(Open {
-                    node,
-                    anchor,
-                    key: None,
-                });
+                let parts = Parts::Map(Vec::new(), None);
+                self.open.push(Open::new(span.start, anchor, parts));
             }
             Event::SequenceEnd | Event::MappingEnd => {
-                if let Some(mut open) = self.open.pop() {
-                    open.node.span.end = span.end;
-                    self.add(open.node, open.anchor)?;
+                if let Some(open) = self.open.pop() {
+                    let (anchor, count) = (open.anchor, open.count);
+                    self.add(open.close(span.end), anchor, count);
                 }
             }
             Event::Alias(anchor) => {
@@ -237,8 +252,9 @@ impl Builder {
                         message,
                     });
                 };
+                // Shared, but whoever walks the tree meets them all.
                 self.spend(count, span.start)?;
-                self.add(node, 0)?;
+                self.add(node, 0, count);
             }
             _ => {}
         }
@@ -253,33 +269,29 @@ impl Builder {
         Ok(())
     }
 
-    fn add(&mut self, node: Node, anchor: usize) -> Result<(), SyntaxError> {
+    fn add(&mut self, node: Node, anchor: usize, count: usize) {
         if anchor != 0 {
-            // Keeping the copy costs as much as using it, and anchors may nest.
-            let count = node.count();
-            self.spend(count, node.span.start)?;
             self.anchors.insert(anchor, (node.clone(), count));
         }
         let Some(parent) = self.open.last_mut() else {
             self.roots.push(node);
-            return Ok(());
+            return;
         };
-        match &mut parent.node.kind {
-            Kind::Map(entries) => match parent.key.take() {
+        parent.count += count;
+        match &mut parent.parts {
+            Parts::Map(entries, key) => match key.take() {
                 Some(key) => entries.push((key, node)),
-                None => parent.key = Some(node),
+                None => *key = Some(node),
             },
-            Kind::Seq(elements) => elements.push(node),
-            Kind::Null | Kind::Scalar(_) => {}
+            Parts::Seq(elements) => elements.push(node),
         }
-        Ok(())
     }
 
     /// Drops the document that was being read, but keeps the finished top-level items of it so
     /// that their own errors are reported together with the syntax error.
     fn abandon(&mut self) {
         self.anchors.clear();
-        let root = self.open.drain(..).next().map(|open| open.node);
+        let root = self.open.drain(..).next().map(|open| open.close(0));
         self.roots
             .extend(root.filter(|node| matches!(node.kind, Kind::Seq(_))));
     }

@@ -2,8 +2,6 @@
 
 mod common;
 
-use std::time::{Duration, Instant};
-
 use common::{TestSchema, compiled, load, messages, one_rule};
 use proptest::prelude::*;
 use saker_engine::loader::{Loader, LoaderOptions, MAX_FILE_BYTES};
@@ -66,13 +64,11 @@ fn macro_bombs_and_cycles_are_refused() {
         let below = level - 1;
         bomb += &format!("- macro: m{level}\n  condition: m{below} or m{below}\n");
     }
-    let start = Instant::now();
     let all = messages(&load(&(bomb + &one_rule("m59"))));
     assert!(
         all.iter().any(|m| m.contains("expands to more than")),
         "{all:?}"
     );
-    assert!(start.elapsed() < Duration::from_secs(5));
 
     let mut chain = "- macro: c0\n  condition: fd.num = 1\n".to_owned();
     for level in 1..3000 {
@@ -104,24 +100,6 @@ fn lists_that_name_each_other_end() {
         - list: a\n  items: [b, z]\n- list: c\n  items: [c]\n";
     let outcome = load(&(text.to_owned() + &one_rule("proc.name in (a, b, c)")));
     assert!(!outcome.has_errors(), "{:?}", messages(&outcome));
-    let mut bomb = "- list: l0\n  items: [x, x, x]\n".to_owned();
-    for level in 1..200 {
-        bomb = format!(
-            "- list: l{level}\n  items: [l{0}, l{0}, y l{0}]\n",
-            level - 1
-        ) + &bomb;
-    }
-    let start = Instant::now();
-    let all = messages(&load(&(bomb + &one_rule("proc.name in (l199)"))));
-    assert!(
-        all.iter().any(|m| m.contains("LOAD_ERR_VALIDATE")),
-        "{all:?}"
-    );
-    assert!(
-        start.elapsed() < Duration::from_secs(20),
-        "{:?}",
-        start.elapsed()
-    );
 }
 
 #[test]
@@ -150,40 +128,6 @@ fn broken_bytes_are_syntax_errors() {
     assert!(load_bytes(b"").is_empty() && load_bytes(b"---\n---\n- \n").is_empty());
     let large = vec![b' '; MAX_FILE_BYTES + 1];
     assert!(load_bytes(&large)[0].contains("LOAD_ERR_FILE_READ"));
-}
-
-#[test]
-fn alias_bombs_run_out_of_nodes() {
-    let mut text = "- &a0 [x, x, x, x, x, x, x, x, x, x]\n".to_owned();
-    for level in 1..12 {
-        let below = vec![format!("*a{}", level - 1); 10].join(", ");
-        text += &format!("- &a{level} [{below}]\n");
-    }
-    let start = Instant::now();
-    let all = load_bytes(text.as_bytes());
-    assert!(all.iter().any(|m| m.contains("YAML nodes")), "{all:?}");
-    assert!(start.elapsed() < Duration::from_secs(10));
-}
-
-#[test]
-fn a_million_list_items_take_bounded_time() {
-    let mut text = "- list: many\n  items:\n".to_owned();
-    for item in 0..1_000_000 {
-        text += &format!("  - i{item}\n");
-    }
-    assert!(text.len() < MAX_FILE_BYTES);
-    let start = Instant::now();
-    let set = compiled(&(text + &one_rule("proc.name in (many)")));
-    let event =
-        |name: &str| common::TestEvent::new("open").with("proc.name", &[common::Owned::text(name)]);
-    let first = saker_engine::matcher::Matching::First;
-    assert_eq!(common::matching(&set, &event("i999999"), first).len(), 1);
-    assert!(common::matching(&set, &event("i1000000"), first).is_empty());
-    assert!(
-        start.elapsed() < Duration::from_secs(60),
-        "{:?}",
-        start.elapsed()
-    );
 }
 
 #[test]

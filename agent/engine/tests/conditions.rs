@@ -346,7 +346,11 @@ fn wrong_operators_and_literals_are_errors() {
 #[test]
 fn suspicious_conditions_are_warnings() {
     let cases = [
-        ("proc.name regex bash", "has no special characters"),
+        ("proc.name regex bash", "use ="),
+        ("proc.name regex '^bash.*'", "use startswith"),
+        ("proc.name regex '.*bash$'", "use endswith"),
+        ("proc.name regex '.*bash.*'", "use contains"),
+        ("proc.name = proc.aname[2]", "use val(proc.aname[2])"),
         ("proc.name = proc.pname", "use val(proc.pname)"),
         ("proc.name = 'tolower(x)'", "remove the quotes"),
         ("ka.user = <NA>", "LOAD_UNSAFE_NA_CHECK"),

@@ -71,6 +71,10 @@ fn structure_is_checked() {
             "'enabled' must be true or false",
         ),
         (
+            &(RULE.to_owned() + "  enabled: tRue\n"),
+            "'enabled' must be true or false",
+        ),
+        (
             &(RULE.to_owned() + "  source: k8s\n"),
             "LOAD_UNKNOWN_SOURCE",
         ),
@@ -153,6 +157,11 @@ fn inconsistent_overrides_are_errors() {
         let text = format!("- {kind}: x\n  {key}\n  override: {{{name}: append}}\n");
         assert!(has(&load(&text), "by that name already exists"), "{text}");
     }
+    let replaced = RULE.to_owned() + "- rule: x\n  desc: e\n  override: {desc: replace}\n";
+    assert!(has(
+        &load(&replaced),
+        "'x' has a replace override but no rule by that name"
+    ));
     let redefined = RULE.to_owned() + "- rule: x\n  enabled: true\n";
     assert!(has(&load(&redefined), "has 'enabled' key only"));
 }
@@ -175,6 +184,26 @@ fn redefinition_keeps_the_position() {
     assert_eq!(matching(&set, &number(1), Matching::First), ["r"]);
     assert_eq!(matching(&set, &number(1), Matching::All), ["r", "s"]);
     assert_eq!(matching(&set, &number(5), Matching::All), ["r"]);
+}
+
+#[test]
+fn what_is_named_by_something_unused_is_not_unused() {
+    let text = "- macro: inner\n  condition: fd.num = 1\n- macro: outer\n  condition: not inner\n\
+        - list: l\n  items: [a]\n- list: m\n  items: [l]\n";
+    let outcome = load(text);
+    let unused: Vec<String> = messages(&outcome);
+    assert_eq!(unused.len(), 2, "{unused:?}");
+    assert!(has(&outcome, "Macro 'outer' not referred") && has(&outcome, "List 'm' not referred"));
+    let undefined = load("- macro: m\n  condition: innner\n- macro: inner\n  condition: m\n");
+    assert!(has(
+        &undefined,
+        "error[LOAD_ERR_VALIDATE]: macro 'm': Undefined macro 'innner'"
+    ));
+    let hint = undefined
+        .errors()
+        .next()
+        .and_then(|error| error.hint.as_deref());
+    assert_eq!(hint, Some("did you mean inner?"));
 }
 
 #[test]
@@ -210,7 +239,9 @@ fn lists_are_substituted_as_text() {
     assert!(fires(&with("proc.name in (x, empty, y)"), &named("y")));
     assert!(!fires(&with("proc.name in (empty)"), &named("empty")));
     assert!(fires(&with("proc.name in one"), &named("e")));
-    assert!(load(&with("proc.name in outer")).has_errors());
+    let bare = load(&with("proc.name in outer"));
+    let hint = bare.errors().next().and_then(|error| error.hint.as_deref());
+    assert_eq!(hint, Some("a list stands in parentheses: (outer)"));
     assert!(fires(&with("proc.name = one"), &named("e")));
     // Even inside quotes, when it stands between blanks.
     assert!(fires(&with("proc.name = 'x  one y'"), &named("x e y")));
@@ -258,6 +289,51 @@ fn exceptions_become_conditions() {
            fields: fd.name\n      values: [/q]\n  override: {exceptions: append}\n";
     assert!(!fires(&appended, &named("a")) && !fires(&appended, &named("b")));
     assert!(!fires(&appended, &event("c", "/q")) && fires(&appended, &named("c")));
+}
+
+#[test]
+fn exceptions_take_lists_and_transformers() {
+    let event = |name: &str, file: &str| {
+        TestEvent::new("open")
+            .with("proc.name", &[Owned::text(name)])
+            .with("fd.name", &[Owned::text(file)])
+    };
+    let lists = "- list: names\n  items: [a, 'b c']\n- list: more\n  items: [names, d]\n\
+        - list: paths\n  items: [/etc, /usr/lib]\n- list: none\n  items: []\n";
+    let scalar = lists.to_owned()
+        + &one_rule("fd.name exists")
+        + "  exceptions:\n    - name: e\n      fields: proc.name\n      values: [more, none, x]\n    \
+           - name: p\n      fields: fd.name\n      comps: startswith anyof\n      values: [paths]\n";
+    for name in ["a", "b c", "d", "x"] {
+        assert!(!fires(&scalar, &event(name, "/")), "{name}");
+    }
+    assert!(fires(&scalar, &event("names", "/")) && !fires(&scalar, &event("z", "/usr/lib/x")));
+    let tuples = lists.to_owned()
+        + &one_rule("fd.name exists")
+        + "  exceptions:\n    - name: e\n      fields: [tolower(proc.name), fd.name]\n      \
+           comps: [in, pmatch]\n      values:\n        - [more, paths]\n        \
+           - [[x, names], [/opt]]\n        - ['(y)', '(/srv, paths)']\n";
+    for (name, file) in [
+        ("A", "/etc/x"),
+        ("d", "/usr/lib"),
+        ("X", "/opt/y"),
+        ("Y", "/srv"),
+    ] {
+        assert!(!fires(&tuples, &event(name, file)), "{name} {file}");
+    }
+    assert!(fires(&tuples, &event("D", "/opt")) && fires(&tuples, &event("e", "/etc")));
+    let legacy = lists.to_owned()
+        + &one_rule("fd.name exists")
+        + "  exceptions:\n    - name: e\n      fields: [proc.name]\n- rule: r\n  append: true\n  \
+           exceptions:\n    - name: e\n      values: [[a], ['b c']]\n    - name: f\n      \
+           fields: proc.name\n      values: [q]\n";
+    for name in ["a", "b c", "q"] {
+        assert!(!fires(&legacy, &event(name, "/")), "{name}");
+    }
+    let replaced = legacy
+        + "- rule: r\n  exceptions:\n    - name: e\n      fields: proc.name\n      \
+        values: [z]\n  override: {exceptions: replace}\n";
+    assert!(!fires(&replaced, &event("z", "/")) && fires(&replaced, &event("a", "/")));
 }
 
 #[test]

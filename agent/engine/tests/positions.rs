@@ -80,7 +80,7 @@ fn macros_lists_appends_and_exceptions_point_at_their_own_text() {
     assert_eq!(place(&in_macro), (4, 5));
     let in_list = "- list: l\n  items: [1, x]\n".to_owned()
         + &rule("  condition: fd.num = 1 or fd.num in (l, 3)\n");
-    assert_eq!(place(&in_list), (7, 39), "the list's name");
+    assert_eq!(place(&in_list), (2, 14), "the item");
     let after_list = "- list: l\n  items: [a b, c]\n".to_owned()
         + &rule("  condition: proc.name in (l) and fd.nam = x\n");
     assert_eq!(place(&after_list), (7, 35));
@@ -148,10 +148,14 @@ fn a_diagnostic_shows_the_line_a_caret_and_a_hint() {
     assert_eq!(json["code"], "LOAD_ERR_COMPILE_CONDITION");
     assert_eq!(json["codedesc"], "Error compiling condition");
     let locations = json["context"]["locations"].as_array().expect("locations");
-    assert_eq!(locations[0]["item_type"], "rule");
-    assert_eq!(locations[0]["item_name"], "r");
-    assert_eq!(locations[1]["position"]["line"], 5);
-    assert_eq!(locations[1]["position"]["column"], 14);
+    let types: Vec<&str> = locations
+        .iter()
+        .filter_map(|l| l["item_type"].as_str())
+        .collect();
+    assert_eq!(types, ["rules content", "rule", "condition expression"]);
+    assert_eq!(locations[1]["item_name"], "r");
+    assert_eq!(locations[2]["position"]["line"], 5);
+    assert_eq!(locations[2]["position"]["column"], 14);
 }
 
 #[test]
@@ -180,5 +184,115 @@ fn files_have_their_own_names() {
     assert_eq!(
         (outcome.diagnostics[0].line, outcome.diagnostics[0].column),
         (2, 14)
+    );
+}
+
+/// What is printed below the message and the source line.
+fn notes(text: &str) -> Vec<String> {
+    let outcome = load(text);
+    let errors: Vec<_> = outcome.errors().collect();
+    assert_eq!(errors.len(), 1, "{:?}", messages(&outcome));
+    let text = errors[0].to_string();
+    let lines = text.lines().filter(|line| line.starts_with("  = "));
+    lines.map(|line| line["  = ".len()..].to_owned()).collect()
+}
+
+#[test]
+fn the_way_through_macros_and_lists_is_shown() {
+    let text = "- list: inner\n  items: [1, x]\n- list: outer\n  items: [7, inner]\n\
+        - macro: m\n  condition: >\n    fd.num = 3 or\n    fd.num in (2, outer)\n\
+        - macro: n\n  condition: not m\n"
+        .to_owned()
+        + &rule("  condition: proc.name = a and n\n")
+        + &rule("  condition: proc.name = b and m\n").replace("rule: r", "rule: s");
+    assert_eq!(place(&text), (2, 14));
+    let first = messages(&load(&text)).remove(0);
+    assert!(
+        first.starts_with(
+            "test.yaml:2:14: error[LOAD_ERR_COMPILE_CONDITION]: list 'inner': 'x' is not"
+        ),
+        "{first}"
+    );
+    assert_eq!(
+        notes(&text),
+        [
+            "list 'inner' is part of list 'outer' at test.yaml:4:14",
+            "list 'outer' is part of macro 'm' at test.yaml:8:19",
+            "macro 'm' is part of macro 'n' at test.yaml:10:18",
+            "macro 'n' is part of rule 'r' at test.yaml:15:32",
+        ]
+    );
+    let outcome = load(&text);
+    let json = outcome.errors().next().expect("one").to_json();
+    let locations = json["context"]["locations"].as_array().expect("locations");
+    let types: Vec<&str> = locations
+        .iter()
+        .filter_map(|l| l["item_type"].as_str())
+        .collect();
+    let expected = [
+        "rules content",
+        "rule",
+        "rule condition",
+        "macro",
+        "macro condition",
+        "macro",
+        "macro condition",
+        "list",
+        "list item",
+        "list",
+        "list item",
+    ];
+    assert_eq!(types, expected);
+}
+
+#[test]
+fn lists_out_of_place_are_errors_at_their_names() {
+    let lists = "- list: two\n  items: [a, b]\n- list: bad\n  items: [c, \"'d\"]\n";
+    let with = |condition: &str| lists.to_owned() + &rule(&format!("  condition: {condition}\n"));
+    assert_eq!(place(&with("proc.name = two")), (9, 26));
+    assert_eq!(place(&with("proc.name in two and fd.num = 1")), (9, 27));
+    assert_eq!(place(&with("proc.name in (two) fd.num = 1")), (9, 33));
+    assert_eq!(place(&with("proc.name in (x, two y)")), (9, 35));
+    assert_eq!(
+        place(&with("proc.name in (bad)")),
+        (4, 15),
+        "the item that is not closed"
+    );
+    assert_eq!(
+        notes(&with("proc.name in (bad)")),
+        ["list 'bad' is part of rule 'r' at test.yaml:9:28"]
+    );
+}
+
+#[test]
+fn exceptions_are_named() {
+    let text = rule("  condition: fd.num = 1\n")
+        + "  exceptions:\n    - name: e\n      fields: [fd.num]\n      values: [[1, 2]]\n";
+    let first = messages(&load(&text)).remove(0);
+    assert!(
+        first.starts_with(
+            "test.yaml:9:16: error[LOAD_ERR_VALIDATE]: exception 'e': Rule exception 'e'"
+        ),
+        "{first}"
+    );
+    assert_eq!(
+        notes(&text),
+        ["exception 'e' is part of rule 'r' at test.yaml:7:7"]
+    );
+}
+
+#[test]
+fn long_scalars_have_exact_places_too() {
+    let filler = "proc.name = \u{e9}\u{e9} or\n    ".repeat(2000);
+    let text = rule(&format!(
+        "  condition: >\n    {filler}fd.nam = z or {filler}fd.nun = 1\n"
+    ));
+    let outcome = load(&text);
+    let places: Vec<_> = outcome.errors().map(|e| (e.line, e.column)).collect();
+    assert_eq!(places, [(2006, 5), (4006, 5)]);
+    assert!(
+        outcome.diagnostics[0]
+            .snippet
+            .contains("fd.nam = z or proc.name")
     );
 }

@@ -16,6 +16,7 @@ use saker_capture::{
     Driver, Proven, WorkerOptions, Workers, default_partitions, online_cpus, possible_cpus,
     ring_bytes, spawn_workers,
 };
+use saker_engine::output::RenderOptions;
 use saker_fields::FieldSchema;
 use saker_state::{Partition, SharedState, State, StateConfig};
 
@@ -323,7 +324,11 @@ fn context(config: &Config, schema: Arc<FieldSchema>, rules: &Rules) -> Context 
         rules: Arc::clone(&rules.set),
         labels: labels(&rules.set),
         matching: config.rule_matching,
-        escape: !config.json_output,
+        render: RenderOptions {
+            // JSON escapes by itself.
+            escape: !config.json_output,
+            base64_bytes: config.buffer_format_base64,
+        },
         with_fields: config.json_output && config.json_include_output_fields_property,
         profile: config.rules_profile,
         host: ArcSwap::from_pointee(host_info(&hostname)),

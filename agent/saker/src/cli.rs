@@ -56,6 +56,31 @@ pub(crate) struct RunArgs {
     /// Print alerts as JSON
     #[arg(long)]
     pub json: bool,
+    /// Which rules run, and what their outputs say
+    #[command(flatten)]
+    pub selection: SelectionArgs,
+}
+
+/// Arguments of `saker run` about rules; they come after what the configuration says.
+#[derive(Debug, Default, Args)]
+pub(crate) struct SelectionArgs {
+    /// Switch off rules whose name contains PATTERN (`*` stands for anything); may be repeated
+    #[arg(short = 'D', long = "disable", value_name = "PATTERN")]
+    pub disable: Vec<String>,
+    /// Switch off rules with this tag; may be repeated
+    #[arg(short = 'T', long = "disable-tag", value_name = "TAG")]
+    pub disable_tags: Vec<String>,
+    /// Run rules with this tag and no others; may be repeated
+    #[arg(
+        short = 't',
+        long = "tag",
+        value_name = "TAG",
+        conflicts_with_all = ["disable", "disable_tags"]
+    )]
+    pub tags: Vec<String>,
+    /// Append FORMAT to the outputs of all syscall rules; c, k, container and kubernetes do nothing
+    #[arg(short = 'p', long = "print", value_name = "FORMAT")]
+    pub print: Option<String>,
 }
 
 /// Arguments of `saker check`.
@@ -65,8 +90,8 @@ pub(crate) struct CheckArgs {
     #[arg(required = true, value_name = "PATH")]
     pub paths: Vec<PathBuf>,
     /// Output format
-    #[arg(long, value_enum, default_value_t = Format::Text)]
-    pub format: Format,
+    #[arg(long, value_enum, default_value_t = CheckFormat::Text)]
+    pub format: CheckFormat,
 }
 
 /// Arguments of `saker explain`.
@@ -173,6 +198,17 @@ pub(crate) enum Format {
     Text,
     /// For programs.
     Json,
+}
+
+/// Output formats of `saker check`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum CheckFormat {
+    /// For people.
+    Text,
+    /// The JSON of Falco's validation.
+    Json,
+    /// SARIF 2.1.0, for code hosts.
+    Sarif,
 }
 
 /// What `saker list` can list.

@@ -1,5 +1,6 @@
 //! `/metrics`, `/healthz`, `/readyz`, `/versions` (docs/metrics.md).
 
+use std::collections::BTreeMap;
 use std::net::{SocketAddr, TcpListener};
 use std::sync::{Arc, OnceLock};
 
@@ -10,7 +11,7 @@ use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use prometheus::{Registry, TEXT_FORMAT};
-use saker_engine::loader::ENGINE_VERSION;
+use saker_engine::loader::{BUILT_IN_PLUGINS, ENGINE_VERSION};
 use serde_json::json;
 
 use crate::health::Health;
@@ -102,10 +103,15 @@ fn status(result: Result<serde_json::Value, String>) -> Response {
 }
 
 async fn versions() -> Response {
+    let plugins = BUILT_IN_PLUGINS
+        .iter()
+        .map(|(name, version)| (*name, version.to_string()));
     let body = json!({
         "saker_version": env!("CARGO_PKG_VERSION"),
         "abi_version": saker_abi::raw::SAKER_ABI_VERSION,
-        "engine_version": ENGINE_VERSION.to_string(),
+        "engine_version": ENGINE_VERSION.minor.to_string(),
+        "engine_version_semver": ENGINE_VERSION.to_string(),
+        "plugin_versions": plugins.collect::<BTreeMap<_, _>>(),
     });
     (
         [(header::CONTENT_TYPE, "application/json")],

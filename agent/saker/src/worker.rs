@@ -42,8 +42,8 @@ pub(crate) struct Context {
     pub labels: Vec<Arc<RuleLabel>>,
     /// One or all matching rules.
     pub matching: Matching,
-    /// Values are escaped in text alerts; JSON does that itself.
-    pub escape: bool,
+    /// How values are printed.
+    pub render: RenderOptions,
     /// Whether anybody reads the fields of alerts.
     pub with_fields: bool,
     /// Whether to count what rules cost.
@@ -238,10 +238,7 @@ impl Evaluator {
 }
 
 fn alert(context: &Context, rule: &RuleMeta, event: &EventView<'_>) -> Alert {
-    let options = RenderOptions {
-        escape: context.escape,
-        ..RenderOptions::default()
-    };
+    let options = context.render;
     let mut message = String::with_capacity(MESSAGE_BYTES);
     rule.output.render(event, options, &mut message);
     let mut fields = Vec::new();

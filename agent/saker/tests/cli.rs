@@ -1,6 +1,10 @@
 //! The binary as its users meet it. Nothing here needs root or a driver.
 
+#[path = "cli/check.rs"]
+mod check;
 mod common;
+#[path = "cli/selection.rs"]
+mod selection;
 
 use std::fs;
 

@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use crate::diagnostics::{Code, Diagnostic};
+use crate::diagnostics::{Code, Report};
 use crate::loader::defs::{ListDef, MacroDef, RuleDef, Table};
-use crate::loader::reader::Item;
+use crate::loader::reader::{Item, MAX_TEXT_BYTES};
 use crate::loader::versions;
 use crate::source::{FileId, Scalar, Sources, Text};
 use crate::yaml::{Kind, Node};
@@ -15,6 +15,10 @@ pub const MAX_RULES: usize = 100_000;
 pub const MAX_DEFINITIONS: usize = 100_000;
 /// Most list items of one load.
 pub const MAX_LIST_ITEMS: usize = 2_000_000;
+/// Most values in exceptions of one load.
+const MAX_EXCEPTION_VALUES: usize = 500_000;
+/// Most bytes that conditions, outputs and descriptions of one load have together.
+const MAX_ALL_TEXT_BYTES: usize = 32 << 20;
 
 /// Everything defined so far.
 #[derive(Debug, Default)]
@@ -25,6 +29,8 @@ pub(super) struct Collection {
     /// Global counter of definitions.
     pub(super) counter: usize,
     pub(super) list_items: usize,
+    pub(super) exception_values: usize,
+    pub(super) text_bytes: usize,
     pub(super) required_engine_version: Option<versions::Version>,
     /// Sources that rules may have.
     pub(super) known_sources: Vec<String>,
@@ -40,21 +46,21 @@ impl Collection {
         sources: &Sources,
         file: FileId,
         root: &Node,
-        found: &mut Vec<Diagnostic>,
+        report: &mut Report,
     ) {
         let items = match &root.kind {
             Kind::Null => return,
             Kind::Seq(items) => items,
             _ => {
-                let mut item = Item::new(sources, file, root, "rules content");
+                let mut item = Item::new(sources, file, root, "rules content", report);
                 let message = "Rules content is not yaml array of objects";
                 item.report(Code::YamlValidate, root, message);
-                found.append(&mut item.found);
+                item.report_to(report);
                 return;
             }
         };
-        for node in items {
-            let mut item = Item::new(sources, file, node, "rules content item");
+        for node in items.iter() {
+            let mut item = Item::new(sources, file, node, "rules content item", report);
             match &node.kind {
                 Kind::Null => {}
                 Kind::Map(_) => self.item(&mut item),
@@ -63,7 +69,7 @@ impl Collection {
                     item.report(Code::YamlValidate, node, message);
                 }
             }
-            found.append(&mut item.found);
+            item.report_to(report);
         }
     }
 
@@ -83,6 +89,33 @@ impl Collection {
                 required_engine_version or required_plugin_versions";
             item.report(Code::UnknownItem, item.node, message);
         }
+    }
+
+    /// Counts text that is kept; complains and returns `false` when there is too much.
+    pub(super) fn keep_text(&mut self, item: &mut Item<'_>, len: usize, all: usize) -> bool {
+        self.text_bytes = self.text_bytes.saturating_add(len);
+        let message = if all > MAX_TEXT_BYTES {
+            format!(
+                "With what is appended it has {all} bytes, at most {MAX_TEXT_BYTES} are allowed"
+            )
+        } else if self.text_bytes > MAX_ALL_TEXT_BYTES {
+            format!("More than {MAX_ALL_TEXT_BYTES} bytes of conditions, outputs and descriptions")
+        } else {
+            return true;
+        };
+        item.report(Code::Validate, item.node, message);
+        false
+    }
+
+    /// The same for the values of exceptions that were read from the item.
+    pub(super) fn keep_values(&mut self, item: &mut Item<'_>) -> bool {
+        self.exception_values = self.exception_values.saturating_add(item.values_read);
+        let fits = self.exception_values <= MAX_EXCEPTION_VALUES;
+        if !fits {
+            let message = format!("More than {MAX_EXCEPTION_VALUES} values in exceptions");
+            item.report(Code::Validate, item.node, message);
+        }
+        fits
     }
 
     /// Reads the name under the item's own key.
@@ -130,7 +163,7 @@ impl Collection {
                     list.visibility = visibility;
                     self.counter += 1;
                 }
-                None => no_target(item, "List", &name),
+                None => no_target(item, "List", &name, true),
             }
             return;
         }
@@ -172,6 +205,12 @@ impl Collection {
             return;
         };
         let visibility = self.counter;
+        let existing = self.macros.get(&name).filter(|_| append);
+        let before = existing.map_or(0, |existing| existing.condition.len() + 1);
+        let len = condition.value.len();
+        if !self.keep_text(item, len, before + len) {
+            return;
+        }
         if append {
             match self.macros.get_mut(&name) {
                 Some(existing) => {
@@ -179,7 +218,7 @@ impl Collection {
                     existing.visibility = visibility;
                     self.counter += 1;
                 }
-                None => no_target(item, "Macro", &name),
+                None => no_target(item, "Macro", &name, true),
             }
             return;
         }
@@ -228,13 +267,15 @@ pub(super) fn deprecated_append(item: &mut Item<'_>) -> bool {
     append
 }
 
-/// Complains about an append without something to append to.
-pub(super) fn no_target(item: &mut Item<'_>, kind: &str, name: &str) {
+/// Complains about an append or a replacement without something to change.
+pub(super) fn no_target(item: &mut Item<'_>, kind: &str, name: &str, append: bool) {
     let lower = kind.to_ascii_lowercase();
-    let message = format!(
-        "{kind} '{name}' has 'append' key or an append override but no {lower} by that name \
-         already exists"
-    );
+    let what = if append {
+        "'append' key or an append override"
+    } else {
+        "a replace override"
+    };
+    let message = format!("{kind} '{name}' has {what} but no {lower} by that name already exists");
     item.report(Code::Validate, item.node, message);
 }
 

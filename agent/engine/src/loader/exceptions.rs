@@ -9,6 +9,9 @@ use crate::loader::reader::Item;
 use crate::source::{Scalar, Text};
 use crate::yaml::{Kind, Node};
 
+/// Most exceptions of one rule.
+const MAX_EXCEPTIONS: usize = 10_000;
+
 /// Reads `exceptions`. With `existing` they are appended to those: an exception of a known name may
 /// give values only.
 pub(super) fn read(item: &mut Item<'_>, existing: Option<Vec<ExceptionDef>>) -> Vec<ExceptionDef> {
@@ -20,9 +23,11 @@ pub(super) fn read(item: &mut Item<'_>, existing: Option<Vec<ExceptionDef>>) -> 
             item.report(Code::YamlValidate, node, "Rule exception must be a map");
             continue;
         }
+        item.exception = None;
         let Some(name) = required_text(item, node, "name") else {
             continue;
         };
+        item.exception = Some((name.value.clone(), item.locus(node)));
         let values_missing = node.get("values").is_none_or(|values| {
             values.is_null() || values.elements().is_some_and(<[Node]>::is_empty)
         });
@@ -37,12 +42,18 @@ pub(super) fn read(item: &mut Item<'_>, existing: Option<Vec<ExceptionDef>>) -> 
             append(item, node, &mut result[index]);
             continue;
         }
+        if result.len() >= MAX_EXCEPTIONS {
+            let message = format!("A rule has more than {MAX_EXCEPTIONS} exceptions");
+            item.report(Code::Validate, node, message);
+            break;
+        }
         if result.iter().any(|e| e.name.value == name.value) {
             let message = format!("Multiple definitions of exception '{}'", name.value);
             item.report(Code::ExceptionNameNotUnique, node, message);
         }
         result.extend(definition(item, node, name));
     }
+    item.exception = None;
     result
 }
 
@@ -187,6 +198,11 @@ fn values(item: &mut Item<'_>, node: &Node, exception: &ExceptionDef) -> Vec<Vec
         } else {
             tuple(item, node, exception)
         };
+        let elements = tuple.iter().flatten().map(|value| match value {
+            ExceptionValue::One(_) => 1,
+            ExceptionValue::Many(values) => values.len().max(1),
+        });
+        item.values_read += elements.sum::<usize>();
         result.extend(tuple);
     }
     result
@@ -230,13 +246,18 @@ fn tuple(
 }
 
 /// The condition of a rule with its exceptions: `(condition) and not ... and not ...`.
-pub(super) fn full_condition(condition: &Text, exceptions: &[ExceptionDef]) -> Text {
+/// `None` if it becomes longer than `limit` bytes.
+pub(super) fn full_condition(
+    condition: &Text,
+    exceptions: &[ExceptionDef],
+    limit: usize,
+) -> Option<Text> {
     let with_values: Vec<&ExceptionDef> = exceptions
         .iter()
         .filter(|exception| !exception.values.is_empty())
         .collect();
     let Some((start, _)) = condition.origin(0).filter(|_| !with_values.is_empty()) else {
-        return condition.clone();
+        return Some(condition.clone());
     };
     let start = Arc::clone(start);
     let mut text = Text::default();
@@ -245,12 +266,16 @@ pub(super) fn full_condition(condition: &Text, exceptions: &[ExceptionDef]) -> T
     text.push_made(")", &start, 0);
     for exception in with_values {
         text.push_made(" and not ", &exception.name, 0);
-        clause(&mut text, exception);
+        clause(&mut text, exception, limit);
+        if text.len() > limit {
+            return None;
+        }
     }
-    text
+    Some(text)
 }
 
-fn clause(text: &mut Text, exception: &ExceptionDef) {
+/// Adds an exception; ends early when the text is longer than `limit` bytes.
+fn clause(text: &mut Text, exception: &ExceptionDef, limit: usize) {
     if exception.scalar_form {
         let field = &exception.fields[0];
         let comp = exception.comps.first();
@@ -272,6 +297,9 @@ fn clause(text: &mut Text, exception: &ExceptionDef) {
     let name = &exception.name;
     text.push_made("(", name, 0);
     for (index, tuple) in exception.values.iter().enumerate() {
+        if text.len() > limit {
+            return;
+        }
         text.push_made(if index > 0 { " or (" } else { "(" }, name, 0);
         for (position, (field, value)) in exception.fields.iter().zip(tuple).enumerate() {
             if position > 0 {

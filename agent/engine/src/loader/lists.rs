@@ -3,53 +3,125 @@
 //! Falco replaces list after list in order of definition. Doing the same for every list would cost
 //! lists times conditions; here each token is looked up once and what a list brings in is expanded
 //! by later lists only, which gives the same text.
+//!
+//! A list whose text is a sequence of values is not written out: a mark stands for it, and all
+//! conditions that name it share its values. Where the parser finds a mark anywhere but among the
+//! values of a list, the condition is expanded again, as text.
 
-use std::ops::Range;
+mod expansion;
+#[cfg(test)]
+mod tests;
+
+use std::collections::hash_map::Entry;
 use std::sync::Arc;
 
-use rustc_hash::FxHashSet;
+use rustc_hash::{FxHashMap, FxHashSet};
 
+use crate::ast::SharedWords;
 use crate::lexer::is_blank;
 use crate::loader::defs::{ListDef, Table};
-use crate::loader::exceptions::needs_quotes;
+use crate::loader::exceptions::push_value;
+use crate::loader::lists::expansion::Expansion;
+use crate::parser::parse_values;
 use crate::source::{Scalar, Text};
 
-/// Most bytes a condition may have after substitution.
-const MAX_EXPANDED_BYTES: usize = 64 << 20;
+/// Heaviest condition, or text of one list, after substitution; see [`Text::weight`].
+const MAX_WEIGHT: usize = 40 << 20;
+/// Weight of all substitutions of a load.
+const MAX_TOTAL_WEIGHT: usize = 48 << 20;
 /// Deepest chain of lists within lists.
 const MAX_LIST_DEPTH: usize = 100;
 
-/// What may stand around the name of a list.
-const BLANKS: [char; 4] = [' ', '\t', '\r', '\n'];
-
-/// Lists with the items of the lists they name filled in.
-pub(super) struct ListTexts {
-    /// Joined items, by position in the table.
-    texts: Vec<String>,
-    used: FxHashSet<usize>,
+/// Where a list is named in an expanded text.
+#[derive(Debug, Clone)]
+pub(super) struct Insert {
+    /// First byte of what stands for the list.
+    pub(super) at: usize,
+    /// Its length.
+    pub(super) len: usize,
+    /// Position of the list in its table.
+    pub(super) list: usize,
+    /// Scalar and offset of the name.
+    pub(super) name: (Arc<Scalar>, usize),
+    /// The values, where a mark stands for them.
+    pub(super) words: Option<Arc<SharedWords>>,
 }
 
-impl ListTexts {
-    /// Resolves lists in lists: each item that names a visible list becomes that list's own items.
-    pub(super) fn new(lists: &Table<ListDef>) -> Self {
-        let mut used = FxHashSet::default();
-        let mut texts = Vec::with_capacity(lists.len());
-        for list in lists.as_slice() {
-            let mut items: Vec<Arc<Scalar>> = Vec::with_capacity(list.items.len());
-            for item in &list.items {
-                let inner = lists.position(&item.value);
-                let inner = inner.filter(|&at| lists.as_slice()[at].index < list.visibility);
-                match inner {
-                    Some(at) => {
-                        used.insert(at);
-                        items.extend(lists.as_slice()[at].items.iter().cloned());
-                    }
-                    None => items.push(Arc::clone(item)),
-                }
-            }
-            texts.push(join(&items));
+/// A text in which lists are substituted.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Expanded {
+    pub(super) text: Text,
+    /// In order of position.
+    pub(super) inserts: Vec<Insert>,
+}
+
+impl Expanded {
+    /// The list that byte `at` came from.
+    pub(super) fn insert_at(&self, at: usize) -> Option<&Insert> {
+        let after = self.inserts.partition_point(|insert| insert.at <= at);
+        let insert = self.inserts.get(after.checked_sub(1)?)?;
+        (at < insert.at + insert.len).then_some(insert)
+    }
+
+    /// How many marks there are.
+    pub(super) fn mark_count(&self) -> usize {
+        self.inserts.iter().filter(|i| i.words.is_some()).count()
+    }
+}
+
+/// The lists of a load and what is known about them.
+pub(super) struct Lists<'a> {
+    table: &'a Table<ListDef>,
+    used: FxHashSet<usize>,
+    words: FxHashMap<usize, Shared>,
+    /// Which list an item stands in, made when an error is about one.
+    owners: Option<FxHashMap<*const Scalar, usize>>,
+    /// Items that errors were about, by list and offset.
+    items: FxHashMap<(usize, usize), Option<Item>>,
+    /// The text made last for an error, and its list.
+    last_text: Option<(usize, Text)>,
+    weight_left: usize,
+}
+
+/// What the text of a list is.
+#[derive(Debug, Clone)]
+enum Shared {
+    /// A sequence of values.
+    Words(Arc<SharedWords>),
+    /// Anything else.
+    Text,
+    /// Too long; says so.
+    TooLong(String),
+}
+
+/// An item of a list that an error is about.
+#[derive(Debug, Clone)]
+pub(super) struct Item {
+    /// The item.
+    pub(super) scalar: Arc<Scalar>,
+    /// Offset in it.
+    pub(super) offset: usize,
+    /// The list it stands in.
+    pub(super) owner: usize,
+}
+
+impl<'a> Lists<'a> {
+    pub(super) fn new(table: &'a Table<ListDef>) -> Self {
+        let mut lists = Self {
+            table,
+            used: FxHashSet::default(),
+            words: FxHashMap::default(),
+            owners: None,
+            items: FxHashMap::default(),
+            last_text: None,
+            weight_left: MAX_TOTAL_WEIGHT,
+        };
+        for outer in 0..table.len() {
+            let inner = table.as_slice()[outer].items.iter();
+            let inner: Vec<usize> = inner.filter_map(|item| lists.inner(outer, item)).collect();
+            lists.used.extend(inner);
         }
-        Self { texts, used }
+        lists
     }
 
     /// Positions of lists that something refers to.
@@ -57,36 +129,141 @@ impl ListTexts {
         &self.used
     }
 
-    /// Replaces the names of lists in a condition. The error is a sentence.
-    pub(super) fn expand(&mut self, text: &Text, lists: &Table<ListDef>) -> Result<Text, String> {
-        let names_any = tokens(text.as_str()).any(|t| lists.position(&text.as_str()[t]).is_some());
-        if !names_any {
-            return Ok(text.clone());
+    pub(super) fn def(&self, list: usize) -> &'a ListDef {
+        &self.table.as_slice()[list]
+    }
+
+    /// The list that an item of list `outer` names, if it is visible there.
+    fn inner(&self, outer: usize, item: &Scalar) -> Option<usize> {
+        let inner = self.table.position(&item.value)?;
+        (self.def(inner).index < self.def(outer).visibility).then_some(inner)
+    }
+
+    /// Replaces the names of lists by marks where that is possible, by text elsewhere.
+    pub(super) fn mark(&mut self, text: &Text) -> Result<Expanded, String> {
+        self.expand(text, true)
+    }
+
+    /// Replaces the names of all lists by text.
+    pub(super) fn write_out(&mut self, text: &Text) -> Result<Expanded, String> {
+        self.expand(text, false)
+    }
+
+    fn expand(&mut self, text: &Text, marks: bool) -> Result<Expanded, String> {
+        let source = text.as_str();
+        let named = tokens(source).any(|token| self.table.position(&source[token]).is_some());
+        if !named {
+            let (text, inserts) = (text.clone(), Vec::new());
+            return Ok(Expanded { text, inserts });
         }
-        let mut expansion = Expansion {
-            lists,
-            lists_texts: self,
-            out: Text::default(),
-            eat: false,
-            after_list: false,
-        };
+        let mut expansion = Expansion::new(self, marks);
         expansion.outer(text)?;
-        Ok(expansion.out)
+        Ok(expansion.finish())
+    }
+
+    /// What the text of a list is; found out once.
+    fn shared(&mut self, list: usize) -> Shared {
+        if let Some(known) = self.words.get(&list) {
+            return known.clone();
+        }
+        let shared = match self.text_of(list) {
+            Ok(text) => match parse_values(text.as_str()) {
+                Some(words) => Shared::Words(Arc::new(SharedWords { list, words })),
+                None => Shared::Text,
+            },
+            Err(message) => Shared::TooLong(message),
+        };
+        self.words.insert(list, shared.clone());
+        shared
+    }
+
+    /// The text of a list with all lists in it written out.
+    fn text_of(&mut self, list: usize) -> Result<Text, String> {
+        let mut expansion = Expansion::new(self, false);
+        expansion.whole(list)?;
+        Ok(expansion.finish().text)
+    }
+
+    /// The item that byte `at` of the joined text of `list` belongs to.
+    pub(super) fn item(&mut self, list: usize, at: usize) -> Option<Item> {
+        if let Some(known) = self.items.get(&(list, at)) {
+            return known.clone();
+        }
+        let item = self.find_item(list, at);
+        self.items.insert((list, at), item.clone());
+        item
+    }
+
+    fn find_item(&mut self, list: usize, at: usize) -> Option<Item> {
+        if self
+            .last_text
+            .as_ref()
+            .is_none_or(|(last, _)| *last != list)
+        {
+            let before = self.weight_left;
+            let text = self.text_of(list).ok()?;
+            // It was made once already, when the list was parsed.
+            self.weight_left = before;
+            self.last_text = Some((list, text));
+        }
+        let (_, text) = self.last_text.as_ref()?;
+        let (scalar, offset) = text.origin(at)?;
+        let (scalar, offset) = (Arc::clone(scalar), offset);
+        let owner = self.owner(&scalar).unwrap_or(list);
+        Some(Item {
+            scalar,
+            offset,
+            owner,
+        })
+    }
+
+    /// The list that an item stands in.
+    pub(super) fn owner(&mut self, item: &Arc<Scalar>) -> Option<usize> {
+        let table = self.table;
+        let owners = self.owners.get_or_insert_with(|| {
+            let mut owners = FxHashMap::default();
+            for (list, def) in table.as_slice().iter().enumerate() {
+                for item in &def.items {
+                    if let Entry::Vacant(entry) = owners.entry(Arc::as_ptr(item)) {
+                        entry.insert(list);
+                    }
+                }
+            }
+            owners
+        });
+        owners.get(&Arc::as_ptr(item)).copied()
     }
 }
 
-fn join(items: &[Arc<Scalar>]) -> String {
-    let mut out = String::new();
-    for (index, item) in items.iter().enumerate() {
-        if index > 0 {
-            out.push_str(", ");
+/// Writes the items of a list, separated by commas; items that name visible lists are replaced by
+/// the items of those, one level deep. Fails when the text is heavier than `limit`.
+fn joined(lists: &Lists<'_>, list: usize, limit: usize) -> Result<Text, String> {
+    let def = lists.def(list);
+    let mut text = Text::default();
+    let mut add = |item: &Arc<Scalar>| {
+        if !text.is_empty() {
+            text.push_made(", ", item, 0);
         }
-        let quote = if needs_quotes(&item.value) { "\"" } else { "" };
-        out.push_str(quote);
-        out.push_str(&item.value);
-        out.push_str(quote);
+        push_value(&mut text, item);
+        text.weight() <= limit
+    };
+    let fits = def.items.iter().all(|item| match lists.inner(list, item) {
+        Some(inner) => lists.def(inner).items.iter().all(&mut add),
+        None => add(item),
+    });
+    match fits {
+        true => Ok(text),
+        false => Err(too_much(&def.name)),
     }
-    out
+}
+
+fn too_much(list: &str) -> String {
+    format!(
+        "list '{list}' makes too much text: lists may add about {} MiB to one condition, {} MiB to \
+         all of them",
+        MAX_WEIGHT >> 21,
+        MAX_TOTAL_WEIGHT >> 21
+    )
 }
 
 fn is_delimiter(byte: u8) -> bool {
@@ -94,7 +271,7 @@ fn is_delimiter(byte: u8) -> bool {
 }
 
 /// Ranges between delimiters, blanks excluded.
-fn tokens(text: &str) -> impl Iterator<Item = Range<usize>> + '_ {
+fn tokens(text: &str) -> impl Iterator<Item = std::ops::Range<usize>> + '_ {
     let bytes = text.as_bytes();
     let mut at = 0;
     std::iter::from_fn(move || {
@@ -107,136 +284,4 @@ fn tokens(text: &str) -> impl Iterator<Item = Range<usize>> + '_ {
         }
         (start < at).then_some(start..at)
     })
-}
-
-struct Expansion<'a> {
-    lists: &'a Table<ListDef>,
-    lists_texts: &'a mut ListTexts,
-    out: Text,
-    /// An empty list at the start asks for the next comma to go.
-    eat: bool,
-    /// A list was just written: blanks that follow go with its name.
-    after_list: bool,
-}
-
-impl Expansion<'_> {
-    /// Expands the condition itself: what is not a list keeps its origin.
-    fn outer(&mut self, text: &Text) -> Result<(), String> {
-        let mut done = 0;
-        for token in tokens(text.as_str()) {
-            let Some(list) = self.lists.position(&text.as_str()[token.clone()]) else {
-                continue;
-            };
-            self.between(text.as_str(), done..token.start, |out, range| {
-                out.push_text(text, range)
-            });
-            let Some((scalar, offset)) = text.origin(token.start) else {
-                continue;
-            };
-            let scalar = Arc::clone(scalar);
-            self.list(list, &scalar, offset, 0)?;
-            done = token.end;
-        }
-        self.between(text.as_str(), done..text.len(), |out, range| {
-            out.push_text(text, range)
-        });
-        Ok(())
-    }
-
-    /// Copies text between two lists, without the comma that an empty list took.
-    fn between(
-        &mut self,
-        text: &str,
-        mut range: Range<usize>,
-        mut copy: impl FnMut(&mut Text, Range<usize>),
-    ) {
-        let part = &text[range.clone()];
-        let trimmed = part.trim_start_matches(BLANKS);
-        if self.after_list {
-            range.start = range.end - trimmed.len();
-        }
-        if !trimmed.is_empty() {
-            range.start += usize::from(self.eat && trimmed.starts_with(','));
-            self.eat = false;
-            self.after_list = false;
-        }
-        copy(&mut self.out, range);
-    }
-
-    /// Writes the items of a list, expanding later lists among them.
-    fn list(
-        &mut self,
-        list: usize,
-        scalar: &Arc<Scalar>,
-        offset: usize,
-        depth: usize,
-    ) -> Result<(), String> {
-        self.lists_texts.used.insert(list);
-        let name = &self.lists.as_slice()[list].name;
-        if depth >= MAX_LIST_DEPTH {
-            return Err(format!(
-                "list '{name}' nests more than {MAX_LIST_DEPTH} lists"
-            ));
-        }
-        // The blanks around the name go with it.
-        let kept = self.out.as_str().trim_end_matches(BLANKS).len();
-        self.out.truncate(kept);
-        let text = std::mem::take(&mut self.lists_texts.texts[list]);
-        let result = self.list_text(&text, list, scalar, offset, depth);
-        let too_long = self.out.len() > MAX_EXPANDED_BYTES;
-        let is_empty = text.is_empty();
-        self.lists_texts.texts[list] = text;
-        if is_empty {
-            self.take_comma();
-        }
-        if too_long {
-            return Err(format!(
-                "list '{name}' makes the condition longer than 64 MiB"
-            ));
-        }
-        result
-    }
-
-    fn list_text(
-        &mut self,
-        text: &str,
-        list: usize,
-        scalar: &Arc<Scalar>,
-        offset: usize,
-        depth: usize,
-    ) -> Result<(), String> {
-        self.out.push_made(" ", scalar, offset);
-        self.after_list = false;
-        let mut done = 0;
-        for token in tokens(text) {
-            let later = self
-                .lists
-                .position(&text[token.clone()])
-                .filter(|&inner| inner > list);
-            let Some(inner) = later else { continue };
-            self.between(text, done..token.start, |out, range| {
-                out.push_made(&text[range], scalar, offset);
-            });
-            self.list(inner, scalar, offset, depth + 1)?;
-            done = token.end;
-        }
-        self.between(text, done..text.len(), |out, range| {
-            out.push_made(&text[range], scalar, offset);
-        });
-        self.out.push_made(" ", scalar, offset);
-        self.after_list = true;
-        Ok(())
-    }
-
-    /// An empty list takes the comma on its left with it, or else the one on its right.
-    fn take_comma(&mut self) {
-        let kept = self.out.as_str().trim_end_matches(BLANKS);
-        match kept.strip_suffix(',') {
-            Some(before) => {
-                let len = before.len();
-                self.out.truncate(len);
-            }
-            None => self.eat = true,
-        }
-    }
 }

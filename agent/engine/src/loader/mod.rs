@@ -15,9 +15,9 @@ pub use collect::{MAX_DEFINITIONS, MAX_LIST_ITEMS, MAX_RULES};
 pub use defs::{ExceptionDef, ExceptionValue, ListDef, MacroDef, Priority, RuleDef, Table};
 pub use resolve::LoadedRule;
 pub use rules::DEFAULT_SOURCE;
-pub use versions::{ENGINE_VERSION, Version};
+pub use versions::{BUILT_IN_PLUGINS, ENGINE_VERSION, Version};
 
-use crate::diagnostics::{Code, Diagnostic, Severity};
+use crate::diagnostics::{Code, Diagnostic, Report, Severity};
 use crate::loader::collect::Collection;
 use crate::schema::Schema;
 use crate::source::{Locus, SourceFile, Sources};
@@ -112,7 +112,7 @@ pub struct Loader {
     options: LoaderOptions,
     sources: Sources,
     collection: Collection,
-    diagnostics: Vec<Diagnostic>,
+    report: Report,
 }
 
 impl fmt::Debug for Loader {
@@ -135,7 +135,7 @@ impl Loader {
             options,
             sources: Sources::default(),
             collection,
-            diagnostics: Vec::new(),
+            report: Report::default(),
         }
     }
 
@@ -144,7 +144,7 @@ impl Loader {
         if bytes.len() > MAX_FILE_BYTES {
             let len = bytes.len();
             let message = format!("the file has {len} bytes, at most {MAX_FILE_BYTES} are read");
-            self.diagnostics
+            self.report
                 .push(Diagnostic::elsewhere(name, Code::FileRead, 1, message));
             return;
         }
@@ -160,14 +160,14 @@ impl Loader {
         if let Some(offset) = invalid {
             let at = Locus { file, offset };
             let message = "the file is not valid UTF-8";
-            self.diagnostics
+            self.report
                 .push(Diagnostic::at(&self.sources, Code::YamlParse, at, message));
             return;
         }
         let documents = yaml::parse(file, &self.sources.file(file).text);
         for root in &documents.roots {
             self.collection
-                .document(&self.sources, file, root, &mut self.diagnostics);
+                .document(&self.sources, file, root, &mut self.report);
         }
         for error in documents.errors {
             let at = Locus {
@@ -175,14 +175,14 @@ impl Loader {
                 offset: error.offset,
             };
             let code = Code::YamlParse;
-            self.diagnostics
+            self.report
                 .push(Diagnostic::at(&self.sources, code, at, error.message));
         }
     }
 
     /// Records a file that could not be read, so that it is reported with the others.
     pub fn add_unreadable(&mut self, name: &str, reason: &str) {
-        self.diagnostics
+        self.report
             .push(Diagnostic::elsewhere(name, Code::FileRead, 1, reason));
     }
 
@@ -198,7 +198,7 @@ impl Loader {
             self.options,
             self.sources,
             self.collection,
-            self.diagnostics,
+            self.report,
             schemas,
         )
     }

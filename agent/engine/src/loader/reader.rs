@@ -2,9 +2,14 @@
 
 use std::sync::Arc;
 
-use crate::diagnostics::{Code, Context, Diagnostic, nearest};
+use crate::diagnostics::{Code, Context, Diagnostic, Report, Severity, nearest};
 use crate::source::{FileId, Locus, Scalar, Sources};
 use crate::yaml::{Kind, Node};
+
+/// Longest condition, output or description in bytes, appended parts included.
+pub(super) const MAX_TEXT_BYTES: usize = 1 << 20;
+/// Longest name, tag or other single word in bytes.
+const MAX_WORD_BYTES: usize = 4096;
 
 /// Reads one item (a map) of a rules file.
 pub(super) struct Item<'a> {
@@ -14,7 +19,15 @@ pub(super) struct Item<'a> {
     /// `list`, `macro`, `rule`, ...
     pub(super) kind: &'static str,
     pub(super) name: String,
+    /// Exception that is being read, and where it stands.
+    pub(super) exception: Option<(String, Locus)>,
+    /// Values in exceptions read so far, each element of a tuple counted.
+    pub(super) values_read: usize,
     pub(super) found: Vec<Diagnostic>,
+    /// How many more errors and warnings are kept.
+    room: (usize, usize),
+    /// Codes of those there was no room for.
+    dropped: Vec<Code>,
 }
 
 impl<'a> Item<'a> {
@@ -23,6 +36,7 @@ impl<'a> Item<'a> {
         file: FileId,
         node: &'a Node,
         kind: &'static str,
+        report: &Report,
     ) -> Self {
         Self {
             sources,
@@ -30,7 +44,11 @@ impl<'a> Item<'a> {
             node,
             kind,
             name: String::new(),
+            exception: None,
+            values_read: 0,
             found: Vec::new(),
+            room: report.room(),
+            dropped: Vec::new(),
         }
     }
 
@@ -47,14 +65,17 @@ impl<'a> Item<'a> {
     }
 
     pub(super) fn context(&self) -> Vec<Context> {
-        let at = self.sources.position(self.at());
-        vec![Context {
-            item_type: self.kind,
-            item_name: self.name.clone(),
-            line: at.line,
-            column: at.column,
-            offset: at.offset,
-        }]
+        let start = Locus {
+            file: self.file,
+            offset: 0,
+        };
+        let mut steps = vec![
+            Context::at(self.sources, "rules content", "", start),
+            Context::at(self.sources, self.kind, &self.name, self.at()),
+        ];
+        let exception = self.exception.as_ref();
+        steps.extend(exception.map(|(name, at)| Context::at(self.sources, "exception", name, *at)));
+        steps
     }
 
     /// Adds a diagnostic at `node`.
@@ -69,16 +90,45 @@ impl<'a> Item<'a> {
         message: impl Into<String>,
         hint: Option<String>,
     ) {
+        if !self.take_room(code) {
+            return;
+        }
         let diagnostic = Diagnostic::at(self.sources, code, self.locus(node), message)
             .with_hint(hint)
             .with_context(self.context());
         self.found.push(diagnostic);
     }
 
+    /// Whether one more is kept; if not, it is only counted.
+    fn take_room(&mut self, code: Code) -> bool {
+        let room = match code.severity() {
+            Severity::Error => &mut self.room.0,
+            Severity::Warning => &mut self.room.1,
+        };
+        let kept = *room > 0;
+        *room = room.saturating_sub(1);
+        if !kept {
+            self.dropped.push(code);
+        }
+        kept
+    }
+
+    /// Hands over what was found.
+    pub(super) fn report_to(&mut self, report: &mut Report) {
+        for diagnostic in self.found.drain(..) {
+            report.push(diagnostic);
+        }
+        for code in self.dropped.drain(..) {
+            report.count(code);
+        }
+    }
+
     pub(super) fn has_errors(&self) -> bool {
-        self.found
-            .iter()
-            .any(|d| d.severity == crate::diagnostics::Severity::Error)
+        let found = self.found.iter().map(|d| d.severity);
+        let dropped = self.dropped.iter().map(|code| code.severity());
+        found
+            .chain(dropped)
+            .any(|severity| severity == Severity::Error)
     }
 
     /// The value of a key.
@@ -91,10 +141,13 @@ impl<'a> Item<'a> {
         let Kind::Map(entries) = &self.node.kind else {
             return;
         };
-        for (key, _) in entries {
+        for (key, _) in entries.iter() {
             let name = key.text().unwrap_or_default();
             if !known.contains(&name) {
-                let hint = nearest(name, known.iter().copied());
+                let hint = match self.room.1 {
+                    0 => None,
+                    _ => nearest(name, known.iter().copied()),
+                };
                 let hint = hint.map(|near| format!("did you mean {near}?"));
                 let message = format!("Unknown key '{name}' in {}", self.kind);
                 self.report_hint(Code::UnknownKey, key, message, hint);
@@ -110,7 +163,17 @@ impl<'a> Item<'a> {
 
     /// A non-empty scalar.
     pub(super) fn scalar_of(&mut self, node: &Node, what: &str) -> Option<Arc<Scalar>> {
+        let limit = match what {
+            "condition" | "output" | "desc" => MAX_TEXT_BYTES,
+            _ => MAX_WORD_BYTES,
+        };
         match &node.kind {
+            Kind::Scalar(scalar) if scalar.value.len() > limit => {
+                let len = scalar.value.len();
+                let message = format!("'{what}' has {len} bytes, at most {limit} are allowed");
+                self.report(Code::YamlValidate, node, message);
+                None
+            }
             Kind::Scalar(scalar) if !scalar.value.is_empty() => Some(Arc::clone(scalar)),
             kind => {
                 let problem = match kind {
@@ -127,6 +190,13 @@ impl<'a> Item<'a> {
     /// A scalar that may be empty.
     pub(super) fn value_of(&mut self, node: &Node, what: &str) -> Option<Arc<Scalar>> {
         match &node.kind {
+            Kind::Scalar(scalar) if scalar.value.len() > MAX_TEXT_BYTES => {
+                let len = scalar.value.len();
+                let message =
+                    format!("{what} has {len} bytes, at most {MAX_TEXT_BYTES} are allowed");
+                self.report(Code::YamlValidate, node, message);
+                None
+            }
             Kind::Scalar(scalar) => Some(Arc::clone(scalar)),
             _ => {
                 let message = format!("{what} must be a scalar and not null");
@@ -193,7 +263,7 @@ impl Item<'_> {
             return None;
         };
         let mut result = Override::default();
-        for (key, operation) in entries {
+        for (key, operation) in entries.iter() {
             let name = key.text().unwrap_or_default();
             if !replaceable.contains(&name) {
                 let hint = nearest(name, replaceable.iter().copied());

@@ -104,6 +104,14 @@ impl Collection {
             );
             return;
         }
+        let texts = [&keys.condition, &keys.output, &keys.desc];
+        let len = texts
+            .iter()
+            .filter_map(|text| text.as_ref())
+            .map(|text| text.value.len());
+        if !self.keep_text(item, len.sum(), 0) || !self.keep_values(item) {
+            return;
+        }
         // A rule with faults makes the load fail, but its condition and output are checked all the
         // same: whoever mends it should see everything at once.
         let (Some(condition), Some(output)) = (keys.condition, keys.output) else {
@@ -131,6 +139,28 @@ impl Collection {
         self.rules.set(name, rule);
     }
 
+    /// Counts text that changes a rule; `appends` tells which keys are appended.
+    fn keep_change(
+        &mut self,
+        item: &mut Item<'_>,
+        name: &str,
+        keys: &Keys,
+        appends: impl Fn(&str) -> bool,
+    ) -> bool {
+        let len = |text: &Option<Arc<Scalar>>| text.as_ref().map_or(0, |text| text.value.len());
+        let (condition, output, desc) = (len(&keys.condition), len(&keys.output), len(&keys.desc));
+        let all = self.rules.get(name).map_or(0, |rule| {
+            let lens = [
+                ("condition", rule.condition.len() + condition),
+                ("output", rule.output.len() + output),
+                ("desc", rule.desc.len() + desc),
+            ];
+            let appended = lens.into_iter().filter(|&(key, _)| appends(key));
+            appended.map(|(_, len)| len).max().unwrap_or(0)
+        });
+        self.keep_text(item, condition + output + desc, all)
+    }
+
     fn source_is_known(&self, item: &mut Item<'_>, source: &str) -> bool {
         if self.known_sources.iter().any(|known| known == source) {
             return true;
@@ -144,7 +174,13 @@ impl Collection {
     }
 
     /// The existing rule an append or override refers to, if its source agrees.
-    fn target(&mut self, item: &mut Item<'_>, name: &str, keys: &Keys) -> Option<&mut RuleDef> {
+    fn target(
+        &mut self,
+        item: &mut Item<'_>,
+        name: &str,
+        keys: &Keys,
+        append: bool,
+    ) -> Option<&mut RuleDef> {
         let source = keys.source.as_deref();
         if let Some(source) = source
             && !self.source_is_known(item, source)
@@ -152,7 +188,7 @@ impl Collection {
             return None;
         }
         let Some(rule) = self.rules.get_mut(name) else {
-            no_target(item, "Rule", name);
+            no_target(item, "Rule", name, append);
             return None;
         };
         if source.is_some_and(|source| source != rule.source) {
@@ -170,7 +206,8 @@ impl Collection {
         mut keys: Keys,
         overrides: &Override,
     ) {
-        let Some(rule) = self.target(item, name, &keys) else {
+        let append = !overrides.append.is_empty();
+        let Some(rule) = self.target(item, name, &keys, append) else {
             return;
         };
         let existing = std::mem::take(&mut rule.exceptions);
@@ -185,7 +222,13 @@ impl Collection {
         } else {
             existing
         };
-        if item.has_errors() {
+        let read = std::mem::take(&mut rule.exceptions);
+        let fits = self.keep_values(item) && self.keep_change(item, name, &keys, appends);
+        let Some(rule) = self.rules.get_mut(name) else {
+            return;
+        };
+        rule.exceptions = read;
+        if item.has_errors() || !fits {
             return;
         }
         if let (true, Some(more)) = (appends("condition"), &keys.condition) {
@@ -195,7 +238,8 @@ impl Collection {
             append_text(&mut rule.output, more);
         }
         if let (true, Some(more)) = (appends("desc"), &keys.desc) {
-            rule.desc = format!("{} {}", rule.desc, more.value);
+            rule.desc.push(' ');
+            rule.desc.push_str(&more.value);
         }
         if let (true, Some(more)) = (appends("tags"), &keys.tags) {
             rule.tags.extend(more.iter().cloned());
@@ -211,14 +255,20 @@ impl Collection {
             item.report(Code::YamlValidate, item.node, message);
             return;
         }
-        let Some(rule) = self.target(item, name, keys) else {
+        let Some(rule) = self.target(item, name, keys, true) else {
             return;
         };
+        let mut read = std::mem::take(&mut rule.exceptions);
         if item.get("exceptions").is_some() {
-            let existing = std::mem::take(&mut rule.exceptions);
-            rule.exceptions = exceptions::read(item, Some(existing));
+            read = exceptions::read(item, Some(read));
         }
-        if item.has_errors() {
+        let appends = |key: &str| key == "condition";
+        let fits = self.keep_values(item) && self.keep_change(item, name, keys, appends);
+        let Some(rule) = self.rules.get_mut(name) else {
+            return;
+        };
+        rule.exceptions = read;
+        if item.has_errors() || !fits {
             return;
         }
         if let Some(more) = &keys.condition {
@@ -311,7 +361,7 @@ impl Keys {
             }
         }
         if let Some(nodes) = item.sequence("tags") {
-            let tags = nodes.iter().filter_map(|node| item.value_of(node, "A tag"));
+            let tags = nodes.iter().filter_map(|node| item.scalar_of(node, "tag"));
             keys.tags = Some(tags.map(|tag| tag.value.clone()).collect());
         }
         keys

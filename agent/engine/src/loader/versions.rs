@@ -15,7 +15,7 @@ pub const ENGINE_VERSION: Version = Version {
 };
 
 /// What the agent does itself that Falco does in plugins, with the version it stands for.
-const BUILT_IN_PLUGINS: &[(&str, Version)] = &[(
+pub const BUILT_IN_PLUGINS: &[(&str, Version)] = &[(
     "container",
     Version {
         major: 0,

@@ -1,14 +1,16 @@
 //! `saker check`.
 
+mod sarif;
+
 use std::io::Write;
 use std::process::ExitCode;
 
-use saker_engine::diagnostics::{Diagnostic, Severity};
+use saker_engine::diagnostics::{Code, Diagnostic, Severity};
 use saker_engine::loader::{Outcome, UnknownField};
 use saker_fields::FieldSchema;
 use serde_json::{Value as Json, json};
 
-use crate::cli::{CheckArgs, Format};
+use crate::cli::{CheckArgs, CheckFormat};
 use crate::rules;
 
 /// Reports every error and warning.
@@ -23,8 +25,9 @@ pub(super) fn check(args: &CheckArgs) -> anyhow::Result<ExitCode> {
         .map(|file| file.display().to_string())
         .collect();
     let report = match args.format {
-        Format::Text => text(&names, &outcome),
-        Format::Json => format!("{}\n", json_report(&names, &outcome)),
+        CheckFormat::Text => text(&names, &outcome),
+        CheckFormat::Json => format!("{}\n", json_report(&names, &outcome)),
+        CheckFormat::Sarif => format!("{:#}\n", sarif::report(&outcome.diagnostics)),
     };
     std::io::stdout().write_all(report.as_bytes())?;
     Ok(if outcome.has_errors() {
@@ -53,20 +56,37 @@ fn text(files: &[String], outcome: &Outcome) -> String {
     report
 }
 
+/// What Falco prints when it validates (rules-spec A8); lines and columns count from 1.
 fn json_report(files: &[String], outcome: &Outcome) -> Json {
     let result = |file: &String| {
         let (errors, warnings) = split(file, outcome);
+        let schema_warnings: Vec<String> = errors
+            .iter()
+            .chain(&warnings)
+            .filter(|diagnostic| is_about_shape(diagnostic.code))
+            .map(|d| format!("{}:{}: {}", d.line, d.column, d.message))
+            .collect();
         let objects = |list: Vec<&Diagnostic>| -> Vec<Json> {
             list.into_iter().map(Diagnostic::to_json).collect()
         };
         json!({
             "name": file,
             "successful": errors.is_empty(),
+            "schema_valid": schema_warnings.is_empty(),
+            "schema_warnings": schema_warnings,
             "errors": objects(errors),
             "warnings": objects(warnings),
         })
     };
     json!({ "falco_load_results": files.iter().map(result).collect::<Vec<_>>() })
+}
+
+/// Whether a JSON schema of rules files would notice it too.
+fn is_about_shape(code: Code) -> bool {
+    matches!(
+        code,
+        Code::YamlParse | Code::YamlValidate | Code::UnknownItem | Code::UnknownKey
+    )
 }
 
 fn split<'o>(file: &str, outcome: &'o Outcome) -> (Vec<&'o Diagnostic>, Vec<&'o Diagnostic>) {

@@ -6,6 +6,7 @@ mod driver;
 mod explain;
 mod list;
 mod run;
+mod selection;
 
 use std::process::ExitCode;
 

@@ -12,6 +12,7 @@ use saker_fields::FieldSchema;
 
 use crate::agent::{self, Agent, Finished};
 use crate::cli::RunArgs;
+use crate::commands::selection::{print_format, switches};
 use crate::config::{self, Config, DriverChoice, Request};
 use crate::control::{Control, Stop};
 use crate::driver::{Chosen, HostTrials, Step, choose};
@@ -35,17 +36,25 @@ const STOP_QUEUE: usize = 4;
 /// What kept the agent from starting, or a worker that ended.
 pub(super) fn run(args: RunArgs) -> anyhow::Result<ExitCode> {
     let started = Instant::now();
+    let (print, preset) = print_format(args.selection.print.as_deref());
     let config = config::load(&Request {
         file: args.config,
         options: args.options,
         rules_files: args.rules,
         json: args.json,
+        switches: switches(&args.selection),
+        print,
         driver: args.driver,
         hostname: std::env::var("SAKER_HOSTNAME")
             .ok()
             .filter(|name| !name.is_empty()),
     })?;
     logging::start(config.log_level);
+    if let Some(preset) = preset {
+        tracing::warn!(
+            "-p {preset} is deprecated and does nothing: set append_output, suggested_output: true"
+        );
+    }
     let schema = Arc::new(FieldSchema::new());
     let rules = rules::compile_configured(&config, &schema)?;
     let plan = agent::plan(&config, &rules, &schema)?;

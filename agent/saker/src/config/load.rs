@@ -4,6 +4,9 @@ use std::fs;
 use std::io;
 use std::path::PathBuf;
 
+use saker_engine::compiler::{AppendOutput, Switch};
+use saker_engine::loader::DEFAULT_SOURCE;
+
 use super::model::{Config, DriverChoice};
 use super::overrides;
 use super::problem::{Place, Problem, Problems};
@@ -27,6 +30,10 @@ pub(crate) struct Request {
     pub json: bool,
     /// `--driver`.
     pub driver: Option<DriverChoice>,
+    /// `-D`, `-T`, `-t`: applied after those of the configuration.
+    pub switches: Vec<Switch>,
+    /// `-p`: appended before what the configuration appends.
+    pub print: Option<String>,
     /// `SAKER_HOSTNAME`.
     pub hostname: Option<String>,
 }
@@ -69,6 +76,15 @@ pub(super) fn build(name: &str, text: &str, request: &Request) -> Result<Config,
     }
     config.json_output |= request.json;
     config.driver = request.driver.unwrap_or(config.driver);
+    config.rules.extend(request.switches.iter().cloned());
+    if let Some(format) = &request.print {
+        let entry = AppendOutput {
+            source: Some(DEFAULT_SOURCE.to_owned()),
+            extra_output: Some(format.clone()),
+            ..AppendOutput::default()
+        };
+        config.append_output.insert(0, entry);
+    }
     if request.hostname.is_some() {
         config.hostname.clone_from(&request.hostname);
     }

@@ -83,6 +83,8 @@ pub(crate) struct Config {
     pub json_include_tags_property: bool,
     /// UTC date and time in text lines.
     pub time_format_iso_8601: bool,
+    /// Bytes as Base64 instead of text with dots.
+    pub buffer_format_base64: bool,
     /// Alerts waiting for the output at most.
     pub alert_queue_capacity: i64,
     /// Host name; `None` is the kernel's.
@@ -126,6 +128,7 @@ impl Default for Config {
             json_include_output_fields_property: true,
             json_include_tags_property: true,
             time_format_iso_8601: false,
+            buffer_format_base64: false,
             alert_queue_capacity: 8192,
             hostname: None,
             driver: DriverChoice::Auto,
@@ -203,6 +206,7 @@ impl Config {
             &mut self.json_include_tags_property,
         );
         section.boolean("time_format_iso_8601", &mut self.time_format_iso_8601);
+        section.boolean("buffer_format_base64", &mut self.buffer_format_base64);
         section.integer(
             "alert_queue_capacity",
             1..=MAX_ALERT_QUEUE,

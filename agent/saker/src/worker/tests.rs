@@ -50,7 +50,10 @@ impl Bench {
             schema,
             labels: labels(&set),
             matching,
-            escape,
+            render: RenderOptions {
+                escape,
+                ..RenderOptions::default()
+            },
             with_fields: !escape,
             profile: true,
             host: ArcSwap::from_pointee(host),

@@ -1,25 +1,38 @@
 //! Macros: parsed, put in an order in which each comes after those it names, and checked.
 
+use std::rc::Rc;
+
 use crate::ast::Expr;
-use crate::diagnostics::Code;
+use crate::diagnostics::{Code, nearest};
 use crate::loader::defs::{MacroDef, Table};
-use crate::loader::resolve::Resolver;
-use crate::loader::resolve::report::{Finding, without_repeats};
-use crate::source::Text;
+use crate::loader::lists::Expanded;
+use crate::loader::resolve::report::Finding;
+use crate::loader::resolve::{Owner, Resolver};
 use crate::typeck::{Checker, Problem, Vocabulary};
 use crate::typed::Checked;
 
 /// A parsed macro.
 pub(super) struct ParsedMacro<'a> {
     pub(super) def: &'a MacroDef,
-    pub(super) text: Text,
-    pub(super) expr: Option<Expr>,
+    pub(super) text: Rc<Expanded>,
+    pub(super) expr: Option<Rc<Expr>>,
 }
 
 /// Result of checking a macro for one source.
 pub(super) struct MacroResult {
     pub(super) checked: Option<Checked>,
-    pub(super) findings: Vec<Finding>,
+    /// What is wrong with its own text.
+    pub(super) findings: Rc<[Finding]>,
+}
+
+impl<'a> From<&'a MacroDef> for Owner<'a> {
+    fn from(def: &'a MacroDef) -> Self {
+        Owner {
+            kind: "macro",
+            name: &def.name,
+            at: def.at,
+        }
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -33,8 +46,12 @@ impl Resolver<'_> {
     /// Parses the condition of every macro; errors are reported even for unused ones.
     pub(super) fn parse_macros(&mut self) {
         for def in self.collection.macros.as_slice() {
-            let (text, expr) = self.parse(&def.condition, "macro", &def.name, def.at);
-            self.macros.push(ParsedMacro { def, text, expr });
+            let (text, expr) = self.parse(&def.condition, def.into());
+            self.macros.push(ParsedMacro {
+                def,
+                text: Rc::new(text),
+                expr: expr.map(Rc::new),
+            });
         }
     }
 
@@ -75,6 +92,7 @@ impl Resolver<'_> {
         }
     }
 
+    /// Macros that a macro names and sees, and where it names them.
     pub(super) fn references(&self, index: usize) -> Vec<(usize, usize)> {
         let mut found = Vec::new();
         if let Some(expr) = &self.macros[index].expr {
@@ -85,74 +103,123 @@ impl Resolver<'_> {
         found
     }
 
-    pub(super) fn cycle(&mut self, from: usize, to: usize, at: usize) {
+    fn cycle(&mut self, from: usize, to: usize, at: usize) {
         let (name, place) = (self.macros[to].def.name.clone(), self.macros[from].def);
         let problem = Problem::new(at, format!("reference loop in macro '{name}'"));
-        let context = vec![self.step("macro", &place.name, place.at)];
-        let text = self.macros[from].text.clone();
-        let diagnostic = self.diagnostic(Code::Validate, &text, &problem, place.at, context);
+        let text = Rc::clone(&self.macros[from].text);
+        let context = self.root(place.into());
+        let diagnostic = self.diagnostic(Code::Validate, &text, &problem, place.into(), context);
         self.report(diagnostic);
+        // Whoever lies on the loop names others all the same.
+        let named = self.references(from);
+        self.used_macros
+            .extend(named.iter().map(|&(inner, _)| inner));
         self.macros[from].expr = None;
     }
 
-    pub(super) fn mark_used(&mut self, parsed: &[(Text, Option<Expr>)]) {
+    /// Finds out which macros something names, and which of them rules need.
+    pub(super) fn mark_used(&mut self, parsed: &[(Expanded, Option<Expr>)]) {
         let table = &self.collection.macros;
         let mut queue: Vec<usize> = Vec::new();
         for expr in parsed.iter().filter_map(|(_, expr)| expr.as_ref()) {
             expr.each_macro(&mut |name, _| queue.extend(table.position(name)));
         }
+        self.used_macros.extend(queue.iter().copied());
         while let Some(index) = queue.pop() {
-            if self.used_macros.insert(index) {
+            if self.needed_macros.insert(index) {
                 queue.extend(self.references(index).into_iter().map(|(inner, _)| inner));
+            }
+        }
+        for index in 0..self.macros.len() {
+            let named = self.references(index);
+            self.used_macros
+                .extend(named.into_iter().map(|(inner, _)| inner));
+        }
+    }
+
+    /// Macros no rule needs are not checked against a vocabulary, since it is not known which, but
+    /// the macros they name must be there.
+    pub(super) fn check_unneeded(&mut self) {
+        for index in 0..self.macros.len() {
+            let Some(expr) = self.macros[index].expr.clone() else {
+                continue;
+            };
+            if self.needed_macros.contains(&index) {
+                continue;
+            }
+            let mut problems = Vec::new();
+            expr.each_macro(&mut |name, at| {
+                if self.visible(index, name).is_none() {
+                    let problem = self.undefined(name);
+                    problems.push(Problem { at, ..problem });
+                }
+            });
+            let (def, text) = (self.macros[index].def, Rc::clone(&self.macros[index].text));
+            let context = self.root(def.into());
+            for finding in self.findings(Code::Validate, &problems, &text, def.into(), &context) {
+                self.report(finding.diagnostic);
             }
         }
     }
 
-    /// Checks every used macro against one vocabulary, dependencies first.
+    /// Checks every needed macro against one vocabulary, dependencies first.
     pub(super) fn check_macros(&mut self, vocabulary: &Vocabulary<'_>) -> Vec<MacroResult> {
+        self.reported_macros.clear();
         let mut results: Vec<MacroResult> = self
             .macros
             .iter()
             .map(|_| MacroResult {
                 checked: None,
-                findings: Vec::new(),
+                findings: Rc::new([]),
             })
             .collect();
         for index in self.order.clone() {
-            if !self.used_macros.contains(&index) {
+            let Some(expr) = self.macros[index].expr.clone() else {
+                continue;
+            };
+            if !self.needed_macros.contains(&index) {
                 continue;
             }
-            let ParsedMacro {
-                def,
-                text,
-                expr: Some(expr),
-            } = &self.macros[index]
-            else {
-                continue;
-            };
             let mut checker = Checker::new(vocabulary);
-            let checked = checker.condition(expr, &|name| match self.visible(index, name) {
+            let checked = checker.condition(&expr, &|name| match self.visible(index, name) {
                 Some(inner) => results[inner].checked.clone().ok_or(None),
-                None => Err(Some(undefined(name))),
+                None => Err(Some(self.undefined(name))),
             });
-            let context = vec![self.step("macro", &def.name, def.at)];
-            let mut findings = self.findings(&checker.problems, text, def.at, &context);
-            expr.each_macro(&mut |name, _| {
-                if let Some(inner) = self.visible(index, name) {
-                    findings.extend(results[inner].findings.iter().cloned());
-                }
-            });
-            results[index] = MacroResult {
-                checked,
-                findings: without_repeats(findings),
-            };
-            let (text, at, notices) = (text.clone(), def.at, checker.notices);
-            self.notices(&text, at, &context, notices);
+            let Checker {
+                problems, notices, ..
+            } = checker;
+            let (def, text) = (self.macros[index].def, Rc::clone(&self.macros[index].text));
+            let owner = Owner::from(def);
+            // The way from a rule to the macro is known when a rule names it.
+            let own = [self.step(owner)];
+            let code = Code::CompileConditionError;
+            let findings = self.findings(code, &problems, &text, owner, &own).into();
+            results[index] = MacroResult { checked, findings };
+            let context = self.root(owner);
+            self.notices(&text, owner, &context, notices);
         }
         results
     }
-}
 
-pub(super) fn undefined(name: &str) -> Problem {
-    Problem::new(0, format!("Undefined macro '{name}' used in filter."))
+    /// What is said about a macro that is not there.
+    pub(super) fn undefined(&self, name: &str) -> Problem {
+        /// Most macros that a name is compared with, and most names that are.
+        const MAX_COMPARED: usize = 500;
+        let mut hints = self.macro_hints.borrow_mut();
+        let known = self.macros.iter().take(MAX_COMPARED);
+        let known = known.map(|known| known.def.name.as_str());
+        let near = match hints.get(name) {
+            Some(near) => near.clone(),
+            None if hints.len() >= MAX_COMPARED => None,
+            None => {
+                let near = nearest(name, known).map(str::to_owned);
+                hints.insert(name.to_owned(), near.clone());
+                near
+            }
+        };
+        Problem {
+            hint: near.map(|near| format!("did you mean {near}?")),
+            ..Problem::new(0, format!("Undefined macro '{name}' used in filter."))
+        }
+    }
 }
