@@ -13,8 +13,14 @@ fn main() {
     println!("cargo::rerun-if-changed=bpf");
     println!("cargo::rerun-if-changed=../driver-abi/include");
     println!("cargo::rerun-if-changed=../driver-abi/fillers");
+    build("saker.bpf.o", &[]);
+    build("saker_unpreempted.bpf.o", &["-DSAKER_UNPREEMPTED"]);
+}
+
+/// One object; `bpf/hooks.h` says in what they differ.
+fn build(name: &str, defines: &[&str]) {
     let out = PathBuf::from(env::var_os("OUT_DIR").expect("cargo sets OUT_DIR"));
-    let object = out.join("saker.bpf.o");
+    let object = out.join(name);
     let abi = env::var("DEP_SAKER_ABI_INCLUDE").expect("saker-abi publishes its include directory");
     let fillers = env::var("DEP_SAKER_ABI_FILLERS").expect("saker-abi publishes its fillers");
     let hash = env::var("DEP_SAKER_ABI_SCHEMA_HASH").expect("saker-abi publishes its hash");
@@ -36,6 +42,7 @@ fn main() {
         .arg(format!("-DSAKER_SCHEMA_HASH=0x{hash}ULL"))
         // Debug paths must not depend on where the tree is.
         .arg("-fdebug-compilation-dir=.")
+        .args(defines)
         .args(extra.split_whitespace())
         .args(["-c", "bpf/saker.bpf.c", "-o"])
         .arg(&object);

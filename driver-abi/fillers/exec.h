@@ -129,7 +129,7 @@ static __always_inline void emit_exec(struct saker_scratch *sc, struct subject *
 }
 
 static __always_inline void record_exec(struct task_struct *task, s32 old_tid,
-					struct linux_binprm *bprm)
+					const char *filename)
 {
 	struct saker_scratch *sc;
 	struct subject to = {};
@@ -156,7 +156,7 @@ static __always_inline void record_exec(struct task_struct *task, s32 old_tid,
 	fill_ids(slots, task);
 	SLOT(comm) = put_kernel_str(sc, FIELD_AT(task, comm));
 	fill_exe_file(sc, slots, task, area);
-	SLOT(filename) = put_kernel_str(sc, KREAD(bprm, filename));
+	SLOT(filename) = put_kernel_str(sc, filename);
 	mm = KREAD(task, mm);
 	arg_start = KREAD(mm, arg_start);
 	arg_end = KREAD(mm, arg_end);

@@ -16,6 +16,7 @@
 #include "paths.h"
 #include "exec.h"
 #include "lifecycle.h"
+#include "hooks.h"
 #include "remote.h"
 #include "iterate.h"
 
@@ -66,7 +67,7 @@ static __always_inline u32 running_call(void)
 static __always_inline void read_call(struct call *c, u64 *ctx)
 {
 	c->task = bpf_get_current_task_btf();
-	c->ret = ctx[1];
+	c->ret = CALL_RETURN(ctx);
 	c->compat = saker_task_compat(c->task);
 	if (c->compat) {
 		c->args[0] = (u32)CALL_REG(ctx, c->task, bx);
@@ -85,11 +86,11 @@ static __always_inline void read_call(struct call *c, u64 *ctx)
 	}
 }
 
-SEC("raw_tp/sys_exit")
+HOOK_CALL
 int saker_sys_exit(u64 *ctx)
 {
 	struct task_struct *task = bpf_get_current_task_btf();
-	u32 event = dispatch(task, ctx, CALL_REG(ctx, task, orig_ax), ctx[1]);
+	u32 event = dispatch(task, ctx, CALL_REG(ctx, task, orig_ax), CALL_RETURN(ctx));
 
 	if (!event)
 		return 0;
@@ -98,33 +99,33 @@ int saker_sys_exit(u64 *ctx)
 	return 0;
 }
 
-SEC("raw_tp/sched_process_fork")
+HOOK_FORK
 int saker_fork(u64 *ctx)
 {
-	record_fork((void *)ctx[0], (void *)ctx[1]);
+	on_fork(ctx);
 	return 0;
 }
 
-SEC("raw_tp/sched_process_exec")
+HOOK_EXEC
 int saker_exec(u64 *ctx)
 {
-	record_exec((void *)ctx[0], ctx[1], (void *)ctx[2]);
+	on_exec(ctx);
 	return 0;
 }
 
-SEC("raw_tp/sched_process_exit")
+HOOK_EXIT
 int saker_exit(u64 *ctx)
 {
-	record_exit((void *)ctx[0]);
+	on_exit(ctx);
 	return 0;
 }
 
-SEC("raw_tp/sys_exit")
+HOOK_CALL
 int saker_ev_exec_failed(u64 *ctx)
 {
 	struct call c;
 
-	if ((s64)ctx[1] >= 0)
+	if (CALL_RETURN(ctx) >= 0)
 		return 0; /* the exec record came from sched_process_exec */
 	read_call(&c, ctx);
 	record_failed_exec(&c, saker_event(c.compat, CALL_REG(ctx, c.task, orig_ax)) - 1);
@@ -182,7 +183,7 @@ int saker_files(struct bpf_iter__task_file *ctx)
 #define PROGRAM_PLAIN(ID, name, cls)                                                               \
 	PLAIN_FILLER(ID, name, cls)                                                                \
 	PLAIN_RECORD(ID, name, cls)                                                                \
-	SEC("raw_tp/sys_exit")                                                                     \
+	HOOK_CALL                                                                                  \
 	int saker_ev_##name(u64 *ctx)                                                              \
 	{                                                                                          \
 		struct call c = {};                                                                \

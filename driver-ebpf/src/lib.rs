@@ -5,12 +5,16 @@
 //! and maps live only as long as their file descriptors.
 #![forbid(unsafe_code)]
 
+mod hooks;
 mod iterate;
 mod load;
+mod missed;
 mod probe;
 mod programs;
 mod schema;
 
+pub use hooks::Hooks;
 pub use load::{EbpfDriver, LoadError};
+pub use missed::Missed;
 pub use probe::{Check, probe};
 pub use saker_abi::driver::{EventSet, Iterate, LoadOptions};

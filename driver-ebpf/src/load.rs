@@ -9,10 +9,7 @@ use aya::{Btf, Ebpf, EbpfLoader, VerifierLogLevel};
 use saker_abi::driver::{LoadOptions, OptionsError, SyscallTables};
 use saker_abi::ring::{Counters, RingFd};
 
-use crate::{iterate, programs, schema};
-
-pub(crate) static OBJECT: &[u8] =
-    aya::include_bytes_aligned!(concat!(env!("OUT_DIR"), "/saker.bpf.o"));
+use crate::{Hooks, Missed, hooks, iterate, programs, schema};
 
 /// The running kernel's own types.
 const KERNEL_BTF: &str = "/sys/kernel/btf/vmlinux";
@@ -89,6 +86,8 @@ pub struct EbpfDriver {
     rings: Vec<RingFd>,
     counters: Arc<Counters>,
     programs: usize,
+    hooks: Hooks,
+    missed: Arc<Missed>,
     /// Why iterators were refused.
     pub(crate) no_iterators: Vec<String>,
 }
@@ -97,6 +96,7 @@ impl std::fmt::Debug for EbpfDriver {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("EbpfDriver")
             .field("programs", &self.programs)
+            .field("hooks", &self.hooks)
             .finish_non_exhaustive()
     }
 }
@@ -107,29 +107,61 @@ impl EbpfDriver {
     /// # Errors
     /// When the kernel refuses; nothing stays attached then.
     pub fn load(options: &LoadOptions) -> Result<Self, LoadError> {
+        let btf = kernel_types()?;
+        let hooks = Hooks::for_kernel(&btf);
+        if hooks == Hooks::Raw {
+            return Self::load_with(options, Hooks::Raw, &btf);
+        }
+        let result = hooks::check_formats().map_err(LoadError::Object);
+        let result = result.and_then(|()| Self::load_with(options, hooks, &btf));
+        result.or_else(|error| {
+            tracing::warn!(
+                "{} cannot be used ({error}); with {} this kernel passes over calls while a program is \
+                 preempted: saker_ebpf_missed_total counts them",
+                hooks.name(),
+                Hooks::Raw.name(),
+            );
+            Self::load_with(options, Hooks::Raw, &btf)
+        })
+    }
+
+    /// As [`Self::load`], at these hooks instead of those for this kernel.
+    ///
+    /// # Errors
+    /// As [`Self::load`].
+    pub fn load_at(options: &LoadOptions, hooks: Hooks) -> Result<Self, LoadError> {
+        Self::load_with(options, hooks, &kernel_types()?)
+    }
+
+    fn load_with(options: &LoadOptions, hooks: Hooks, btf: &Btf) -> Result<Self, LoadError> {
+        let mut driver = Self::prepare(options, hooks, btf)?;
+        programs::attach(&mut driver.ebpf, hooks)?;
+        Ok(driver)
+    }
+
+    /// Everything but attaching.
+    fn prepare(options: &LoadOptions, hooks: Hooks, btf: &Btf) -> Result<Self, LoadError> {
         options.check()?;
-        schema::check(OBJECT)?;
+        schema::check(hooks.object())?;
         let cpus = options.cpu_count();
         let ring_count = cpus * options.partitions;
-        // aya parses it itself and says less clearly when it is not there.
-        std::fs::metadata(KERNEL_BTF).map_err(LoadError::Btf)?;
-        // Parsed once, for the object and for the iterators.
-        let btf = Btf::from_sys_fs().map_err(|error| LoadError::Object(chain(&error)))?;
-        let mut ebpf = load_object(options, &btf, ring_count, cpus)?;
+        let mut ebpf = load_object(options, hooks, btf, ring_count, cpus)?;
         let rings = create_rings(&mut ebpf, options)?;
         let counters = map_counters(&ebpf, ring_count, options.partitions)?;
 
         let wanted = programs::wanted(&options.events);
         programs::load(&mut ebpf, &wanted)?;
-        let no_iterators = iterate::load(&mut ebpf, &btf);
+        let no_iterators = iterate::load(&mut ebpf, btf);
         let fillers = programs::fill_table(&mut ebpf, &options.events)?;
-        programs::attach(&mut ebpf)?;
+        let missed = Arc::new(programs::missed(&mut ebpf)?);
         Ok(Self {
             ebpf,
             _fillers: fillers,
             rings,
             counters: Arc::new(counters),
             programs: wanted.len(),
+            hooks,
+            missed,
             no_iterators,
         })
     }
@@ -149,14 +181,32 @@ impl EbpfDriver {
         self.programs
     }
 
+    /// Where the programs hang.
+    pub fn hooks(&self) -> Hooks {
+        self.hooks
+    }
+
+    /// What the kernel did not run the programs for.
+    pub fn missed(&self) -> Arc<Missed> {
+        Arc::clone(&self.missed)
+    }
+
     /// Stops producing: detaches every program. Rings and counters stay readable.
     pub fn detach(self) {
         drop(self.ebpf);
     }
 }
 
+/// Parsed once, for the objects and for the iterators.
+fn kernel_types() -> Result<Btf, LoadError> {
+    // aya parses it itself and says less clearly when it is not there.
+    std::fs::metadata(KERNEL_BTF).map_err(LoadError::Btf)?;
+    Btf::from_sys_fs().map_err(|error| LoadError::Object(chain(&error)))
+}
+
 fn load_object(
     options: &LoadOptions,
+    hooks: Hooks,
     btf: &Btf,
     ring_count: u32,
     cpus: u32,
@@ -182,7 +232,7 @@ fn load_object(
         .override_global("saker_wanted", &tables.wanted, true)
         .override_global("saker_event_of_64", &tables.event_of_64, true)
         .override_global("saker_event_of_32", &tables.event_of_32, true)
-        .load(OBJECT)
+        .load(hooks.object())
         .map_err(|error| {
             let text = chain(&error);
             if text.contains("Operation not permitted") || text.contains("Permission denied") {
@@ -256,4 +306,34 @@ pub(crate) fn chain(error: &dyn std::error::Error) -> String {
         source = cause.source();
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use saker_abi::driver::EventSet;
+    use saker_abi::event::EVENTS;
+
+    /// The verifier of this kernel accepts the programs for either hooks, wherever it would attach them.
+    #[test]
+    fn every_program_loads_for_either_hooks() {
+        let btf = kernel_types().expect("this test needs a kernel with BTF");
+        let mut events = EventSet::new();
+        EVENTS.iter().for_each(|event| events.insert(event.id));
+        let options = LoadOptions {
+            partitions: 1,
+            ring_bytes: 1 << 16,
+            cpus: vec![0],
+            events,
+            own_tgid: 0,
+        };
+        let count = |hooks| {
+            let driver = EbpfDriver::prepare(&options, hooks, &btf).expect("this test needs root");
+            assert_eq!(driver.hooks(), hooks);
+            assert_eq!(driver.missed().by_program().count(), 4);
+            assert_eq!(driver.missed().total(), 0);
+            driver.program_count()
+        };
+        assert_eq!(count(Hooks::Raw), count(Hooks::Unpreempted));
+    }
 }

@@ -1,24 +1,57 @@
 //! Which programs are needed, loading them side by side, and attaching.
 
+use std::os::fd::AsFd as _;
 use std::sync::Mutex;
 
 use aya::Ebpf;
 use aya::maps::{MapData, ProgramArray};
-use aya::programs::{Program, ProgramError, ProgramFd, RawTracePoint};
+use aya::programs::{Program, ProgramError, ProgramFd};
 use saker_abi::event::{EVENTS, EventInfo};
 use saker_abi::raw::{SAKER_EV_CANARY, SAKER_EV_EXECVE, SAKER_EV_EXECVEAT};
 
-use crate::EventSet;
+use crate::hooks::Hooks;
 use crate::load::{LoadError, chain};
+use crate::{EventSet, Missed};
 
-/// Looks at every system call's return.
-const DISPATCHER: (&str, &str) = ("saker_sys_exit", "sys_exit");
+/// A program that hangs somewhere itself, and where: a raw tracepoint, or `CATEGORY/NAME` of perf's.
+struct Attached {
+    program: &'static str,
+    raw: &'static str,
+    unpreempted: &'static str,
+}
 
-/// Scheduler tracepoints: program, tracepoint. Always loaded.
-const LIFECYCLE: [(&str, &str); 3] = [
-    ("saker_fork", "sched_process_fork"),
-    ("saker_exec", "sched_process_exec"),
-    ("saker_exit", "sched_process_exit"),
+impl Attached {
+    const fn place(&self, hooks: Hooks) -> &'static str {
+        match hooks {
+            Hooks::Raw => self.raw,
+            Hooks::Unpreempted => self.unpreempted,
+        }
+    }
+}
+
+/// In the order of attaching, lifecycle first: no event of a process is seen before its birth could have
+/// been. The last looks at every system call's return.
+const ATTACHED: [Attached; 4] = [
+    Attached {
+        program: "saker_fork",
+        raw: "sched_process_fork",
+        unpreempted: "sched_wakeup_new",
+    },
+    Attached {
+        program: "saker_exec",
+        raw: "sched_process_exec",
+        unpreempted: "sched/sched_process_exec",
+    },
+    Attached {
+        program: "saker_exit",
+        raw: "sched_process_exit",
+        unpreempted: "sched/sched_process_exit",
+    },
+    Attached {
+        program: "saker_sys_exit",
+        raw: "sys_exit",
+        unpreempted: "raw_syscalls/sys_exit",
+    },
 ];
 
 /// The verifier takes most of the time of a start and runs in the caller: more threads than this
@@ -27,8 +60,8 @@ const LOADERS_MAX: usize = 4;
 
 /// The programs that `events` need, the dearest for the verifier first.
 pub(crate) fn wanted(events: &EventSet) -> Vec<String> {
-    let fixed = LIFECYCLE.iter().chain([&DISPATCHER]);
-    let mut wanted: Vec<String> = fixed.map(|&(name, _)| name.to_owned()).collect();
+    let fixed = ATTACHED.iter().map(|attached| attached.program.to_owned());
+    let mut wanted: Vec<String> = fixed.collect();
     for event in with_filler(events) {
         let name = filler(event);
         if !wanted.contains(&name) {
@@ -82,8 +115,7 @@ pub(crate) fn load(ebpf: &mut Ebpf, wanted: &[String]) -> Result<(), LoadError> 
     };
     let load_rest = || -> Result<(), LoadError> {
         while let Some((position, program)) = next() {
-            let result = <&mut RawTracePoint>::try_from(program).and_then(RawTracePoint::load);
-            result.map_err(|error| refused(&wanted[position], &error))?;
+            load_one(program).map_err(|error| refused(&wanted[position], &error))?;
         }
         Ok(())
     };
@@ -112,8 +144,8 @@ pub(crate) fn fill_table(
         ProgramArray::try_from(table).map_err(|error| LoadError::Object(chain(&error)))?;
     for event in with_filler(events) {
         let name = filler(event);
-        let program = program(ebpf, &name)?;
-        let fd: &ProgramFd = program.fd().map_err(|error| refused(&name, &error))?;
+        let fd = program(ebpf, &name)?.fd();
+        let fd: &ProgramFd = fd.map_err(|error| refused(&name, &error))?;
         table
             .set(u32::from(event.id), fd, 0)
             .map_err(|error| refused(&name, &error))?;
@@ -121,23 +153,46 @@ pub(crate) fn fill_table(
     Ok(table)
 }
 
-/// Attaches what is not reached by a jump. Lifecycle first: no event of a process is seen before its
-/// birth could have been.
-pub(crate) fn attach(ebpf: &mut Ebpf) -> Result<(), LoadError> {
-    for (name, tracepoint) in LIFECYCLE.iter().chain([&DISPATCHER]) {
-        program(ebpf, name)?
-            .attach(tracepoint)
-            .map_err(|error| refused(name, &error))?;
+/// Attaches what is not reached by a jump.
+pub(crate) fn attach(ebpf: &mut Ebpf, hooks: Hooks) -> Result<(), LoadError> {
+    for attached in &ATTACHED {
+        let place = attached.place(hooks);
+        let result = match program(ebpf, attached.program)? {
+            Program::RawTracePoint(program) => program.attach(place).map(drop),
+            Program::TracePoint(program) => {
+                let (category, name) = place.split_once('/').unwrap_or_default();
+                program.attach(category, name).map(drop)
+            }
+            _ => Err(ProgramError::UnexpectedProgramType),
+        };
+        result.map_err(|error| refused(attached.program, &error))?;
     }
     Ok(())
 }
 
-fn program<'a>(ebpf: &'a mut Ebpf, name: &str) -> Result<&'a mut RawTracePoint, LoadError> {
-    let missing = || LoadError::Object(format!("no program `{name}` in the object"));
-    let program = ebpf.program_mut(name).ok_or_else(missing)?;
-    program
-        .try_into()
-        .map_err(|error: ProgramError| LoadError::Object(chain(&error)))
+/// The kernel's counts of what it did not run the attached programs for.
+pub(crate) fn missed(ebpf: &mut Ebpf) -> Result<Missed, LoadError> {
+    let mut descriptors = Vec::with_capacity(ATTACHED.len());
+    for &Attached { program: name, .. } in &ATTACHED {
+        let fd = program(ebpf, name)?.fd();
+        let fd = fd.map_err(|error| refused(name, &error))?;
+        let fd = fd.as_fd().try_clone_to_owned();
+        descriptors.push((name, fd.map_err(|error| refused(name, &error))?));
+    }
+    Ok(Missed::new(descriptors))
+}
+
+fn load_one(program: &mut Program) -> Result<(), ProgramError> {
+    match program {
+        Program::RawTracePoint(program) => program.load(),
+        Program::TracePoint(program) => program.load(),
+        _ => Err(ProgramError::UnexpectedProgramType),
+    }
+}
+
+fn program<'a>(ebpf: &'a mut Ebpf, name: &str) -> Result<&'a mut Program, LoadError> {
+    ebpf.program_mut(name)
+        .ok_or_else(|| LoadError::Object(format!("no program `{name}` in the object")))
 }
 
 fn refused(name: &str, error: &dyn std::error::Error) -> LoadError {

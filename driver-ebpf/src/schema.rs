@@ -36,17 +36,19 @@ fn hash_in(object: &[u8]) -> Option<u64> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::load::OBJECT;
+    use crate::Hooks;
 
     #[test]
-    fn the_object_of_this_build_fits() {
-        assert_eq!(hash_in(OBJECT), Some(saker_abi::SCHEMA_HASH));
-        check(OBJECT).expect("built together");
+    fn the_objects_of_this_build_fit() {
+        for hooks in [Hooks::Raw, Hooks::Unpreempted] {
+            assert_eq!(hash_in(hooks.object()), Some(saker_abi::SCHEMA_HASH));
+            check(hooks.object()).expect("built together");
+        }
     }
 
     #[test]
     fn another_hash_is_refused_with_what_to_do() {
-        let mut other = OBJECT.to_vec();
+        let mut other = Hooks::Raw.object().to_vec();
         let hash = saker_abi::SCHEMA_HASH.to_le_bytes();
         let places = other
             .windows(hash.len())

@@ -67,6 +67,7 @@ fn every_filler_loads() {
             .count();
         // One program serves both exec calls; four more are the dispatcher and the scheduler's.
         assert_eq!(driver.program_count(), own_calls - 1 + 4);
+        assert_eq!(driver.missed().by_program().count(), 4, "as many counts");
         driver.detach();
     }
 }

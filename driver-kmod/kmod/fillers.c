@@ -100,7 +100,7 @@ void saker_record_fork(struct task_struct *parent, struct task_struct *child)
 
 void saker_record_exec(struct task_struct *task, pid_t old_tid, struct linux_binprm *bprm)
 {
-	record_exec(task, old_tid, bprm);
+	record_exec(task, old_tid, KREAD(bprm, filename));
 }
 
 void saker_record_exit(struct task_struct *task)

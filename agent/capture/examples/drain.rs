@@ -1,8 +1,8 @@
 //! Attaches a driver for the given events and reads the records: what the kernel side costs and brings,
 //! without the agent.
 //!
-//! `drain ebpf|kmod MILLISECONDS PARTITIONS EVENT...`; prints records by event, and drops. On a machine that
-//! stands still it goes on until something happened.
+//! `drain ebpf|ebpf-raw|ebpf-unpreempted|kmod MILLISECONDS PARTITIONS EVENT...`; prints records by event, drops,
+//! and the calls that programs missed. On a machine that stands still it goes on until something happened.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -11,7 +11,8 @@ use saker_abi::driver::{EventSet, LoadOptions};
 use saker_abi::event::{self, EVENTS};
 use saker_abi::record::Record;
 use saker_abi::ring::{Head, RingReader};
-use saker_capture::{Driver, DriverKind};
+use saker_capture::{AttachError, Driver, DriverKind};
+use saker_driver_ebpf::{EbpfDriver, Hooks};
 
 /// Between two looks at the rings.
 const POLL: Duration = Duration::from_millis(2);
@@ -20,11 +21,7 @@ const FIRST: Duration = Duration::from_secs(30);
 
 fn main() {
     let mut args = std::env::args().skip(1);
-    let kind = match args.next().as_deref() {
-        Some("ebpf") => DriverKind::Ebpf,
-        Some("kmod") => DriverKind::Kmod,
-        other => panic!("a driver: ebpf or kmod, not {other:?}"),
-    };
+    let driver = args.next().unwrap_or_default();
     let milliseconds: u64 = args.next().and_then(|s| s.parse().ok()).unwrap_or(5000);
     let partitions: u32 = args.next().and_then(|s| s.parse().ok()).unwrap_or(1);
     let mut events = EventSet::state();
@@ -40,7 +37,18 @@ fn main() {
         events,
         own_tgid: std::process::id(),
     };
-    let mut driver = Driver::load(kind, &options).unwrap_or_else(|error| panic!("{error}"));
+    let at = |hooks| {
+        let driver = EbpfDriver::load_at(&options, hooks)?;
+        Ok(Driver::Ebpf(Box::new(driver)))
+    };
+    let loaded: Result<_, AttachError> = match driver.as_str() {
+        "ebpf" => Driver::load(DriverKind::Ebpf, &options),
+        "ebpf-raw" => at(Hooks::Raw),
+        "ebpf-unpreempted" => at(Hooks::Unpreempted),
+        "kmod" => Driver::load(DriverKind::Kmod, &options),
+        other => panic!("a driver: ebpf, ebpf-raw, ebpf-unpreempted or kmod, not `{other}`"),
+    };
+    let mut driver = loaded.unwrap_or_else(|error| panic!("{error}"));
     eprintln!("{} attached in {:?}", driver.description(), start.elapsed());
     let mut readers: Vec<_> = driver
         .take_rings()
@@ -68,6 +76,12 @@ fn main() {
         .flat_map(|cpu| (0..partitions).map(move |partition| (cpu, partition)))
         .map(|(cpu, partition)| counters.snapshot(cpu, partition).dropped_total())
         .sum();
-    println!("records {seen:?} dropped {dropped}");
+    let missed = driver.missed();
     driver.detach();
+    let missed = missed.map_or_else(Vec::new, |missed| missed.by_program());
+    let total: u64 = missed.iter().map(|(_, count)| count).sum();
+    println!("records {seen:?} dropped {dropped} missed {total}");
+    for (program, count) in missed.iter().filter(|(_, count)| *count > 0) {
+        println!("  {program}: missed {count}");
+    }
 }

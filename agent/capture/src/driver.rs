@@ -6,7 +6,7 @@ use std::sync::Arc;
 use saker_abi::driver::frames::read_frames;
 use saker_abi::driver::{Iterate, LoadOptions};
 use saker_abi::ring::{Counters, RingFd, RingReader};
-use saker_driver_ebpf::{EbpfDriver, LoadError};
+use saker_driver_ebpf::{EbpfDriver, LoadError, Missed};
 use saker_driver_kmod::device::{KmodDriver, KmodError};
 
 use crate::canary::{self, CanaryError, Proof};
@@ -34,7 +34,7 @@ impl DriverKind {
 #[derive(Debug)]
 pub enum Driver {
     /// Programs in the kernel's virtual machine.
-    Ebpf(EbpfDriver),
+    Ebpf(Box<EbpfDriver>),
     /// The kernel module.
     Kmod(KmodDriver),
 }
@@ -46,7 +46,7 @@ impl Driver {
     /// When the kernel refuses; nothing stays attached then.
     pub fn load(kind: DriverKind, options: &LoadOptions) -> Result<Self, AttachError> {
         Ok(match kind {
-            DriverKind::Ebpf => Self::Ebpf(EbpfDriver::load(options)?),
+            DriverKind::Ebpf => Self::Ebpf(Box::new(EbpfDriver::load(options)?)),
             DriverKind::Kmod => Self::Kmod(KmodDriver::open(options)?),
         })
     }
@@ -62,7 +62,13 @@ impl Driver {
     /// What is in the kernel, for people.
     pub fn description(&self) -> String {
         match self {
-            Self::Ebpf(driver) => format!("{} programs", driver.program_count()),
+            Self::Ebpf(driver) => {
+                format!(
+                    "{} programs at {}",
+                    driver.program_count(),
+                    driver.hooks().name()
+                )
+            }
             Self::Kmod(driver) => format!("module {}", driver.info().version),
         }
     }
@@ -96,12 +102,37 @@ impl Driver {
         read_frames(&mut iterator).map_err(IterateError::Read)
     }
 
+    /// What the kernel did not run programs for, in drivers that have programs.
+    pub fn missed(&self) -> Option<Arc<dyn MissedCalls>> {
+        match self {
+            Self::Ebpf(driver) => Some(driver.missed()),
+            Self::Kmod(_) => None,
+        }
+    }
+
     /// Stops producing. Rings and counters that are mapped stay readable.
     pub fn detach(self) {
         match self {
             Self::Ebpf(driver) => driver.detach(),
             Self::Kmod(driver) => driver.detach(),
         }
+    }
+}
+
+/// Calls that the driver was not told of, though it is attached: the loss that no ring knows.
+pub trait MissedCalls: std::fmt::Debug + Send + Sync {
+    /// How many by program; readable after the driver was detached, too.
+    fn by_program(&self) -> Vec<(&'static str, u64)>;
+
+    /// The sum.
+    fn total(&self) -> u64 {
+        self.by_program().iter().map(|(_, count)| count).sum()
+    }
+}
+
+impl MissedCalls for Missed {
+    fn by_program(&self) -> Vec<(&'static str, u64)> {
+        Missed::by_program(self).collect()
     }
 }
 

@@ -23,7 +23,7 @@ pub mod worker;
 
 pub use clock::{Clock, SystemClock};
 pub use cpus::{default_partitions, online_cpus, possible_cpus, ring_bytes};
-pub use driver::{AttachError, Driver, DriverKind, Proven, attach};
+pub use driver::{AttachError, Driver, DriverKind, MissedCalls, Proven, attach};
 pub use ledger::{Gap, LossLedger, SharedLedger};
 pub use merge::{Merge, Round, Sink};
 pub use stats::{LATENCY_BOUNDS_NS, StatsSnapshot, WorkerStats};

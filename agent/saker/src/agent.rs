@@ -13,8 +13,8 @@ use saker_alerts::{
     queue,
 };
 use saker_capture::{
-    Driver, Proven, WorkerOptions, Workers, default_partitions, online_cpus, possible_cpus,
-    ring_bytes, spawn_workers,
+    Driver, MissedCalls, Proven, WorkerOptions, Workers, default_partitions, online_cpus,
+    possible_cpus, ring_bytes, spawn_workers,
 };
 use saker_engine::output::RenderOptions;
 use saker_fields::FieldSchema;
@@ -71,8 +71,10 @@ pub(crate) struct Finished {
     pub summary: Option<Summary>,
     /// Events handled.
     pub events: u64,
-    /// Records the driver could not deliver.
+    /// What the driver could not deliver, calls it missed included.
     pub dropped: u64,
+    /// Calls the driver's programs were not run for.
+    pub missed: u64,
     /// Records that were still in the rings when the time for draining was over.
     pub unread: u64,
     /// Alerts that found the queue full.
@@ -202,11 +204,11 @@ impl Agent {
         self.workers.as_ref().is_none_or(Workers::alive)
     }
 
-    /// Records the driver could not deliver so far.
+    /// What the driver could not deliver so far: records, and calls that its programs missed.
     pub(crate) fn dropped(&self) -> u64 {
-        self.driver
-            .as_ref()
-            .map_or(0, |driver| dropped(&driver.counters()))
+        self.driver.as_ref().map_or(0, |driver| {
+            dropped(&driver.counters()) + missed(driver.missed().as_deref())
+        })
     }
 
     /// Alerts that found the queue full so far.
@@ -227,6 +229,7 @@ impl Agent {
             ..
         } = self;
         let counters = driver.as_ref().map(Driver::counters);
+        let calls = driver.as_ref().and_then(Driver::missed);
         if let Some(driver) = driver {
             driver.detach();
         }
@@ -243,7 +246,8 @@ impl Agent {
         let unread = counters.as_ref().map_or(0, |counters| {
             produced(counters).saturating_sub(events + undecodable)
         });
-        let dropped = counters.map_or(0, |counters| dropped(&counters));
+        let missed = missed(calls.as_deref());
+        let dropped = counters.map_or(0, |counters| dropped(&counters)) + missed;
         let summary = output.finish();
         let queue_dropped = saker_alerts::PRIORITIES
             .iter()
@@ -253,6 +257,7 @@ impl Agent {
             summary,
             events,
             dropped,
+            missed,
             unread,
             queue_dropped,
         }
@@ -284,6 +289,7 @@ impl Agent {
             rules: rules.counts,
             labels: labels(&rules.set),
             rings: self.driver.as_ref().map(Driver::counters),
+            missed: self.driver.as_ref().and_then(Driver::missed),
             ring_bytes: plan.ring_bytes,
             cpus: plan.cpus,
             capture: capture.clone(),
@@ -304,6 +310,10 @@ impl Agent {
 
 fn dropped(counters: &Counters) -> u64 {
     snapshots(counters).map(|ring| ring.dropped_total()).sum()
+}
+
+fn missed(calls: Option<&dyn MissedCalls>) -> u64 {
+    calls.map_or(0, MissedCalls::total)
 }
 
 fn produced(counters: &Counters) -> u64 {

@@ -33,7 +33,7 @@ impl Kind {
 #[derive(Debug)]
 pub enum Driver {
     /// The eBPF programs.
-    Ebpf(EbpfDriver),
+    Ebpf(Box<EbpfDriver>),
     /// The kernel module.
     Kmod(KmodDriver),
 }
@@ -46,7 +46,7 @@ impl Driver {
     pub fn load(kind: Kind, options: &LoadOptions) -> Result<Self> {
         match kind {
             Kind::Ebpf => EbpfDriver::load(options)
-                .map(Self::Ebpf)
+                .map(|driver| Self::Ebpf(Box::new(driver)))
                 .context("loading the eBPF driver"),
             Kind::Kmod => KmodDriver::open(options)
                 .map(Self::Kmod)

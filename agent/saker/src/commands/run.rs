@@ -197,8 +197,9 @@ impl LossWatch {
         if events > self.events {
             let new = events - self.events;
             tracing::warn!(
-                "{new} events were lost ({events} in all); saker_dropped_total says why: against \
-                 ring_full and shed raise ring_buffer_total_mib"
+                "{new} events were lost ({events} in all); saker_dropped_total and \
+                 saker_ebpf_missed_total say why: against ring_full and shed raise \
+                 ring_buffer_total_mib; calls missed by programs are explained in docs/metrics.md"
             );
             self.said = Some(Instant::now());
         }
@@ -316,11 +317,15 @@ fn report(finished: &Finished) {
     let Finished {
         events,
         dropped,
+        missed,
         unread,
         queue_dropped,
         ..
     } = finished;
     eprintln!("Events handled: {events}, dropped by the driver: {dropped}");
+    if *missed > 0 {
+        eprintln!("Of these, calls that the driver's programs were not run for: {missed}");
+    }
     if *unread > 0 {
         eprintln!("Events left in the rings: {unread}");
     }

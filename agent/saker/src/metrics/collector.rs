@@ -10,7 +10,9 @@ use prometheus::{Encoder, Registry, TextEncoder};
 use saker_abi::event::{Class, DROP_CAUSES, EVENTS};
 use saker_abi::ring::Counters;
 use saker_alerts::{PRIORITIES, QueueMonitor, RuleLabel};
-use saker_capture::{Clock, LATENCY_BOUNDS_NS, StatsSnapshot, SystemClock, WorkerStats};
+use saker_capture::{
+    Clock, LATENCY_BOUNDS_NS, MissedCalls, StatsSnapshot, SystemClock, WorkerStats,
+};
 use saker_state::SharedState;
 
 use super::definitions::{self as def, Definition};
@@ -56,6 +58,8 @@ pub(crate) struct Sources {
     pub labels: Vec<Arc<RuleLabel>>,
     /// The driver's counters; none without a driver.
     pub rings: Option<Arc<Counters>>,
+    /// What the driver's programs missed; none without programs.
+    pub missed: Option<Arc<dyn MissedCalls>>,
     /// Size of one ring.
     pub ring_bytes: usize,
     /// CPUs with rings.
@@ -127,6 +131,7 @@ impl Collector for Scrape {
             .collect();
         self.agent(&mut families);
         self.rings(&mut families);
+        self.missed(&mut families);
         self.ring_readers(&mut families, &snapshots);
         self.capture(&mut families, &snapshots);
         self.evaluation(&mut families);
@@ -218,6 +223,15 @@ impl Scrape {
             }
         }
         families.value(&def::DROPPED_ALL, &[], total as f64);
+    }
+
+    fn missed(&self, families: &mut Families) {
+        let Some(missed) = &self.sources.missed else {
+            return;
+        };
+        for (program, count) in missed.by_program() {
+            families.value(&def::MISSED, &[("program", program)], count as f64);
+        }
     }
 
     /// What the readers count, ring by ring.

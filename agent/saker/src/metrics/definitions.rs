@@ -49,6 +49,8 @@ definitions! {
         "Records the driver could not put into a ring; only series that are not zero.";
     DROPPED_ALL = Counter "saker_dropped_records_total" []
         "Sum of saker_dropped_total.";
+    MISSED = Counter "saker_ebpf_missed_total" ["program"]
+        "Calls the kernel did not run an eBPF program for, as it was running on that CPU.";
     LOST = Counter "saker_lost_total" ["cpu", "partition"]
         "Records missing by their sequence numbers; the same loss, seen by the reader.";
     RING_HIGH_WATER = Gauge "saker_ring_high_water_bytes" ["cpu", "partition"]

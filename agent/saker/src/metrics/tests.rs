@@ -6,6 +6,7 @@ use saker_abi::event::Class;
 use saker_abi::raw::SAKER_DROP_SHED;
 use saker_abi::ring::Counters;
 use saker_alerts::{Alert, Priority, RuleLabel, queue};
+use saker_capture::MissedCalls;
 use saker_capture::WorkerStats;
 use saker_state::{State, StateConfig};
 
@@ -13,6 +14,15 @@ use super::collector::{DriverInfo, RuleCounts, Sources, encode, registry};
 use super::definitions::{self as def, Definition};
 use super::worker::WorkerMetrics;
 use crate::first_look::{FirstLook, Source};
+
+#[derive(Debug)]
+struct Missed;
+
+impl MissedCalls for Missed {
+    fn by_program(&self) -> Vec<(&'static str, u64)> {
+        vec![("saker_fork", 42), ("saker_exit", 0)]
+    }
+}
 
 fn sources() -> Arc<Sources> {
     let rings = Counters::in_memory(2, 1);
@@ -51,6 +61,7 @@ fn sources() -> Arc<Sources> {
         },
         labels: vec![label],
         rings: Some(Arc::new(rings)),
+        missed: Some(Arc::new(Missed)),
         ring_bytes: 4096,
         cpus: vec![0, 1],
         capture: vec![Arc::new(WorkerStats::new(0, [0, 1]))],
@@ -122,6 +133,8 @@ fn values_arrive() {
         r#"saker_produced_total{cpu="1",partition="0"} 9"#,
         r#"saker_dropped_total{cpu="1",partition="0",class="file",cause="shed"} 4"#,
         "saker_dropped_records_total 4",
+        r#"saker_ebpf_missed_total{program="saker_fork"} 42"#,
+        r#"saker_ebpf_missed_total{program="saker_exit"} 0"#,
         r#"saker_alerts_total{rule="A \"rule\"",priority="Notice"} 2"#,
         r#"saker_alert_queue_dropped_total{priority="Notice"} 1"#,
         "saker_alert_queue_length 1",
