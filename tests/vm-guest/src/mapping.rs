@@ -109,6 +109,27 @@ impl Mapping {
         rights
     }
 
+    /// Says that this process' arguments are here, as its own set-up can (CAP_SYS_RESOURCE).
+    ///
+    /// # Errors
+    /// What prctl(2) says.
+    pub fn name_as_arguments(&self) -> io::Result<()> {
+        let start = self.base.as_ptr() as libc::c_ulong;
+        // The start first: below the old end, which is on the stack.
+        let ends = [
+            (libc::PR_SET_MM_ARG_START, start),
+            (libc::PR_SET_MM_ARG_END, start + self.bytes as libc::c_ulong),
+        ];
+        for (what, address) in ends {
+            let what = what as libc::c_ulong;
+            // SAFETY: numbers only; the kernel remembers them and shows what is there to others.
+            if unsafe { libc::prctl(libc::PR_SET_MM, what, address, 0, 0) } != 0 {
+                return Err(io::Error::last_os_error());
+            }
+        }
+        Ok(())
+    }
+
     /// Throws its pages out: the next access is a fault.
     ///
     /// # Errors

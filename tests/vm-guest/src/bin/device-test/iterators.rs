@@ -163,6 +163,25 @@ pub(crate) fn one_process() -> Result<()> {
     Ok(())
 }
 
+pub(crate) fn unreadable_arguments() -> Result<()> {
+    let hidden = roles::Player::start("hide-arguments")?;
+    let mut file = Device::open()?.iterate(SAKER_ITERATE_TASKS, hidden.id())?;
+    let mut buffer = vec![0; 1 << 16];
+    let read = file.read(&mut buffer)?;
+    ensure!(frames(&buffer[..read])?.len() == 1, "{read} bytes");
+    let len = u32::from_le_bytes(buffer[..4].try_into()?) as usize;
+    let aligned = buffer[8..8 + len].to_vec();
+    let record = Record::parse(&aligned).context("a damaged record")?;
+    for slot in [SAKER_P_TASK_exe, SAKER_P_TASK_args] {
+        let var = record.var(slot);
+        ensure!(var.fault && var.bytes.is_empty(), "slot {slot}: {var:?}");
+    }
+    // What follows is in its place.
+    let cwd = record.var(SAKER_P_TASK_cwd);
+    ensure!(cwd.bytes == b"/" && !cwd.fault, "working directory {cwd:?}");
+    Ok(())
+}
+
 pub(crate) fn impossible() -> Result<()> {
     let device = Device::open()?;
     refused("0", device.iterate(0, 0), Errno::INVAL)?;

@@ -74,6 +74,10 @@ const TESTS: &[(&str, Test)] = &[
         iterators::short_reads,
     ),
     ("iterators of one process", iterators::one_process),
+    (
+        "iterators say when arguments cannot be read",
+        iterators::unreadable_arguments,
+    ),
     ("iterators refuse what cannot be", iterators::impossible),
     ("an owner that is killed leaves nothing", lifetime::killed),
     (
