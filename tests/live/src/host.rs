@@ -8,6 +8,8 @@ use crate::driver::Driver;
 
 /// Names the agent's program.
 pub const AGENT_VARIABLE: &str = "SAKER_BIN";
+/// Names the source tree where it is not where the tests were built, as in a guest.
+pub const SOURCE_VARIABLE: &str = "SAKER_TEST_SOURCE";
 /// Names the directory of compatibility data.
 pub const COMPAT_VARIABLE: &str = "SAKER_COMPAT";
 /// The running kernel's type information.
@@ -39,9 +41,12 @@ pub fn agent_program() -> Result<PathBuf> {
     Ok(program)
 }
 
-/// Root of the source tree.
+/// Root of the source tree: [`SOURCE_VARIABLE`], or where these tests were built.
 pub fn source_root() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
+    std::env::var_os(SOURCE_VARIABLE).map_or_else(
+        || Path::new(env!("CARGO_MANIFEST_DIR")).join("../.."),
+        PathBuf::from,
+    )
 }
 
 /// The default rules of this source tree.
