@@ -15,7 +15,7 @@ help:
 	@echo "make vm       the drivers on Debian kernels under qemu: KERNELS=\"5.10 6.1\" or all (root, long)"
 	@echo "make bench-vm what the drivers cost there, as ratios"
 	@echo "make bench-rules  cost of loading and matching rules (SAKER_COMPAT adds the stock rules)"
-	@echo "make fuzz     the rule language with random input, FUZZ_SECONDS for each target (nightly compiler)"
+	@echo "make fuzz     the rule language with random input, FUZZ_SECONDS for each target"
 	@echo "make check    format and clippy only"
 	@echo "make build    release build: $(RELEASE)/saker"
 
@@ -100,12 +100,13 @@ kmod-source:
 
 FUZZ_SECONDS ?= 60
 
-# No sanitizer: the engine has no unsafe code; what is looked for is panics, loops and memory.
+# No sanitizer: the engine has no unsafe code; what is looked for is panics, loops and memory. Coverage needs
+# unstable flags of the compiler, whatever its release.
 fuzz:
 	@$(CARGO) fuzz --version >/dev/null 2>&1 || $(CARGO) install --locked cargo-fuzz
 	@for target in rules condition output; do \
 		mkdir -p fuzz/corpus/$$target && \
-		$(CARGO) +nightly fuzz run --sanitizer none $$target fuzz/corpus/$$target fuzz/seeds/$$target -- \
+		RUSTC_BOOTSTRAP=1 $(CARGO) fuzz run --sanitizer none $$target fuzz/corpus/$$target fuzz/seeds/$$target -- \
 			-dict=fuzz/dictionary.txt -max_len=4096 -timeout=10 -rss_limit_mb=2048 \
 			-max_total_time=$(FUZZ_SECONDS) || exit 1; \
 	done
