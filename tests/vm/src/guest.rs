@@ -28,7 +28,7 @@ const BEGIN: &str = "saker-vm: the job begins";
 /// Where /init leaves the kernel's log.
 const DMESG: &str = "/saker-vm/dmesg";
 /// Lines of console and output in errors.
-const ERROR_LINES: usize = 40;
+const ERROR_LINES: usize = 100;
 
 /// A guest to run.
 #[derive(Debug, Clone)]
