@@ -13,6 +13,7 @@ help:
 	@echo "make compat   tests against the data in SAKER_COMPAT (default ../shared/compat) (root)"
 	@echo "make bench    cost of the agent, measured against the same loads without it (root)"
 	@echo "make vm       the drivers on Debian kernels under qemu: KERNELS=\"5.10 6.1\" or all (root, long)"
+	@echo "make vm-debug the module on a kernel with KASAN and lockdep, built from source once (root, very long)"
 	@echo "make bench-vm what the drivers cost there, as ratios"
 	@echo "make bench-rules  cost of loading and matching rules (SAKER_COMPAT adds the stock rules)"
 	@echo "make fuzz     the rule language with random input, FUZZ_SECONDS for each target"
@@ -26,6 +27,10 @@ deps:
 # Those of the test bed in tests/vm.
 vm-deps:
 	@packaging/install-build-deps.sh vm
+
+# And of its kernel `debug`, which is built here.
+vm-debug-deps:
+	@packaging/install-build-deps.sh vm-debug
 
 build: deps
 	$(CARGO) build --locked --release -p saker
@@ -52,7 +57,7 @@ live: build
 test: fmt clippy unit live vm-test
 
 # Guests with Debian's kernels under qemu (tests/vm): programs and modules first, then the tests whose name
-# begins with `short_` for vm-test, all but the benchmark for vm. KERNELS="5.10 6.1 6.12 sid" or all.
+# begins with `short_` for vm-test, all but the benchmark and those of vm-debug for vm. KERNELS="5.10 6.1 6.12 sid" or all.
 KERNELS ?= 5.10 6.1
 ifeq ($(KERNELS),all)
 override KERNELS := 5.10 6.1 6.12 sid
@@ -76,7 +81,13 @@ vm-test: vm-programs
 		"(VM_DEADLINE=SECONDS allows more); the last lines above say in which test" >&2; exit $$status; }
 
 vm: vm-programs
-	$(VM_TEST) -- --ignored --test-threads=1 --skip bench_
+	$(VM_TEST) -- --ignored --test-threads=1 --skip bench_ --skip debug_
+
+# The kernel `debug` is built by the first run, in the background of everything else.
+vm-debug: override KERNELS := debug
+vm-debug: vm-debug-deps vm-programs
+	$(VM_TEST) --test storms --test device --test conformance -- --ignored --test-threads=1 --skip short_random
+	$(VM_TEST) --test debug -- --ignored --test-threads=1
 
 bench-vm: vm-programs
 	$(VM_TEST) --test bench -- --ignored --nocapture

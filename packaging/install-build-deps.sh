@@ -1,6 +1,6 @@
 #!/bin/sh
 # Installs the Debian packages that building Saker needs, if one of them is missing; with the argument
-# "vm" those of the test bed (tests/vm), too.
+# "vm" those of the test bed (tests/vm), too, with "vm-debug" also those that build its debug kernel.
 #
 # gcc, libc6-dev, make   C for build scripts and a static libc
 # clang, llvm            the eBPF programs (clang) and stripping them (llvm-strip)
@@ -17,14 +17,20 @@
 # gcc-12, libelf1        modules for 5.10 and 6.1 (objtool of their headers wants libelf)
 # sparse                 make C=1
 # openssl                a key to sign a module with
+#
+# For its debug kernel:
+# bison, flex, bc        configuration, time constants
+# libelf-dev             objtool
 set -eu
 
 packages="gcc libc6-dev make clang llvm libclang-dev libbpf-dev bpftool iproute2 linux-libc-dev cpio"
+vm="qemu-system-x86 xz-utils zstd lz4 gcc-12 libelf1 sparse openssl"
 case "${1:-}" in
 "") ;;
-vm) packages="$packages qemu-system-x86 xz-utils zstd lz4 gcc-12 libelf1 sparse openssl" ;;
+vm) packages="$packages $vm" ;;
+vm-debug) packages="$packages $vm bison flex bc libelf-dev" ;;
 *)
-	echo "usage: $0 [vm]" >&2
+	echo "usage: $0 [vm | vm-debug]" >&2
 	exit 2
 	;;
 esac

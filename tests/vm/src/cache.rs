@@ -65,7 +65,16 @@ impl Cache {
     /// # Errors
     /// When the lock file cannot be opened.
     pub fn lock(&self) -> Result<Lock> {
-        let path = self.path("lock");
+        self.lock_for("lock")
+    }
+
+    /// Waits until nobody else holds the lock of this name: for what takes minutes to make, and nobody
+    /// who fetches something else should wait for.
+    ///
+    /// # Errors
+    /// When the lock file cannot be opened.
+    pub fn lock_for(&self, name: &str) -> Result<Lock> {
+        let path = self.path(name);
         let file = File::create(&path).with_context(|| path.display().to_string())?;
         file.lock().with_context(|| path.display().to_string())?;
         Ok(Lock { _file: file })

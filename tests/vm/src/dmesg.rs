@@ -2,7 +2,7 @@
 
 /// What a complaint begins with or has in it. Plain words such as "error" are in the log of every
 /// healthy kernel.
-const SIGNS: [&str; 27] = [
+const SIGNS: [&str; 30] = [
     "WARNING: ",
     "BUG: ",
     // SLUB: "BUG kmalloc-64 (Not tainted): Poison overwritten".
@@ -22,6 +22,9 @@ const SIGNS: [&str; 27] = [
     "inconsistent lock state",
     "suspicious RCU usage",
     "DEBUG_LOCKS_WARN_ON",
+    "non-static key",
+    "exited with preempt_count",
+    "exited with irqs disabled",
     "detected stall",
     "blocked for more than",
     "soft lockup",
@@ -39,7 +42,7 @@ const HARMLESS: [&str; 2] = [
     "MDS CPU bug present",
 ];
 /// Lines after a complaint that belong to its report.
-const CONTEXT: usize = 24;
+const CONTEXT: usize = 60;
 /// Most complaints reported; the rest follow from the first.
 const MAX_REPORTS: usize = 4;
 
@@ -77,6 +80,9 @@ mod tests {
         for line in [
             "[    3.1] WARNING: CPU: 0 PID: 77 at kernel/x.c:1 f+0x1/0x2 [saker]",
             "[    3.1] BUG: KASAN: use-after-free in f+0x1/0x2",
+            "[    3.1] BUG: sleeping function called from invalid context at mm/slab.h:1",
+            "[    3.1] INFO: trying to register non-static key.",
+            "[    3.1] note: x[7] exited with preempt_count 1",
             "[    3.1] BUG: unable to handle page fault for address: 0",
             "[    3.1] kernel BUG at mm/slub.c:1!",
             "[    3.1] BUG kmalloc-64 (Not tainted): Poison overwritten",

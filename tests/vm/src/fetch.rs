@@ -8,6 +8,7 @@ use anyhow::{Context, Result, bail, ensure};
 
 use crate::apt::{self, Apt};
 use crate::cache::Cache;
+use crate::debug;
 use crate::image;
 use crate::kernel::Kernel;
 use crate::sources::Mirror;
@@ -84,22 +85,29 @@ impl Files {
     }
 }
 
-/// A kernel, fetched when it is not in the cache or `refresh` asks for the newest build.
+/// A kernel, fetched when it is not in the cache or `refresh` asks for the newest build. `debug` is built,
+/// for minutes.
 ///
 /// # Errors
-/// When the mirror does not deliver, or packages are not as expected.
+/// When the mirror does not deliver, packages are not as expected, or the build fails.
 pub fn kernel(cache: &Cache, kernel: Kernel, refresh: bool) -> Result<Files> {
     if !refresh && let Some(files) = cached(cache, kernel) {
         return Ok(files);
     }
-    let _lock = cache.lock()?;
+    let _lock = match kernel {
+        Kernel::Debug => debug::lock(cache)?,
+        _ => cache.lock()?,
+    };
     // Another process may have fetched it meanwhile.
     if !refresh && let Some(files) = cached(cache, kernel) {
         return Ok(files);
     }
     let mirror = Mirror::of_this_machine()?;
-    fetch_kernel(cache, &mirror, kernel)
-        .with_context(|| format!("cannot fetch kernel {kernel}"))?;
+    match kernel {
+        Kernel::Debug => debug::build(cache, &mirror),
+        _ => fetch_kernel(cache, &mirror, kernel),
+    }
+    .with_context(|| format!("cannot fetch kernel {kernel}"))?;
     cached(cache, kernel).with_context(|| format!("kernel {kernel} is not in the cache"))
 }
 
@@ -110,6 +118,9 @@ fn entry(kernel: Kernel) -> String {
 fn cached(cache: &Cache, kernel: Kernel) -> Option<Files> {
     let name = entry(kernel);
     let packages = cache.packages(&name)?;
+    if kernel == Kernel::Debug && !packages.contains(&debug::stamp()) {
+        return None;
+    }
     let directory = cache.path(&name);
     let release = fs::read_to_string(directory.join("release")).ok()?;
     let release = release.trim().to_owned();

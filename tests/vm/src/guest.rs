@@ -160,7 +160,7 @@ impl Guest {
         self
     }
 
-    /// Killed after this time.
+    /// Killed after this time, longer on slow kernels ([`Kernel::slowness`]).
     #[must_use]
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.machine.timeout = timeout;
@@ -200,9 +200,14 @@ impl Guest {
         let machine = Machine {
             kernel: files.vmlinux,
             initramfs,
+            timeout: self.limit(),
             ..self.machine.clone()
         };
         self.judge(qemu::run(&machine, directory.path())?)
+    }
+
+    fn limit(&self) -> Duration {
+        self.machine.timeout * self.kernel.slowness()
     }
 
     fn archive(&self, cache: &Cache) -> Result<Archive> {
@@ -255,16 +260,14 @@ impl Guest {
             )
         };
         if !ran.ended {
-            bail!(
-                "killed after {} s\n{}",
-                self.machine.timeout.as_secs(),
-                ends()
-            );
+            bail!("killed after {} s\n{}", self.limit().as_secs(), ends());
         }
         let report = Report::parse(&ran.control).with_context(ends)?;
         let Some(status) = report.status else {
+            // The report that a panic followed may be too long for the end of the console.
+            let complaints = dmesg::complaints(&ran.console, BEGIN).join("\n--\n");
             bail!(
-                "it ended without a verdict after {:.1} s\n{}",
+                "it ended without a verdict after {:.1} s\n{complaints}\n{}",
                 ran.duration.as_secs_f64(),
                 ends()
             );

@@ -52,6 +52,12 @@ $bb hostname saker-vm
 echo 60 >/proc/sys/kernel/watchdog_thresh 2>/dev/null
 [ ! -x /saker-vm/setup ] || /saker-vm/setup || fail "/saker-vm/setup failed"
 
+# A lock validator that gave up sees nothing.
+lockdep_off() {
+	$bb grep -q 'debug_locks: *0' /proc/lockdep_stats 2>/dev/null
+}
+! lockdep_off || fail "the kernel's lock validator turned itself off before the job"
+
 for line in ttyS1 ttyS2; do
 	$bb stty -F /dev/$line raw -echo 115200 || fail "no serial line $line"
 done
@@ -79,6 +85,7 @@ send() {
 while read -r path; do
 	send "$path"
 done </saker-vm/bring
+! lockdep_off || echo "WARNING: saker-vm: the lock validator turned itself off" >/dev/kmsg
 $bb dmesg >/saker-vm/dmesg
 send /saker-vm/dmesg
 echo "SAKER-VM-VERDICT status=$status" >&3

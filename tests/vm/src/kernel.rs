@@ -4,7 +4,7 @@ use std::fmt;
 
 use anyhow::{Context, Result, bail};
 
-/// A kernel of a Debian suite. Which build of it that is changes with the suite.
+/// A kernel of a Debian suite, or built from a suite's source. Which version it is changes with the suite.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Kernel {
     /// 5.10, from bullseye.
@@ -15,6 +15,8 @@ pub enum Kernel {
     V6_12,
     /// The newest, from sid.
     Sid,
+    /// Bookworm's source with KASAN, lockdep and the like: built here ([`crate::debug`]).
+    Debug,
 }
 
 /// Names the kernels of tests that run on several.
@@ -33,22 +35,23 @@ pub enum Compiler {
 }
 
 impl Kernel {
-    /// All of them, oldest first.
+    /// Debian's own, oldest first. `all` means these: [`Self::Debug`] takes minutes to build.
     pub const ALL: [Self; 4] = [Self::V5_10, Self::V6_1, Self::V6_12, Self::Sid];
 
-    /// Reads a name: `5.10`, `6.1`, `6.12`, `sid`.
+    /// Reads a name: `5.10`, `6.1`, `6.12`, `sid`, `debug`.
     ///
     /// # Errors
     /// When there is no such kernel.
     pub fn parse(name: &str) -> Result<Self> {
-        let Some(kernel) = Self::ALL.into_iter().find(|kernel| kernel.name() == name) else {
-            let known: Vec<_> = Self::ALL.map(Self::name).to_vec();
+        let mut kernels = Self::ALL.into_iter().chain([Self::Debug]);
+        let Some(kernel) = kernels.find(|kernel| kernel.name() == name) else {
+            let known = [&Self::ALL.map(Self::name)[..], &[Self::Debug.name()]].concat();
             bail!("no kernel {name:?} in the test bed; there are {known:?}");
         };
         Ok(kernel)
     }
 
-    /// Reads names, each perhaps a list separated by blanks or commas; `all` means all kernels.
+    /// Reads names, each perhaps a list separated by blanks or commas; `all` means [`Self::ALL`].
     ///
     /// # Errors
     /// When one of them is unknown, or there is none.
@@ -87,6 +90,7 @@ impl Kernel {
             Self::V6_1 => "6.1",
             Self::V6_12 => "6.12",
             Self::Sid => "sid",
+            Self::Debug => "debug",
         }
     }
 
@@ -94,7 +98,7 @@ impl Kernel {
     pub fn suite(self) -> &'static str {
         match self {
             Self::V5_10 => "bullseye",
-            Self::V6_1 => "bookworm",
+            Self::V6_1 | Self::Debug => "bookworm",
             Self::V6_12 => "trixie",
             Self::Sid => "sid",
         }
@@ -103,8 +107,16 @@ impl Kernel {
     /// What builds its modules.
     pub fn compiler(self) -> Compiler {
         match self {
-            Self::V5_10 | Self::V6_1 => Compiler::Host("gcc-12"),
+            Self::V5_10 | Self::V6_1 | Self::Debug => Compiler::Host("gcc-12"),
             Self::V6_12 | Self::Sid => Compiler::Unpacked,
+        }
+    }
+
+    /// How many times as long as with Debian's kernels a guest may take.
+    pub fn slowness(self) -> u32 {
+        match self {
+            Self::Debug => 4,
+            _ => 1,
         }
     }
 }
@@ -121,17 +133,18 @@ mod tests {
 
     #[test]
     fn names_are_read() {
-        for kernel in Kernel::ALL {
+        for kernel in Kernel::ALL.into_iter().chain([Kernel::Debug]) {
             assert_eq!(Kernel::parse(kernel.name()).expect("known"), kernel);
         }
         let error = Kernel::parse("6.2").expect_err("unknown").to_string();
-        assert!(error.contains("6.12"), "{error}");
+        assert!(error.contains("6.12") && error.contains("debug"), "{error}");
     }
 
     #[test]
     fn lists_are_sorted_and_unique() {
         let list = |names: &[&str]| Kernel::parse_list(names);
         assert_eq!(list(&["all", "6.1"]).expect("all"), Kernel::ALL);
+        assert!(!Kernel::ALL.contains(&Kernel::Debug), "CI builds no kernel");
         assert_eq!(
             list(&["6.1 5.10", "6.1,sid"]).expect("three"),
             [Kernel::V5_10, Kernel::V6_1, Kernel::Sid]

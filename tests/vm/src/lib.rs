@@ -20,6 +20,7 @@
 pub mod apt;
 pub mod cache;
 pub mod cpio;
+pub mod debug;
 pub mod dmesg;
 pub mod fetch;
 pub mod guest;

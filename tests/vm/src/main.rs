@@ -29,7 +29,7 @@ struct Options {
 enum Command {
     /// Fetches kernels, headers and what builds modules for them into the cache.
     Fetch {
-        /// `5.10`, `6.1`, `6.12`, `sid` or `all`.
+        /// `5.10`, `6.1`, `6.12`, `sid`, or `all` of these; `debug` is built from source, for minutes.
         #[arg(required = true)]
         kernels: Vec<String>,
         /// Takes the newest builds even where the cache has one.
@@ -41,12 +41,12 @@ enum Command {
     },
     /// Prints where a kernel is in the cache: release, headers, kernel.
     Show {
-        /// `5.10`, `6.1`, `6.12` or `sid`.
+        /// `5.10`, `6.1`, `6.12`, `sid` or `debug`.
         kernel: String,
     },
     /// Builds a module and prints its path.
     Build {
-        /// `5.10`, `6.1`, `6.12` or `sid`.
+        /// `5.10`, `6.1`, `6.12`, `sid` or `debug`.
         kernel: String,
         /// Source of the module.
         #[arg(long, default_value = "driver-kmod/kmod")]
@@ -66,7 +66,7 @@ enum Command {
 
 #[derive(Debug, Args)]
 struct Run {
-    /// `5.10`, `6.1`, `6.12` or `sid`.
+    /// `5.10`, `6.1`, `6.12`, `sid` or `debug`.
     kernel: String,
     /// Directories with a script `run`, copied to /job.
     jobs: Vec<PathBuf>,
