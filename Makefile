@@ -5,7 +5,7 @@ CARGO ?= cargo
 TARGET := x86_64-unknown-linux-gnu
 RELEASE := target/$(TARGET)/release
 
-.PHONY: help run test compat bench bench-rules check build kmod-source deps fmt clippy unit live vm-deps vm-programs vm-test vm bench-vm fuzz clean
+.PHONY: help run test compat bench bench-rules check build kmod-source deps fmt clippy unit live vm-deps vm-debug-deps vm-programs vm-test vm vm-debug vm-debug-tests bench-vm fuzz clean
 
 help:
 	@echo "make run      build, run the agent with the default rules, print alerts (root)"
@@ -83,11 +83,15 @@ vm-test: vm-programs
 vm: vm-programs
 	$(VM_TEST) -- --ignored --test-threads=1 --skip bench_ --skip debug_
 
-# The kernel `debug` is built by the first run, in the background of everything else.
-vm-debug: override KERNELS := debug
-vm-debug: vm-debug-deps vm-programs
-	$(VM_TEST) --test storms --test device --test conformance -- --ignored --test-threads=1 --skip short_random
-	$(VM_TEST) --test debug -- --ignored --test-threads=1
+# The module on the kernel `debug`, which the first run builds. Its own target: CI builds no kernel.
+vm-debug: vm-debug-deps
+	$(CARGO) build --locked -p saker-vm
+	target/$(TARGET)/debug/saker-vm fetch debug
+	$(MAKE) KERNELS=debug vm-debug-tests
+
+vm-debug-tests: vm-programs
+	$(VM_TEST) --test debug --test storms --test device --test conformance -- --ignored --test-threads=1 \
+		--skip short_random --skip long_
 
 bench-vm: vm-programs
 	$(VM_TEST) --test bench -- --ignored --nocapture

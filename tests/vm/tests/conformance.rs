@@ -15,8 +15,8 @@ use saker_conformance::text::Dump;
 use saker_vm::{Cache, Guest, Kernel, fetch, programs};
 
 /// Kernels whose eBPF lacks what the programs need: 5.10 has no atomic operations that return the old
-/// value (5.12).
-const WITHOUT_EBPF: [Kernel; 1] = [Kernel::V5_10];
+/// value (5.12), `debug` has none at all.
+const WITHOUT_EBPF: [Kernel; 2] = [Kernel::V5_10, Kernel::Debug];
 /// On a busy host; a quarter of a minute on an idle one.
 const LIMIT: Duration = Duration::from_secs(900);
 
