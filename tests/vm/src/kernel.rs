@@ -112,7 +112,8 @@ impl Kernel {
         }
     }
 
-    /// How many times as long as with Debian's kernels a guest may take.
+    /// How many times as long as with Debian's kernels a guest, and the build of a module, may take:
+    /// checkers are code in both.
     pub fn slowness(self) -> u32 {
         match self {
             Self::Debug => 4,

@@ -13,7 +13,7 @@ use crate::fetch::{self, Files};
 use crate::kernel::{Compiler, Kernel};
 use crate::process;
 
-/// Longest build.
+/// Longest build, for a kernel that is not slow.
 const LIMIT: Duration = Duration::from_secs(300);
 /// Where the module's source lies below the work directory, and in the repository.
 const SOURCE: &str = "driver-kmod/kmod";
@@ -109,7 +109,7 @@ impl Build {
             }
             _ => self.in_toolchain(&files, &work, &fetch::toolchain(cache, false)?)?,
         };
-        let output = process::run(command.env("LC_ALL", "C"), LIMIT)?;
+        let output = process::run(command.env("LC_ALL", "C"), LIMIT * kernel.slowness())?;
         let mut modules = Vec::new();
         for entry in fs::read_dir(&source)? {
             let path = entry?.path();
