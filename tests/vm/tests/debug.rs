@@ -17,7 +17,7 @@ const LIMIT: Duration = Duration::from_secs(120);
 const SCRIPT: &str = r#"
 insmod /saker.ko || exit 1
 (n=0; while [ $n -lt 20 ]; do cat /proc/self/stat >/dev/null; n=$((n + 1)); done) &
-/drain 20 2 openat close connect || exit 2
+/drain kmod 20 2 openat close connect || exit 2
 wait
 rmmod saker || exit 3
 "#;
@@ -53,7 +53,7 @@ fn planted(changes: &[(&str, &str, &str)]) -> String {
         .abi(root.join("driver-abi"))
         .run(&cache, Kernel::Debug, &dir.path().join("work"))
         .expect("a build");
-    let drain = programs::program("examples/drain_kmod").expect("a program");
+    let drain = programs::program("examples/drain").expect("a program");
     let error = Guest::new(Kernel::Debug)
         .file(&built.modules[0], "/saker.ko")
         .file(drain, "/drain")
