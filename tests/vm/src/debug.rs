@@ -38,9 +38,10 @@ const BUILD_LIMIT: Duration = Duration::from_secs(2 * 3600);
 const COPY_LIMIT: Duration = Duration::from_secs(300);
 /// Parts of the source that no part of this kernel is made from, as patterns of tar. What configures
 /// them must be there.
-const UNUSED: [&str; 13] = [
+const UNUSED: [&str; 14] = [
     "*/Documentation/*/*",
-    "*/arch/[!x]*/*",
+    "*/arch/[!x]*/*.[chS]",
+    "*/arch/[!x]*/*.dts*",
     "*/tools/testing/*",
     "*/tools/perf/*",
     "*/samples/*.[chS]",
