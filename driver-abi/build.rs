@@ -46,7 +46,15 @@ fn main() {
 
 /// Files that both sides of the contract must agree on, in the order of driver-kmod/kmod/Kbuild, which
 /// computes the same.
-const CONTRACT: [&str; 3] = ["saker_abi.h", "saker_events.h", "saker_ioctl.h"];
+const CONTRACT: [&str; 7] = [
+    "saker_abi.h",
+    "saker_events.h",
+    "saker_params_file.h",
+    "saker_params_process.h",
+    "saker_params_socket.h",
+    "saker_params_system.h",
+    "saker_ioctl.h",
+];
 
 /// The first 64 bits of the SHA-256 of the contract, as 16 hexadecimal digits.
 fn schema_hash() -> String {

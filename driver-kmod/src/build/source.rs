@@ -12,7 +12,15 @@ use crate::Host;
 const VARIABLE: &str = "SAKER_KMOD_SOURCE";
 
 /// Headers of the contract, in the order of the schema hash (driver-abi/build.rs).
-const CONTRACT: [&str; 3] = ["saker_abi.h", "saker_events.h", "saker_ioctl.h"];
+const CONTRACT: [&str; 7] = [
+    "saker_abi.h",
+    "saker_events.h",
+    "saker_params_file.h",
+    "saker_params_process.h",
+    "saker_params_socket.h",
+    "saker_params_system.h",
+    "saker_ioctl.h",
+];
 
 /// Bounds of a source tree; the module's own has some dozens of files and some hundred kilobytes.
 const MAX_FILES: usize = 2000;

@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: (GPL-2.0 WITH Linux-syscall-note) OR Apache-2.0 */
+/* Parameters of events (saker_events.h): descriptors, files and their names. */
+#ifndef SAKER_PARAMS_FILE_H
+#define SAKER_PARAMS_FILE_H
+
+#define SAKER_PARAMS_OPEN(P, I)                                                                    \
+	P(OPEN, fd, FD, RET, 0) P(OPEN, name, PATH, USTR, 0) P(OPEN, flags, OPEN_FLAGS, ARG, 1)    \
+	P(OPEN, mode, OCTAL, ARG, 2) P(OPEN, dev, HEX, DEV, R) P(OPEN, ino, U64, INO, R)           \
+	I(OPEN, facts, FILE_FACTS, FACTS, R)
+#define SAKER_PARAMS_OPENAT(P, I)                                                                  \
+	P(OPENAT, fd, FD, RET, 0) P(OPENAT, dirfd, FD, ARG, 0) P(OPENAT, name, RELPATH, USTR, 1)   \
+	P(OPENAT, flags, OPEN_FLAGS, ARG, 2) P(OPENAT, mode, OCTAL, ARG, 3)                        \
+	P(OPENAT, dev, HEX, DEV, R) P(OPENAT, ino, U64, INO, R) I(OPENAT, facts, FILE_FACTS, FACTS, R)
+#define SAKER_PARAMS_OPENAT2(P, I)                                                                 \
+	P(OPENAT2, fd, FD, RET, 0) P(OPENAT2, dirfd, FD, ARG, 0)                                   \
+	P(OPENAT2, name, RELPATH, USTR, 1) P(OPENAT2, flags, OPEN_FLAGS, HOW, 0)                   \
+	P(OPENAT2, mode, OCTAL, HOW, 1) P(OPENAT2, resolve, RESOLVE_FLAGS, HOW, 2)                 \
+	P(OPENAT2, dev, HEX, DEV, R) P(OPENAT2, ino, U64, INO, R)                                  \
+	I(OPENAT2, facts, FILE_FACTS, FACTS, R)
+#define SAKER_PARAMS_CREAT(P, I)                                                                   \
+	P(CREAT, fd, FD, RET, 0) P(CREAT, name, PATH, USTR, 0) P(CREAT, mode, OCTAL, ARG, 1)       \
+	P(CREAT, dev, HEX, DEV, R) P(CREAT, ino, U64, INO, R) I(CREAT, facts, FILE_FACTS, FACTS, R)
+#define SAKER_PARAMS_CLOSE(P, I) P(CLOSE, res, ERRNO, RET, 0) P(CLOSE, fd, FD, ARG, 0)
+#define SAKER_PARAMS_DUP(P, I)                                                                     \
+	P(DUP, res, FD, RET, 0) P(DUP, oldfd, FD, ARG, 0) I(DUP, facts, FILE_FACTS, FACTS, R)      \
+	I(DUP, tuple, TUPLE, TUPLE, R)
+#define SAKER_PARAMS_DUP2(P, I)                                                                    \
+	P(DUP2, res, FD, RET, 0) P(DUP2, oldfd, FD, ARG, 0) P(DUP2, newfd, FD, ARG, 1)             \
+	I(DUP2, facts, FILE_FACTS, FACTS, R) I(DUP2, tuple, TUPLE, TUPLE, R)
+#define SAKER_PARAMS_DUP3(P, I)                                                                    \
+	P(DUP3, res, FD, RET, 0) P(DUP3, oldfd, FD, ARG, 0) P(DUP3, newfd, FD, ARG, 1)             \
+	P(DUP3, flags, OPEN_FLAGS, ARG, 2) I(DUP3, facts, FILE_FACTS, FACTS, R)                    \
+	I(DUP3, tuple, TUPLE, TUPLE, R)
+
+/* Only F_DUPFD, F_DUPFD_CLOEXEC and F_SETFD leave the kernel. */
+#define SAKER_PARAMS_FCNTL(P, I)                                                                   \
+	P(FCNTL, res, FD, RET, 0) P(FCNTL, fd, FD, ARG, 0) P(FCNTL, cmd, FCNTL_CMD, ARG, 1)        \
+	P(FCNTL, arg, HEX, ARG, 2)
+#define SAKER_PARAMS_UNLINK(P, I) P(UNLINK, res, ERRNO, RET, 0) P(UNLINK, path, PATH, USTR, 0)
+#define SAKER_PARAMS_UNLINKAT(P, I)                                                                \
+	P(UNLINKAT, res, ERRNO, RET, 0) P(UNLINKAT, dirfd, FD, ARG, 0)                             \
+	P(UNLINKAT, name, RELPATH, USTR, 1) P(UNLINKAT, flags, UNLINKAT_FLAGS, ARG, 2)
+#define SAKER_PARAMS_RENAME(P, I)                                                                  \
+	P(RENAME, res, ERRNO, RET, 0) P(RENAME, oldpath, PATH, USTR, 0)                            \
+	P(RENAME, newpath, PATH, USTR, 1)
+#define SAKER_PARAMS_RENAMEAT(P, I)                                                                \
+	P(RENAMEAT, res, ERRNO, RET, 0) P(RENAMEAT, olddirfd, FD, ARG, 0)                          \
+	P(RENAMEAT, oldpath, RELPATH, USTR, 1) P(RENAMEAT, newdirfd, FD, ARG, 2)                   \
+	P(RENAMEAT, newpath, RELPATH, USTR, 3)
+#define SAKER_PARAMS_RENAMEAT2(P, I)                                                               \
+	P(RENAMEAT2, res, ERRNO, RET, 0) P(RENAMEAT2, olddirfd, FD, ARG, 0)                        \
+	P(RENAMEAT2, oldpath, RELPATH, USTR, 1) P(RENAMEAT2, newdirfd, FD, ARG, 2)                 \
+	P(RENAMEAT2, newpath, RELPATH, USTR, 3) P(RENAMEAT2, flags, RENAME_FLAGS, ARG, 4)
+#define SAKER_PARAMS_SYMLINK(P, I)                                                                 \
+	P(SYMLINK, res, ERRNO, RET, 0) P(SYMLINK, target, STR, USTR, 0)                            \
+	P(SYMLINK, linkpath, PATH, USTR, 1)
+#define SAKER_PARAMS_SYMLINKAT(P, I)                                                               \
+	P(SYMLINKAT, res, ERRNO, RET, 0) P(SYMLINKAT, target, STR, USTR, 0)                        \
+	P(SYMLINKAT, linkdirfd, FD, ARG, 1) P(SYMLINKAT, linkpath, RELPATH, USTR, 2)
+#define SAKER_PARAMS_LINK(P, I)                                                                    \
+	P(LINK, res, ERRNO, RET, 0) P(LINK, oldpath, PATH, USTR, 0) P(LINK, newpath, PATH, USTR, 1)
+#define SAKER_PARAMS_LINKAT(P, I)                                                                  \
+	P(LINKAT, res, ERRNO, RET, 0) P(LINKAT, olddir, FD, ARG, 0)                                \
+	P(LINKAT, oldpath, RELPATH, USTR, 1) P(LINKAT, newdir, FD, ARG, 2)                         \
+	P(LINKAT, newpath, RELPATH, USTR, 3) P(LINKAT, flags, LINKAT_FLAGS, ARG, 4)
+#define SAKER_PARAMS_MKDIR(P, I)                                                                   \
+	P(MKDIR, res, ERRNO, RET, 0) P(MKDIR, path, PATH, USTR, 0) P(MKDIR, mode, HEX, UINT, 1)
+#define SAKER_PARAMS_MKDIRAT(P, I)                                                                 \
+	P(MKDIRAT, res, ERRNO, RET, 0) P(MKDIRAT, dirfd, FD, ARG, 0)                               \
+	P(MKDIRAT, path, RELPATH, USTR, 1) P(MKDIRAT, mode, HEX, UINT, 2)
+#define SAKER_PARAMS_RMDIR(P, I) P(RMDIR, res, ERRNO, RET, 0) P(RMDIR, path, PATH, USTR, 0)
+#define SAKER_PARAMS_CHMOD(P, I)                                                                   \
+	P(CHMOD, res, ERRNO, RET, 0) P(CHMOD, filename, PATH, USTR, 0) P(CHMOD, mode, MODE, ARG, 1)
+#define SAKER_PARAMS_FCHMOD(P, I)                                                                  \
+	P(FCHMOD, res, ERRNO, RET, 0) P(FCHMOD, fd, FD, ARG, 0) P(FCHMOD, mode, MODE, ARG, 1)
+#define SAKER_PARAMS_FCHMODAT(P, I)                                                                \
+	P(FCHMODAT, res, ERRNO, RET, 0) P(FCHMODAT, dirfd, FD, ARG, 0)                             \
+	P(FCHMODAT, filename, RELPATH, USTR, 1) P(FCHMODAT, mode, MODE, ARG, 2)
+#define SAKER_PARAMS_FCHMODAT2(P, I)                                                               \
+	P(FCHMODAT2, res, ERRNO, RET, 0) P(FCHMODAT2, dirfd, FD, ARG, 0)                           \
+	P(FCHMODAT2, filename, RELPATH, USTR, 1) P(FCHMODAT2, mode, MODE, ARG, 2)                  \
+	P(FCHMODAT2, flags, FCHOWNAT_FLAGS, ARG, 3)
+#define SAKER_PARAMS_CHOWN(P, I)                                                                   \
+	P(CHOWN, res, ERRNO, RET, 0) P(CHOWN, path, PATH, USTR, 0) P(CHOWN, uid, U32, ARG, 1)      \
+	P(CHOWN, gid, U32, ARG, 2)
+#define SAKER_PARAMS_LCHOWN(P, I)                                                                  \
+	P(LCHOWN, res, ERRNO, RET, 0) P(LCHOWN, path, PATH, USTR, 0) P(LCHOWN, uid, U32, ARG, 1)   \
+	P(LCHOWN, gid, U32, ARG, 2)
+#define SAKER_PARAMS_FCHOWN(P, I)                                                                  \
+	P(FCHOWN, res, ERRNO, RET, 0) P(FCHOWN, fd, FD, ARG, 0) P(FCHOWN, uid, U32, ARG, 1)        \
+	P(FCHOWN, gid, U32, ARG, 2)
+#define SAKER_PARAMS_FCHOWNAT(P, I)                                                                \
+	P(FCHOWNAT, res, ERRNO, RET, 0) P(FCHOWNAT, dirfd, FD, ARG, 0)                             \
+	P(FCHOWNAT, pathname, RELPATH, USTR, 1) P(FCHOWNAT, uid, U32, ARG, 2)                      \
+	P(FCHOWNAT, gid, U32, ARG, 3) P(FCHOWNAT, flags, FCHOWNAT_FLAGS, ARG, 4)
+#define SAKER_PARAMS_CHDIR(P, I) P(CHDIR, res, ERRNO, RET, 0) P(CHDIR, path, STR, USTR, 0)
+#define SAKER_PARAMS_FCHDIR(P, I) P(FCHDIR, res, ERRNO, RET, 0) P(FCHDIR, fd, FD, ARG, 0)
+#define SAKER_PARAMS_CHROOT(P, I) P(CHROOT, res, ERRNO, RET, 0) P(CHROOT, path, PATH, USTR, 0)
+#define SAKER_PARAMS_MEMFD_CREATE(P, I)                                                            \
+	P(MEMFD_CREATE, fd, FD, RET, 0) P(MEMFD_CREATE, name, STR, USTR, 0)                        \
+	P(MEMFD_CREATE, flags, MEMFD_FLAGS, ARG, 1)
+
+#endif /* SAKER_PARAMS_FILE_H */
