@@ -1,6 +1,6 @@
 //! Runs a program to its end, bounded in time and output.
 
-use std::io::{self, Read as _};
+use std::io::{self, PipeReader, Read as _};
 use std::os::unix::process::CommandExt as _;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
@@ -27,11 +27,22 @@ pub(crate) enum RunError {
     Start(#[source] io::Error),
     #[error("did not end within {} s and was killed", .0.as_secs())]
     TimedOut(Duration),
+    #[error("was stopped")]
+    Stopped,
 }
 
 /// Runs a program and everything it starts in a process group of its own; nothing of it is left when
 /// this returns. A program counts as ended when nobody holds its output any more.
-pub(crate) fn run(mut command: Command, timeout: Duration) -> Result<Finished, RunError> {
+pub(crate) fn run(command: Command, timeout: Duration) -> Result<Finished, RunError> {
+    run_until(command, timeout, None)
+}
+
+/// As [`run`], and ends the program at once when the other end of the pipe `stop` is closed.
+pub(crate) fn run_until(
+    mut command: Command,
+    timeout: Duration,
+    stop: Option<&PipeReader>,
+) -> Result<Finished, RunError> {
     let (mut reader, writer) = io::pipe().map_err(RunError::Start)?;
     command
         .stdin(Stdio::null())
@@ -45,41 +56,40 @@ pub(crate) fn run(mut command: Command, timeout: Duration) -> Result<Finished, R
     let deadline = Instant::now() + timeout;
     let mut output = Vec::new();
     let mut buffer = [0; 16 << 10];
-    let in_time = loop {
+    let outcome = loop {
         let left = deadline.saturating_duration_since(Instant::now());
         if left.is_zero() {
-            break false;
+            break Err(RunError::TimedOut(timeout));
         }
-        let mut fds = [PollFd::new(&reader, PollFlags::IN)];
+        let fds = [Some(&reader), stop];
+        let fds = fds.into_iter().flatten();
+        let mut fds: Vec<PollFd<'_>> = fds.map(|fd| PollFd::new(fd, PollFlags::IN)).collect();
         let left = Timespec::try_from(left).expect("timeouts are minutes");
         match poll(&mut fds, Some(&left)) {
-            Ok(0) => break false,
+            Ok(0) => break Err(RunError::TimedOut(timeout)),
+            Ok(_) if fds.get(1).is_some_and(|fd| !fd.revents().is_empty()) => {
+                break Err(RunError::Stopped);
+            }
             Ok(_) => {}
             Err(Errno::INTR) => continue,
-            Err(error) => return stop(child).and(Err(RunError::Start(error.into()))),
+            Err(error) => break Err(RunError::Start(error.into())),
         }
         match reader.read(&mut buffer) {
-            Ok(0) => break true,
+            Ok(0) => break Ok(()),
             Ok(length) => {
                 let room = MAX_OUTPUT - output.len();
                 output.extend_from_slice(&buffer[..length.min(room)]);
             }
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) => return stop(child).and(Err(RunError::Start(error))),
+            Err(error) => break Err(RunError::Start(error)),
         }
     };
     let status = stop_and_wait(&mut child).map_err(RunError::Start)?;
-    if !in_time {
-        return Err(RunError::TimedOut(timeout));
-    }
+    outcome?;
     Ok(Finished {
         status,
         output: String::from_utf8_lossy(&output).into_owned(),
     })
-}
-
-fn stop(mut child: Child) -> Result<(), RunError> {
-    stop_and_wait(&mut child).map(drop).map_err(RunError::Start)
 }
 
 /// Ends the group and reaps its leader. A leader that has ended by itself keeps its own status, and
@@ -95,10 +105,23 @@ fn stop_and_wait(child: &mut Child) -> io::Result<ExitStatus> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
 
     const MINUTE: Duration = Duration::from_secs(60);
+
+    /// Waits until a process that was killed is gone, or is only a corpse for its parent to see.
+    pub(crate) fn assert_ends(pid: i32) {
+        let deadline = Instant::now() + MINUTE;
+        let gone = || {
+            let stat = std::fs::read_to_string(format!("/proc/{pid}/stat"));
+            stat.map_or(true, |stat| stat.contains(") Z"))
+        };
+        while !gone() {
+            assert!(Instant::now() < deadline, "{pid} lives");
+            std::thread::yield_now();
+        }
+    }
 
     fn shell(script: &str) -> Command {
         let mut command = Command::new("/bin/sh");
@@ -125,16 +148,7 @@ mod tests {
     fn what_is_left_behind_is_killed() {
         let finished = run(shell("sleep 1000 >/dev/null 2>&1 & echo $!"), MINUTE).expect("ran");
         assert!(finished.status.success());
-        let pid: i32 = finished.output.trim().parse().expect("a number");
-        let deadline = Instant::now() + MINUTE;
-        let gone = || {
-            let stat = std::fs::read_to_string(format!("/proc/{pid}/stat"));
-            stat.map_or(true, |stat| stat.contains(") Z"))
-        };
-        while !gone() {
-            assert!(Instant::now() < deadline, "{pid} lives");
-            std::thread::yield_now();
-        }
+        assert_ends(finished.output.trim().parse().expect("a number"));
     }
 
     #[test]

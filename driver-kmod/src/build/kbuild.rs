@@ -2,10 +2,9 @@
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::time::Duration;
 
-use super::source;
 use super::tools::Tools;
+use super::{Request, source};
 use crate::Host;
 use crate::command::{self, Finished, RunError};
 
@@ -16,12 +15,12 @@ const MAX_ERRORS: usize = 6;
 /// Most characters of such a line.
 const MAX_LINE: usize = 240;
 
-/// Builds the module in `work`.
+/// Builds the module in `work`, for as long as the request allows.
 pub(super) fn run(
     host: &Host,
     tools: &Tools,
     work: &Path,
-    timeout: Duration,
+    request: &Request,
 ) -> Result<Finished, RunError> {
     let jobs = std::thread::available_parallelism().map_or(1, |cpus| cpus.get().min(MAX_JOBS));
     let mut command = Command::new(&tools.make);
@@ -42,7 +41,7 @@ pub(super) fn run(
         .arg(format!("SAKER_ABI_DIR={}", source::abi(work).display()))
         .args(tools.compiler.make_arguments(&tools.headers.config))
         .arg("modules");
-    command::run(command, timeout)
+    command::run_until(command, request.timeout, request.stop.as_ref())
 }
 
 /// Words of lines that tell errors: of compilers and linkers, else of make.

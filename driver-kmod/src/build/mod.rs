@@ -12,10 +12,12 @@ mod output;
 mod problem;
 mod sign;
 mod source;
+mod strip;
 #[cfg(test)]
 mod tests;
 mod tools;
 
+use std::io::PipeReader;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -36,7 +38,7 @@ pub const BUILD_TIMEOUT: Duration = Duration::from_secs(15 * 60);
 const WORK_HINT: &str = "make room, or name another directory for temporary files with TMPDIR";
 
 /// What to build; everything has a default.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub struct Request {
     /// The kernel; else that of `headers`, else the running one.
     pub kernel: Option<String>,
@@ -50,6 +52,8 @@ pub struct Request {
     pub sign: Option<SignKey>,
     /// When to give up.
     pub timeout: Duration,
+    /// Ends the build at once when the other end of this pipe is closed.
+    pub stop: Option<PipeReader>,
 }
 
 impl Default for Request {
@@ -61,6 +65,7 @@ impl Default for Request {
             output: None,
             sign: None,
             timeout: BUILD_TIMEOUT,
+            stop: None,
         }
     }
 }
@@ -101,7 +106,7 @@ pub fn build(host: &Host, request: &Request) -> Result<Built, BuildError> {
     let work = work_directory()?;
     tools.source.copy(work.path())?;
 
-    let finished = kbuild::run(host, &tools, work.path(), request.timeout)
+    let finished = kbuild::run(host, &tools, work.path(), request)
         .map_err(|error| run_error(&tools.make, &error))?;
     let log = output.write_log(&finished.output)?;
     let module = kbuild::product(work.path());
@@ -113,6 +118,8 @@ pub fn build(host: &Host, request: &Request) -> Result<Built, BuildError> {
             other_compiler: tools.other_compiler,
         })));
     }
+    // A signature is over what is left.
+    let debug_info = strip::strip(host, &tools.compiler, &module);
     if let Some(keys) = &request.sign {
         sign::sign(host, &tools.headers, keys, &module)?;
     }
@@ -123,6 +130,7 @@ pub fn build(host: &Host, request: &Request) -> Result<Built, BuildError> {
     })?;
     let other_compiler = tools.other_compiler.iter().map(ToString::to_string);
     let mut notes: Vec<String> = other_compiler.collect();
+    notes.extend(debug_info.err());
     if !info.signed {
         notes.extend(sign::unsigned_note(host, &tools.headers.config, &release));
     }
@@ -161,13 +169,15 @@ fn work_directory() -> Result<tempfile::TempDir, BuildError> {
 }
 
 fn run_error(make: &Path, error: &RunError) -> BuildError {
+    let hint = match error {
+        RunError::Stopped => return BuildError::Stopped,
+        RunError::TimedOut(_) => "is the machine overloaded or a file system stuck? Try again",
+        RunError::Start(_) => "install make again",
+    };
     BuildError::Program {
         program: make.to_owned(),
         error: error.to_string(),
-        hint: match error {
-            RunError::TimedOut(_) => "is the machine overloaded or a file system stuck? Try again",
-            RunError::Start(_) => "install make again",
-        },
+        hint,
     }
 }
 

@@ -196,6 +196,9 @@ pub enum BuildError {
     /// The name of a kernel that cannot be one.
     #[error("`{0}` is no kernel release\n  = hint: give what `uname -r` prints on that machine")]
     Release(String),
+    /// Nobody wants it any more: [`Request::stop`](super::Request::stop).
+    #[error("the build was stopped")]
+    Stopped,
     /// The module's source cannot be used.
     #[error("the module's source in {}: {reason}\n  = hint: install it again", dir.display())]
     Source {

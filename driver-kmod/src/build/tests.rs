@@ -6,6 +6,7 @@ use super::compiler::tests::fake as fake_compiler;
 use super::headers::tests::tree;
 use super::source::tests::packaged;
 use super::*;
+use crate::command::tests::assert_ends;
 use crate::host::tests::{program, script};
 use crate::modinfo::tests::elf;
 
@@ -32,6 +33,7 @@ impl Machine {
         );
         packaged(&root.path().join("source"));
         fake_compiler(&host, "gcc-12", "gcc", "12.2.0");
+        program(&host, "strip", "exit 0");
         let module = root.path().join("module");
         let vermagic = format!("vermagic={REL} SMP mod_unload ");
         fs::write(&module, elf(&["version=0.1.0", &vermagic])).expect("written");
@@ -193,6 +195,64 @@ fn a_hanging_make_is_killed() {
     machine.request.timeout = Duration::from_millis(200);
     let text = machine.error();
     assert!(text.contains("was killed"), "{text}");
+}
+
+#[test]
+fn a_build_nobody_wants_any_more_ends_at_once_and_leaves_nothing() {
+    let mut machine = Machine::new();
+    let [told, never] = ["told", "never"].map(|name| {
+        let path = machine.root.path().join(name);
+        rustix::fs::mkfifoat(rustix::fs::CWD, &path, 0o600.into()).expect("made");
+        path
+    });
+    // It tells of itself and of a child; both wait for somebody to open the other FIFO, which nobody does.
+    machine.make(&format!(
+        "cat {never} & echo $$ $! $dir > {told}; cat {never}",
+        told = told.display(),
+        never = never.display()
+    ));
+    machine.request.timeout = Duration::from_secs(60);
+    let (stop, stopper) = std::io::pipe().expect("a pipe");
+    machine.request.stop = Some(stop);
+    let reader = std::thread::spawn(move || {
+        let line = fs::read_to_string(&told).expect("told");
+        drop(stopper);
+        line
+    });
+    let error = machine.build().expect_err("stopped");
+    assert!(matches!(error, BuildError::Stopped), "{error}");
+    let line = reader.join().expect("told");
+    let words: Vec<&str> = line.split_whitespace().collect();
+    for pid in &words[..2] {
+        assert_ends(pid.parse().expect("a number"));
+    }
+    assert!(!Path::new(words[2]).exists(), "{line}");
+    let kept = machine.host.path(format!("{BUILT_DIR}/{REL}"));
+    assert_eq!(fs::read_dir(kept).expect("read").count(), 0);
+}
+
+#[test]
+fn debug_information_is_stripped_before_the_signature_or_its_presence_is_noted() {
+    let machine = Machine::new();
+    let said = machine.root.path().join("said");
+    program(
+        &machine.host,
+        "strip",
+        &format!("echo $1 >> {}; test -f $2", said.display()),
+    );
+    assert!(machine.build().expect("built").notes.is_empty());
+    let text = fs::read_to_string(&said).expect("written");
+    assert_eq!(text, "--strip-debug\n");
+    program(&machine.host, "strip", "echo broken; exit 1");
+    let notes = machine.build().expect("built").notes;
+    assert!(
+        notes[0].contains("keeps its debug information"),
+        "{notes:?}"
+    );
+    assert!(notes[0].contains("broken"), "{notes:?}");
+    fs::remove_file(machine.root.path().join("bin/strip")).expect("removed");
+    let notes = machine.build().expect("built").notes;
+    assert!(notes[0].contains("no strip in PATH"), "{notes:?}");
 }
 
 #[test]

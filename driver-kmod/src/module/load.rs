@@ -9,7 +9,7 @@ use std::time::Duration;
 use rustix::io::Errno;
 
 use super::explain::{Refusal, explain};
-use super::find::{Origin, find};
+use super::find::{Found, Origin, compression, find};
 use super::kernel_log::KernelLog;
 use super::status::is_loaded;
 use crate::build::built_path;
@@ -88,27 +88,25 @@ pub enum LoadError {
     Refused(Refusal),
 }
 
-/// Loads a module file, or the one for the running kernel; returns which.
+/// Loads a module file, or the one that is found for the running kernel; returns which.
 ///
 /// # Errors
 /// What keeps it from being loaded.
-pub fn load(host: &Host, file: Option<&Path>) -> Result<PathBuf, LoadError> {
+pub fn load(host: &Host, file: Option<&Path>) -> Result<Found, LoadError> {
     if !super::possible(host) {
         return Err(LoadError::NoModules(host.release().to_owned()));
     }
     if is_loaded(host) {
         return Err(LoadError::AlreadyLoaded);
     }
-    let (path, installed) = match file {
-        Some(file) => (file.to_owned(), false),
-        None => {
-            let found = find(host).ok_or_else(|| LoadError::NotFound {
-                release: host.release().to_owned(),
-                built: built_path(host, host.release()),
-            })?;
-            (found.path, found.origin == Origin::Installed)
-        }
+    let found = match file {
+        Some(file) => Found::named(file),
+        None => find(host).ok_or_else(|| LoadError::NotFound {
+            release: host.release().to_owned(),
+            built: built_path(host, host.release()),
+        })?,
     };
+    let path = found.path.clone();
     let compression = compression(&path);
     let info = match compression {
         None => Some(read(&path)?),
@@ -118,14 +116,16 @@ pub fn load(host: &Host, file: Option<&Path>) -> Result<PathBuf, LoadError> {
     let result = match compression {
         None => finit_module(&path, 0),
         Some(kind) if kernel_decompresses(host, kind) => finit_module(&path, COMPRESSED_FILE),
-        Some(_) if installed => return modprobe(host, &path, log).map(|()| path),
+        Some(_) if found.origin == Origin::Installed => {
+            return modprobe(host, &path, log).map(|()| found);
+        }
         Some(_) => {
             let error = ModInfoError::NotAModule("this kernel does not decompress; decompress it");
             return Err(LoadError::File { path, error });
         }
     };
     match result {
-        Ok(()) => Ok(path),
+        Ok(()) => Ok(found),
         Err(errno) => Err(refusal(host, path, info.as_ref(), errno, log.lines())),
     }
 }
@@ -166,16 +166,6 @@ fn refusal(
             let signed = info.is_some_and(|info| info.signed);
             LoadError::Refused(explain(host, path, signed, errno, log))
         }
-    }
-}
-
-/// How a module file is compressed, by its name.
-fn compression(path: &Path) -> Option<&'static str> {
-    match path.extension()?.to_str()? {
-        "xz" => Some("xz"),
-        "zst" => Some("zstd"),
-        "gz" => Some("gzip"),
-        _ => None,
     }
 }
 
@@ -297,7 +287,8 @@ mod tests {
             "{error}"
         );
         program(&host, "modprobe", "exit 0");
-        assert_eq!(load(&host, None).expect("loaded"), host.path(&installed));
+        let loaded = load(&host, None).expect("loaded");
+        assert_eq!(loaded.path, host.path(&installed));
         let error = load(&host, Some(&host.path(&installed)))
             .expect_err("by name")
             .to_string();

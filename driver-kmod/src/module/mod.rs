@@ -8,7 +8,7 @@ mod status;
 mod unload;
 
 pub use explain::Refusal;
-pub use find::{Found, Origin, find};
+pub use find::{Fit, Found, Origin, PassedOver, find};
 pub use load::{LoadError, load};
 pub use status::{DeviceState, Loaded, Status, status};
 pub use unload::{UnloadError, unload};

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use super::find::{Found, find};
+use super::find::{Fit, Found, find};
 use crate::device::{self, DEVICE, Info, KmodError};
 use crate::{Host, MODULE_NAME};
 
@@ -70,8 +70,10 @@ impl Status {
                 "the module is loaded and {DEVICE} is missing: is udev or devtmpfs running? \
                  saker driver unload and load make it again"
             )),
-            (DeviceState::Absent, None, Some(_)) => Some("saker driver load".to_owned()),
-            (DeviceState::Absent, None, None) => {
+            (DeviceState::Absent, None, Some(file)) if !matches!(file.fit, Fit::No(_)) => {
+                Some("saker driver load".to_owned())
+            }
+            (DeviceState::Absent, None, _) => {
                 Some("saker driver build, then saker driver load".to_owned())
             }
         }
@@ -149,6 +151,7 @@ fn loaded(host: &Host) -> Option<Loaded> {
 mod tests {
     use super::*;
     use crate::host::tests::machine;
+    use crate::modinfo::tests::elf;
 
     const MODULES: (&str, &[u8]) = (
         "/proc/modules",
@@ -192,8 +195,11 @@ mod tests {
         };
         assert!(action(&[]).contains("without modules"));
         assert!(action(&[("/proc/modules", b"")]).starts_with("saker driver build, then"));
-        let file = ("/var/lib/saker/kmod/6.1.0/saker.ko", &b""[..]);
-        assert_eq!(action(&[("/proc/modules", b""), file]), "saker driver load");
+        let path = "/var/lib/saker/kmod/6.1.0/saker.ko";
+        let module = elf(&["vermagic=6.1.0 "]);
+        let files = |file| [("/proc/modules", &b""[..]), (path, file)];
+        assert_eq!(action(&files(&module)), "saker driver load");
+        assert!(action(&files(b"garbage")).starts_with("saker driver build, then"));
         assert!(action(&[MODULES]).contains("/dev/saker is missing"));
     }
 

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use saker_driver_kmod::build::{Request, SignKey, build};
 use saker_driver_kmod::device::{Info, KmodError};
-use saker_driver_kmod::module::{self, DeviceState, Loaded, Status};
+use saker_driver_kmod::module::{self, DeviceState, Fit, Loaded, Status};
 use saker_driver_kmod::{Host, ModInfo};
 use serde_json::{Value as Json, json};
 
@@ -56,11 +56,18 @@ fn build_module(host: &Host, args: DriverBuildArgs) -> anyhow::Result<ExitCode> 
 }
 
 fn load(host: &Host, args: &DriverLoadArgs) -> anyhow::Result<ExitCode> {
-    let path = module::load(host, args.file.as_deref())?;
-    let version = ModInfo::read(&path).ok();
+    let found = module::load(host, args.file.as_deref())?;
+    for passed_over in &found.passed_over {
+        eprintln!("saker: note: {passed_over}");
+    }
+    let version = ModInfo::read(&found.path).ok();
     let version = version.as_ref().and_then(|info| info.get("version"));
     let version = version.map_or_else(String::new, |version| format!(" (version {version})"));
-    writeln!(std::io::stdout(), "loaded {}{version}", path.display())?;
+    writeln!(
+        std::io::stdout(),
+        "loaded {}{version}",
+        found.path.display()
+    )?;
     let status = module::status(host);
     if let Some(action) = status.action() {
         eprintln!("saker: note: {action}");
@@ -95,10 +102,15 @@ fn text(status: &Status) -> String {
     let file = status.file.as_ref();
     line(
         "file",
-        file.map_or("none for this kernel".to_owned(), |file| {
-            file.path.display().to_string()
+        file.map_or("none for this kernel".to_owned(), |file| match &file.fit {
+            Fit::Yes => file.path.display().to_string(),
+            Fit::Perhaps(reason) => format!("{} (may fit: {reason})", file.path.display()),
+            Fit::No(reason) => format!("{} (does not fit: {reason})", file.path.display()),
         }),
     );
+    for passed_over in file.iter().flat_map(|file| &file.passed_over) {
+        line("", passed_over.to_string());
+    }
     line(
         "module",
         status

@@ -1,9 +1,10 @@
 //! The trials on this host.
 
+use std::io::PipeReader;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use crossbeam_channel::Receiver;
+use crossbeam_channel::{Receiver, Select};
 use saker_abi::driver::LoadOptions;
 use saker_capture::driver::Proven;
 use saker_capture::{DriverKind, attach};
@@ -78,6 +79,36 @@ impl<'a> HostTrials<'a> {
     }
 }
 
+/// Does some work with a pipe whose other end is closed as soon as something waits in `stop`, where it stays.
+///
+/// # Errors
+/// When there is no pipe or thread to be had.
+fn until_stopped<R>(
+    stop: &Receiver<Stop>,
+    work: impl FnOnce(PipeReader) -> R,
+) -> Result<R, String> {
+    let (reader, writer) = std::io::pipe().map_err(|error| format!("no pipe: {error}"))?;
+    let (working, done) = crossbeam_channel::bounded::<()>(0);
+    std::thread::scope(|scope| {
+        let watch = move || {
+            let mut either = Select::new();
+            either.recv(stop);
+            // Ready once its sender is gone.
+            either.recv(&done);
+            either.ready();
+            drop(writer);
+        };
+        let name = "saker-build-stop".to_owned();
+        let watcher = std::thread::Builder::new().name(name);
+        watcher
+            .spawn_scoped(scope, watch)
+            .map_err(|error| format!("no thread: {error}"))?;
+        let result = work(reader);
+        drop(working);
+        Ok(result)
+    })
+}
+
 impl Trials for HostTrials<'_> {
     type Driver = Proven;
 
@@ -93,9 +124,13 @@ impl Trials for HostTrials<'_> {
 
     fn load_module(&mut self) -> Result<String, NotLoaded> {
         match module::load(&self.host, self.built.as_deref()) {
-            Ok(path) => {
+            Ok(found) => {
                 self.loaded = true;
-                Ok(path.display().to_string())
+                let mut told = found.path.display().to_string();
+                for passed_over in &found.passed_over {
+                    told.push_str(&format!("; {passed_over}"));
+                }
+                Ok(told)
             }
             Err(error) => Err(NotLoaded {
                 another_may_do: matches!(
@@ -126,7 +161,20 @@ impl Trials for HostTrials<'_> {
             "building the kernel module for {}, for {BUILD_LIMIT:?} at most",
             self.host.release()
         );
-        let built = build(&self.host, &request).map_err(|error| error.to_string())?;
+        let build_it = |until| {
+            build(
+                &self.host,
+                &Request {
+                    stop: until,
+                    ..request
+                },
+            )
+        };
+        let built = match self.stop {
+            None => build_it(None),
+            Some(stop) => until_stopped(stop, |until| build_it(Some(until)))?,
+        };
+        let built = built.map_err(|error| error.to_string())?;
         let mut found = format!(
             "{} with {} in {:.1} s",
             built.path.display(),
@@ -148,5 +196,30 @@ impl Trials for HostTrials<'_> {
     fn given_up(&mut self) -> bool {
         // It stays in the channel for whoever waits there.
         self.stop.is_some_and(|stop| !stop.is_empty())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Read as _;
+
+    use super::*;
+
+    #[test]
+    fn work_ends_when_a_stop_comes_and_the_stop_stays() {
+        let (sender, stop) = crossbeam_channel::bounded(1);
+        let read = until_stopped(&stop, |mut pipe| {
+            sender.send(Stop::Signal("SIGTERM")).expect("sent");
+            pipe.read(&mut [0])
+        });
+        assert_eq!(read.expect("worked").expect("closed"), 0);
+        assert_eq!(stop.try_recv(), Ok(Stop::Signal("SIGTERM")));
+    }
+
+    #[test]
+    fn work_that_ends_by_itself_is_not_waited_for() {
+        let (_sender, stop) = crossbeam_channel::bounded(1);
+        assert_eq!(until_stopped(&stop, |_| 7), Ok(7));
+        assert!(stop.is_empty());
     }
 }
