@@ -3,10 +3,15 @@
 use std::fs::{self, File};
 use std::io;
 use std::path::Path;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, ensure};
 use rustix::fs::OFlags;
 use rustix::system::{delete_module, finit_module};
+
+/// How long an orphan may take to its exec on a machine that is emulated and busy.
+const IDLE_WITHIN: Duration = Duration::from_secs(10);
+const POLL: Duration = Duration::from_millis(20);
 
 /// Loads it from a file.
 ///
@@ -45,7 +50,7 @@ pub fn memory() -> Result<Vec<String>> {
         .collect())
 }
 
-/// Nothing is left of it but its text.
+/// Nothing is left of it but its text, at once.
 ///
 /// # Errors
 /// With what is left.
@@ -53,4 +58,20 @@ pub fn check_idle() -> Result<()> {
     let left = memory()?;
     ensure!(left.is_empty(), "memory is left:\n{}", left.join("\n"));
     Ok(())
+}
+
+/// The same, once the children of killed processes have ended: one killed between fork and exec leaves a
+/// child that holds its files for a moment.
+///
+/// # Errors
+/// With what is left after [`IDLE_WITHIN`].
+pub fn wait_until_idle() -> Result<()> {
+    let begin = Instant::now();
+    while begin.elapsed() < IDLE_WITHIN {
+        if memory()?.is_empty() {
+            break;
+        }
+        std::thread::sleep(POLL);
+    }
+    check_idle()
 }

@@ -93,7 +93,7 @@ fn supervise(file: &Path, seconds: u64, seed: u64) -> Result<()> {
         }
     }
     drop(workers);
-    module::check_idle()?;
+    module::wait_until_idle()?;
     module::unload().context("unloading")?;
     println!("device-fuzz: {started} workers, {killed} of them killed, nothing left");
     Ok(())
