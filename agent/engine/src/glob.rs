@@ -3,7 +3,7 @@
 //! Bytes, not characters, as in the C locale; `case_fold` is ASCII only.
 
 /// One element of a pattern.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Token {
     /// Exactly this byte.
     Byte(u8),
@@ -12,11 +12,25 @@ enum Token {
     /// Any run of bytes.
     Star,
     /// One byte of this set.
-    Set(Box<[bool; 256]>),
+    Set(ByteSet),
+}
+
+/// A set of bytes, one bit each.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+struct ByteSet([u64; 4]);
+
+impl ByteSet {
+    fn add(&mut self, byte: u8) {
+        self.0[usize::from(byte >> 6)] |= 1 << (byte & 63);
+    }
+
+    fn has(&self, byte: u8) -> bool {
+        self.0[usize::from(byte >> 6)] >> (byte & 63) & 1 == 1
+    }
 }
 
 /// A compiled pattern.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(crate) struct Glob {
     tokens: Vec<Token>,
     case_fold: bool,
@@ -25,7 +39,16 @@ pub(crate) struct Glob {
 impl Glob {
     /// Compiles a pattern; every byte string is one (an open `[` stands for itself).
     pub(crate) fn new(pattern: &[u8], case_fold: bool) -> Self {
-        let mut tokens = Vec::with_capacity(pattern.len());
+        let mut glob = Self::default();
+        glob.set_pattern(pattern, case_fold);
+        glob
+    }
+
+    /// Compiles another pattern in its place, for patterns that come with events.
+    pub(crate) fn set_pattern(&mut self, pattern: &[u8], case_fold: bool) {
+        let tokens = &mut self.tokens;
+        tokens.clear();
+        self.case_fold = case_fold;
         let mut at = 0;
         while let Some(&byte) = pattern.get(at) {
             at += 1;
@@ -49,7 +72,6 @@ impl Glob {
                 tokens.push(token);
             }
         }
-        Self { tokens, case_fold }
     }
 
     /// Whether the whole `subject` matches. Time is at most pattern times subject length: only the
@@ -88,7 +110,7 @@ impl Glob {
         match token {
             Token::Byte(wanted) => *wanted == byte,
             Token::Any => true,
-            Token::Set(set) => set[usize::from(byte)],
+            Token::Set(set) => set.has(byte),
             Token::Star => false,
         }
     }
@@ -108,8 +130,8 @@ fn fold(byte: u8, case_fold: bool) -> u8 {
 }
 
 /// Parses a bracket expression after its `[`; returns the set and its length with the `]`.
-fn set(rest: &[u8], case_fold: bool) -> Option<(Box<[bool; 256]>, usize)> {
-    let mut members = Box::new([false; 256]);
+fn set(rest: &[u8], case_fold: bool) -> Option<(ByteSet, usize)> {
+    let mut members = ByteSet::default();
     let negated = matches!(rest.first(), Some(b'!' | b'^'));
     let mut at = usize::from(negated);
     let first = at;
@@ -122,9 +144,7 @@ fn set(rest: &[u8], case_fold: bool) -> Option<(Box<[bool; 256]>, usize)> {
             && rest.get(at + 1) == Some(&b':')
             && let Some((class, len)) = class(&rest[at + 2..])
         {
-            (0..=255u8)
-                .filter(class)
-                .for_each(|b| members[usize::from(b)] = true);
+            (0..=255u8).filter(class).for_each(|b| members.add(b));
             at += 2 + len;
             continue;
         }
@@ -134,16 +154,17 @@ fn set(rest: &[u8], case_fold: bool) -> Option<(Box<[bool; 256]>, usize)> {
         if rest.get(at) == Some(&b'-') && rest.get(at + 1).is_some_and(|&b| b != b']') {
             (high, at) = set_byte(rest, at + 1)?;
         }
-        (low..=high).for_each(|b| members[usize::from(b)] = true);
+        (low..=high).for_each(|b| members.add(b));
     }
     if case_fold {
         for upper in b'A'..=b'Z' {
-            let lower = upper.to_ascii_lowercase();
-            members[usize::from(lower)] |= members[usize::from(upper)];
+            if members.has(upper) {
+                members.add(upper.to_ascii_lowercase());
+            }
         }
     }
     if negated {
-        members.iter_mut().for_each(|member| *member = !*member);
+        members.0.iter_mut().for_each(|bits| *bits = !*bits);
     }
     Some((members, at + 1))
 }

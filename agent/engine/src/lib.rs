@@ -30,7 +30,8 @@
 //!             arity: Arity::One,
 //!             int_format: IntFormat::Decimal,
 //!             place: Place::Anywhere,
-//!             as_operand: true,
+//!             on_right: true,
+//!             in_transformer: true,
 //!             cost: 1,
 //!         })
 //!     }
@@ -93,6 +94,7 @@ mod paths;
 pub mod profile;
 pub mod schema;
 pub mod source;
+pub mod table;
 mod terms;
 pub mod typeck;
 pub mod typed;

@@ -11,6 +11,7 @@ use crate::ast::{Modifier, Op};
 use crate::glob::Glob;
 use crate::index::{Affixes, Back, Entry, Front, Needles, Networks};
 use crate::paths::PathSet;
+use crate::terms::Pool;
 use crate::typed::Literal;
 use crate::value::Value;
 
@@ -336,7 +337,7 @@ fn regex_holds(regex: &Regex, bytes: &[u8]) -> bool {
 }
 
 /// Compares two values of one type, for right-hand sides that are fields.
-pub(crate) fn compare(op: Op, left: Value<'_>, right: Value<'_>) -> bool {
+pub(crate) fn compare(op: Op, left: Value<'_>, right: Value<'_>, pool: &mut Pool) -> bool {
     let order = match (left, right) {
         (Value::Int(a), Value::Int(b)) => a.cmp(&b),
         (Value::Uint(a), Value::Uint(b)) => a.cmp(&b),
@@ -348,7 +349,9 @@ pub(crate) fn compare(op: Op, left: Value<'_>, right: Value<'_>) -> bool {
         },
         (Value::Bytes(a), Value::Bytes(b)) => {
             return match op {
-                Op::Contains => memchr::memmem::find(a, b).is_some(),
+                Op::Contains | Op::Bcontains => memchr::memmem::find(a, b).is_some(),
+                Op::Glob => pool.glob(b, a, false),
+                Op::Iglob => pool.glob(b, a, true),
                 Op::Icontains => icontains_any_case(a, b),
                 Op::In | Op::Intersects => a == b,
                 _ => text_holds(op, a, b),

@@ -76,8 +76,10 @@ pub struct FieldInfo {
     pub place: Place,
     /// Print form of integers.
     pub int_format: IntFormat,
-    /// May stand inside `val()` or a transformer (rules-spec B7).
-    pub as_operand: bool,
+    /// May stand in `val()` on the right-hand side (rules-spec B7).
+    pub on_right: bool,
+    /// May be an argument of a transformer (rules-spec B7).
+    pub in_transformer: bool,
     /// Relative cost of extraction, 1 (a load) to 100 (a walk); orders predicates.
     pub cost: u8,
     /// One sentence for people.
@@ -107,8 +109,10 @@ pub struct Resolved {
     pub int_format: IntFormat,
     /// Where it may stand.
     pub place: Place,
-    /// May stand inside `val()` or a transformer.
-    pub as_operand: bool,
+    /// May stand in `val()` on the right-hand side.
+    pub on_right: bool,
+    /// May be an argument of a transformer.
+    pub in_transformer: bool,
     /// Relative cost of extraction.
     pub cost: u8,
 }

@@ -6,6 +6,7 @@
 use std::ops::ControlFlow;
 
 use crate::ast::Transformer;
+use crate::glob::Glob;
 use crate::schema::{Arity, Event};
 use crate::typed::Term;
 use crate::value::Value;
@@ -13,13 +14,20 @@ use crate::value::Value;
 /// Most buffers kept for reuse; transformers nest at most 32 deep with a few arguments each.
 const MAX_POOLED: usize = 64;
 
-/// Buffers for the results of transformers.
+/// Buffers for the results of transformers, and for patterns that are values of fields.
 #[derive(Debug, Default)]
 pub(crate) struct Pool {
     buffers: Vec<Vec<u8>>,
+    glob: Glob,
 }
 
 impl Pool {
+    /// Whether `subject` matches a shell pattern that came with the event.
+    pub(crate) fn glob(&mut self, pattern: &[u8], subject: &[u8], case_fold: bool) -> bool {
+        self.glob.set_pattern(pattern, case_fold);
+        self.glob.matches(subject)
+    }
+
     fn take(&mut self) -> Vec<u8> {
         self.buffers.pop().unwrap_or_default()
     }

@@ -300,14 +300,14 @@ impl<'a> Checker<'a> {
 
     fn check_right(&mut self, lhs: &Term, op: Op, rhs: &Term, at: usize) -> Option<()> {
         let right_list = rhs.arity() == Arity::List;
-        let message = if matches!(op, Op::Pmatch | Op::Regex | Op::Glob | Op::Iglob)
-            || matches!(op, Op::Bcontains | Op::Bstartswith)
-            || lhs.ty() == ValueType::Net
-        {
+        let message = if matches!(op, Op::Pmatch | Op::Regex) {
+            // Their right-hand sides are compiled when rules are loaded.
             format!(
-                "operator {} does not take a field on the right-hand side here",
+                "operator {} does not take a field on the right-hand side",
                 op.name()
             )
+        } else if lhs.ty() == ValueType::Net {
+            "a network is not compared with a field on the right-hand side".to_owned()
         } else if lhs.ty() != rhs.ty() {
             let (left, right) = (type_name(lhs.ty()), type_name(rhs.ty()));
             format!("the types of the two sides differ: {left} and {right}")

@@ -16,10 +16,10 @@ pub(crate) fn refuse_place(name: &str, resolved: &Resolved, usage: Use) -> Optio
         Use::Left | Use::Right if resolved.place == Place::OutputOnly => {
             Some(format!("field {name} can be used in outputs only"))
         }
-        Use::Right if !resolved.as_operand => Some(format!(
+        Use::Right if !resolved.on_right => Some(format!(
             "field {name} cannot be used on the right-hand side"
         )),
-        Use::Argument if !resolved.as_operand => {
+        Use::Argument if !resolved.in_transformer => {
             Some(format!("field {name} cannot be used in a transformer"))
         }
         Use::Right | Use::Argument if !matches!(resolved.arity, Arity::One | Arity::List) => {

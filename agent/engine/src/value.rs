@@ -46,3 +46,39 @@ pub enum Value<'a> {
     /// [`ValueType::Double`].
     Double(f64),
 }
+
+/// A value that borrows nothing, for events that are written down or made up.
+#[derive(Debug, Clone, PartialEq)]
+pub enum OwnedValue {
+    /// As [`Value::Int`].
+    Int(i64),
+    /// As [`Value::Uint`].
+    Uint(u64),
+    /// As [`Value::Bool`].
+    Bool(bool),
+    /// As [`Value::Bytes`].
+    Bytes(Vec<u8>),
+    /// As [`Value::Ip`].
+    Ip(IpAddr),
+    /// As [`Value::Double`].
+    Double(f64),
+}
+
+impl OwnedValue {
+    /// A text.
+    pub fn text(text: &str) -> Self {
+        OwnedValue::Bytes(text.as_bytes().to_vec())
+    }
+
+    /// The value as fields yield it.
+    pub fn value(&self) -> Value<'_> {
+        match self {
+            OwnedValue::Int(value) => Value::Int(*value),
+            OwnedValue::Uint(value) => Value::Uint(*value),
+            OwnedValue::Bool(value) => Value::Bool(*value),
+            OwnedValue::Bytes(value) => Value::Bytes(value),
+            OwnedValue::Ip(value) => Value::Ip(*value),
+            OwnedValue::Double(value) => Value::Double(*value),
+        }
+    }
+}

@@ -232,6 +232,47 @@ fn transformers_nest_and_stand_on_both_sides() {
     check(&event, &yes, &no);
 }
 
+/// Every operator that takes a literal takes a field of the same type, but for `pmatch`, `regex` and
+/// networks (rules-spec B7).
+#[test]
+fn fields_stand_on_the_right_of_operators() {
+    let event = event()
+        .with("proc.pname", &[Owned::text("*B[a-c]s?")])
+        .with("proc.tags", &[Owned::text("bash"), Owned::text("sh")])
+        .with("ka.user", &[Owned::text("sh")]);
+    let yes = [
+        "proc.name iglob val(proc.pname)",
+        "proc.name iglob tolower(proc.pname)",
+        "fd.name glob concat(\"/*/pass\", \"??\")",
+        "proc.name endswith val(ka.user)",
+        "proc.name contains val(ka.user)",
+        "proc.name icontains toupper(ka.user)",
+        "proc.cmdline startswith val(proc.name)",
+        "proc.name > val(fd.name)",
+        "proc.name in val(proc.tags)",
+        "proc.tags intersects val(proc.tags)",
+        "proc.tags in val(proc.tags)",
+        "evt.buffer bcontains val(evt.buffer)",
+        "evt.buffer bstartswith val(evt.buffer)",
+        "evt.buffer startswith val(evt.buffer)",
+        "evt.is_open_read = val(evt.is_open_read)",
+        "user.uid >= val(user.uid)",
+    ];
+    let no = [
+        "proc.name glob val(proc.pname)",
+        "proc.pname glob val(proc.name)",
+        "ka.user in val(proc.name)",
+        "proc.tags in val(ka.user)",
+        "proc.name iglob concat(proc.pname, ka.user)",
+    ];
+    check(&event, &yes, &no);
+    let mut longer = event.clone();
+    longer = longer.with("proc.pname", &[Owned::Bytes(b"[".repeat(4096))]);
+    check(&longer, &[], &["proc.name glob val(proc.pname)"]);
+    let absent = TestEvent::new("open").with("proc.name", &[Owned::text("a")]);
+    check(&absent, &[], &["proc.name glob val(proc.pname)"]);
+}
+
 #[test]
 fn event_types_are_folded_and_numbers_start_at_one() {
     let text = [
@@ -330,6 +371,23 @@ fn wrong_operators_and_literals_are_errors() {
         ("proc.nam = x", "nonexistent field proc.nam"),
         ("proc.name[1] = x", "takes no argument"),
         ("proc.name pmatch val(proc.pname)", "does not take a field"),
+        ("proc.name regex val(proc.pname)", "does not take a field"),
+        (
+            "proc.name pmatch tolower(proc.pname)",
+            "does not take a field",
+        ),
+        (
+            "proc.name = val(proc.tags)",
+            "operator = does not take a list on the right-hand side",
+        ),
+        (
+            "fd.net = val(fd.sip)",
+            "a network is not compared with a field",
+        ),
+        (
+            "proc.name = val(proc.aname[1])",
+            "field proc.aname[1] cannot be used on the right-hand side",
+        ),
     ];
     for (condition, expected) in cases {
         let all = messages(&load(&one_rule(condition)));

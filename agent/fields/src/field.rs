@@ -58,6 +58,8 @@ pub(crate) enum KeyKind {
     Param,
     /// An event's name.
     Event,
+    /// A key of the configuration's `static_fields`.
+    Static,
 }
 
 /// Where the values come from.
@@ -97,7 +99,7 @@ impl Field {
         each: GetEach,
         description: &'static str,
     ) -> Self {
-        Self::with(name, ty, arity, Extract::Each(each), description).no_operand()
+        Self::with(name, ty, arity, Extract::Each(each), description)
     }
 
     /// A field of several values, or one of them by index.
@@ -110,7 +112,6 @@ impl Field {
     ) -> Self {
         Self::with(name, ty, arity, Extract::Both(get, each), description)
             .arg(ArgKind::OptionalIndex, KeyKind::Index)
-            .no_operand()
     }
 
     const fn with(
@@ -127,7 +128,8 @@ impl Field {
             arg: ArgKind::None,
             place: Place::Anywhere,
             int_format: IntFormat::Decimal,
-            as_operand: true,
+            on_right: true,
+            in_transformer: true,
             cost: 2,
             description,
         };
@@ -154,10 +156,16 @@ impl Field {
         self
     }
 
-    /// May not stand in `val()` or a transformer (rules-spec B7).
-    pub(crate) const fn no_operand(mut self) -> Self {
-        self.info.as_operand = false;
+    /// May not stand in `val()` (rules-spec B7).
+    pub(crate) const fn not_on_right(mut self) -> Self {
+        self.info.on_right = false;
         self
+    }
+
+    /// May stand neither in `val()` nor in a transformer (rules-spec B7).
+    pub(crate) const fn no_operand(mut self) -> Self {
+        self.info.in_transformer = false;
+        self.not_on_right()
     }
 }
 

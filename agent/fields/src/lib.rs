@@ -23,6 +23,7 @@ mod params;
 mod render;
 mod schema;
 mod scratch;
+mod statics;
 mod universe;
 
 pub use event::{EventView, HostInfo};
@@ -30,3 +31,4 @@ pub use keys::MAX_KEYS;
 pub use missing::is_missing_field;
 pub use schema::{FieldSchema, MAX_INDEX};
 pub use scratch::{MAX_TEXTS, Scratch};
+pub use statics::{MAX_STATIC_FIELDS, is_static_key};

@@ -94,7 +94,7 @@ const MISSING: &[&str] = &[
     "util.cnt",
 ];
 
-/// Families whose members are made by configuration or plugins.
+/// Families whose members are made by configuration or plugins; here those that were not made.
 const MISSING_FAMILIES: &[&str] = &["static.", "evt.type.is.", "thread.cgroup."];
 
 /// Whether `written`, a field as it stands in a rule, belongs to the language although

@@ -1,5 +1,7 @@
 //! The vocabulary of the kernel event source: fields, event types, arguments.
 
+use std::collections::BTreeMap;
+
 use rustc_hash::FxHashMap;
 use saker_abi::event::{EVENTS, SYSCALLS};
 use saker_engine::schema::{
@@ -10,6 +12,7 @@ use crate::event;
 use crate::field::{Arg, Extract, Field, KeyKind};
 use crate::keys::{Keys, MAX_KEYS};
 use crate::params::Params;
+use crate::statics::Statics;
 use crate::universe;
 
 /// Largest index that may stand between brackets.
@@ -31,6 +34,7 @@ pub struct FieldSchema {
     event_by_name: FxHashMap<&'static str, u16>,
     params: Params,
     keys: Keys,
+    statics: Statics,
     evt_type: u16,
     syscall_type: u16,
     evt_num: u16,
@@ -43,11 +47,20 @@ impl Default for FieldSchema {
 }
 
 impl FieldSchema {
-    /// The complete vocabulary.
+    /// The complete vocabulary, without static fields.
     ///
     /// # Panics
     /// Never, unless the crate's own tables contradict each other.
     pub fn new() -> Self {
+        Self::with_static_fields(&BTreeMap::new())
+    }
+
+    /// The complete vocabulary and `static.KEY` for every key of `values`, of which
+    /// [`MAX_STATIC_FIELDS`](crate::MAX_STATIC_FIELDS) are taken.
+    ///
+    /// # Panics
+    /// As [`FieldSchema::new`].
+    pub fn with_static_fields(values: &BTreeMap<String, String>) -> Self {
         let fields: Vec<&'static Field> = event::families().collect();
         let by_name: FxHashMap<_, _> = fields
             .iter()
@@ -68,6 +81,7 @@ impl FieldSchema {
             event_by_name,
             params: Params::new(),
             keys: Keys::new(),
+            statics: Statics::new(values),
         }
     }
 
@@ -97,6 +111,20 @@ impl FieldSchema {
 
     pub(crate) fn key(&self, arg: Arg) -> Option<&[u8]> {
         self.keys.get(arg.as_key()?)
+    }
+
+    /// The static fields with their values.
+    pub fn static_fields(&self) -> impl Iterator<Item = (FieldRef, &str)> {
+        let id = self.by_name.get("static").copied();
+        let all = self.statics.values().zip(0..);
+        all.filter_map(move |(value, number)| {
+            let arg = Arg::key(number).0;
+            Some((FieldRef { id: id?, arg }, value))
+        })
+    }
+
+    pub(crate) fn static_value(&self, arg: Arg) -> Option<&[u8]> {
+        self.statics.value(arg.as_key()?).map(str::as_bytes)
     }
 
     /// `evt.arg.flags` is `evt.arg` with `flags`: only fields that take a key do that.
@@ -138,7 +166,8 @@ impl FieldSchema {
             arity: if one { Arity::One } else { info.arity },
             int_format: info.int_format,
             place: info.place,
-            as_operand: info.as_operand,
+            on_right: info.on_right,
+            in_transformer: info.in_transformer,
             cost: info.cost,
         };
         if info.name == "evt.rawarg" {
@@ -166,6 +195,12 @@ impl FieldSchema {
                 },
                 |&event| Ok(Arg::key(u32::from(event))),
             ),
+            // A key that is not configured is a field that does not exist.
+            KeyKind::Static => self
+                .statics
+                .find(key)
+                .map(Arg::key)
+                .ok_or(FieldError::Unknown),
             KeyKind::Param => match (index(key), self.params.find(key)) {
                 (Some(at), _) => Ok(Arg::index(at)),
                 (None, Some((number, _))) => Ok(Arg::key(number)),
@@ -214,6 +249,9 @@ impl Schema for FieldSchema {
             }
             (KeyKind::Event, _, Some(number)) => {
                 return format!("{name}.{}", self.event_name(EventType(number as u16)));
+            }
+            (KeyKind::Static, _, Some(number)) => {
+                return format!("{name}.{}", self.statics.key(number));
             }
             (KeyKind::Text | KeyKind::Index, _, Some(number)) => {
                 String::from_utf8_lossy(self.keys.get(number).unwrap_or_default()).into_owned()

@@ -5,15 +5,15 @@
 //! get literals that some rule compares them with, changed now and then.
 
 use std::net::IpAddr;
-use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use rustc_hash::FxHashMap;
 use saker_engine::ast::Op;
 use saker_engine::loader::LoadedRule;
-use saker_engine::schema::{Arity, Event, EventType, FieldRef, Schema};
+use saker_engine::schema::{Arity, EventType, FieldRef, Schema};
+use saker_engine::table::TableEvent;
 use saker_engine::typed::{Condition, Literal, Predicate, Side, Term};
-use saker_engine::value::{Value, ValueType};
+use saker_engine::value::{OwnedValue as Owned, ValueType};
 
 use crate::oracle;
 
@@ -22,61 +22,6 @@ const ATTEMPTS: usize = 16;
 
 /// An address no rule names.
 const ELSEWHERE: [u8; 4] = [198, 51, 100, 7];
-
-/// An owned value.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Owned {
-    /// As in [`Value`].
-    Int(i64),
-    /// As in [`Value`].
-    Uint(u64),
-    /// As in [`Value`].
-    Bool(bool),
-    /// As in [`Value`].
-    Bytes(Vec<u8>),
-    /// As in [`Value`].
-    Ip(IpAddr),
-    /// As in [`Value`].
-    Double(f64),
-}
-
-impl Owned {
-    fn value(&self) -> Value<'_> {
-        match self {
-            Owned::Int(value) => Value::Int(*value),
-            Owned::Uint(value) => Value::Uint(*value),
-            Owned::Bool(value) => Value::Bool(*value),
-            Owned::Bytes(value) => Value::Bytes(value),
-            Owned::Ip(value) => Value::Ip(*value),
-            Owned::Double(value) => Value::Double(*value),
-        }
-    }
-}
-
-/// An event by hand.
-#[derive(Debug, Clone)]
-pub struct MadeEvent {
-    event: EventType,
-    values: FxHashMap<FieldRef, Vec<Owned>>,
-}
-
-impl Event for MadeEvent {
-    fn event_type(&self) -> EventType {
-        self.event
-    }
-
-    fn get(&self, field: FieldRef) -> Option<Value<'_>> {
-        self.values.get(&field)?.first().map(Owned::value)
-    }
-
-    fn each(&self, field: FieldRef, visit: &mut dyn FnMut(Value<'_>) -> ControlFlow<()>) -> bool {
-        let Some(values) = self.values.get(&field) else {
-            return false;
-        };
-        let _ = values.iter().try_for_each(|value| visit(value.value()));
-        true
-    }
-}
 
 /// Random numbers from a seed (splitmix64): tests must be repeatable.
 #[derive(Debug, Clone)]
@@ -223,7 +168,7 @@ impl<'r> Maker<'r> {
     }
 
     /// The next event.
-    pub fn event(&mut self) -> MadeEvent {
+    pub fn event(&mut self) -> TableEvent {
         let target = if self.random.percent(85) {
             self.random.pick(&self.rules).copied()
         } else {
@@ -240,7 +185,7 @@ impl<'r> Maker<'r> {
         event
     }
 
-    fn attempt(&mut self, target: Option<&LoadedRule>) -> MadeEvent {
+    fn attempt(&mut self, target: Option<&LoadedRule>) -> TableEvent {
         let mut values = Wishes::default();
         if let Some(rule) = target {
             self.aim(&rule.condition, true, &mut values);
@@ -256,26 +201,21 @@ impl<'r> Maker<'r> {
             Some(event) if self.random.percent(95) => event,
             _ => *self.random.pick(&self.types).expect("at least one"),
         };
-        let mut made = MadeEvent {
-            event,
-            values: FxHashMap::default(),
-        };
+        let mut made = TableEvent::new(event);
         for at in 0..self.known.len() {
             let field = self.known[at].field;
             let wanted = values.remove(&field).map(Wish::value);
             if let Some(list) = self.values_for(at, wanted) {
-                made.values.insert(field, list);
+                made.set(field, Some(list));
             }
         }
         let name = self.schema.event_name(event).as_bytes().to_vec();
         for field in &self.type_fields {
-            made.values.insert(*field, vec![Owned::Bytes(name.clone())]);
+            made.set(*field, Some(vec![Owned::Bytes(name.clone())]));
         }
         if let Ok(number) = self.schema.resolve("evt.num", None) {
-            made.values.insert(
-                number.field,
-                vec![Owned::Uint(1 + self.random.number() % 1_000)],
-            );
+            let number_here = Owned::Uint(1 + self.random.number() % 1_000);
+            made.set(number.field, Some(vec![number_here]));
         }
         made
     }

@@ -62,6 +62,8 @@ static FIELDS: LazyLock<Vec<(String, ValueType, Arity)>> = LazyLock::new(|| {
         let keys: &[&str] = match (info.arg, name) {
             (ArgKind::None, _) => &[],
             (ArgKind::Index | ArgKind::OptionalIndex, _) => &["1", "2"],
+            // Made by the configuration.
+            (_, "static") => &[],
             (_, "evt.type.is") => &["openat"],
             (_, "evt.arg") => &["flags", "name", "0"],
             (_, "evt.rawarg") => &["flags", "name", "res"],
@@ -99,7 +101,7 @@ static OPERANDS: LazyLock<Vec<String>> = LazyLock::new(|| {
     let may = |(written, ..): &&(String, ValueType, Arity)| {
         let name = written.split('[').next().unwrap_or_default();
         let info = SCHEMA.fields().iter().find(|info| info.name == name);
-        info.is_some_and(|info| info.as_operand && !is_type(name))
+        info.is_some_and(|info| info.on_right && info.in_transformer && !is_type(name))
     };
     FIELDS
         .iter()
@@ -232,7 +234,18 @@ fn transformed_check() -> impl Strategy<Value = String> {
     );
     let both = (
         operand(),
-        select(&["=", "!=", "contains", "startswith"][..]),
+        select(
+            &[
+                "=",
+                "!=",
+                "contains",
+                "icontains",
+                "startswith",
+                "endswith",
+                "glob",
+                "iglob",
+            ][..],
+        ),
         operand(),
     );
     prop_oneof![

@@ -169,14 +169,16 @@ fn terms<E: Event + ?Sized>(lhs: &Term, op: Op, rhs: &Term, event: &E, pool: &mu
         let (mut values, mut equal) = (false, false);
         some_value(lhs, event, pool, &mut |left, pool| {
             values = true;
-            equal = some_value(rhs, event, pool, &mut |right, _| compare(op, left, right));
+            equal = some_value(rhs, event, pool, &mut |right, pool| {
+                compare(op, left, right, pool)
+            });
             equal
         });
         return there && values && !equal;
     }
     let mut holds = |left: Value<'_>, pool: &mut Pool| {
-        some_value(rhs, event, pool, &mut |right, _| {
-            compare(op, left, right) != negated
+        some_value(rhs, event, pool, &mut |right, pool| {
+            compare(op, left, right, pool) != negated
         })
     };
     if lhs.arity() == Arity::List && op == Op::In {

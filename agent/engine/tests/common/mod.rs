@@ -1,8 +1,6 @@
 //! A small vocabulary and events made by hand.
 #![allow(dead_code, unreachable_pub)]
 
-use std::collections::BTreeMap;
-use std::net::IpAddr;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
@@ -13,35 +11,9 @@ use saker_engine::schema::{
     ArgKind, Arity, Event, EventType, FieldError, FieldInfo, FieldRef, IntFormat, Place, Resolved,
     Schema,
 };
+use saker_engine::table::TableEvent;
+pub use saker_engine::value::OwnedValue as Owned;
 use saker_engine::value::{Value, ValueType};
-
-/// An owned value.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Owned {
-    Int(i64),
-    Uint(u64),
-    Bool(bool),
-    Bytes(Vec<u8>),
-    Ip(IpAddr),
-    Double(f64),
-}
-
-impl Owned {
-    pub fn text(text: &str) -> Owned {
-        Owned::Bytes(text.as_bytes().to_vec())
-    }
-
-    pub fn value(&self) -> Value<'_> {
-        match self {
-            Owned::Int(value) => Value::Int(*value),
-            Owned::Uint(value) => Value::Uint(*value),
-            Owned::Bool(value) => Value::Bool(*value),
-            Owned::Bytes(value) => Value::Bytes(value),
-            Owned::Ip(value) => Value::Ip(*value),
-            Owned::Double(value) => Value::Double(*value),
-        }
-    }
-}
 
 /// Event types of the test vocabulary.
 pub const EVENTS: [&str; 4] = ["open", "openat", "connect", "execve"];
@@ -99,7 +71,8 @@ impl Default for TestSchema {
             } else {
                 IntFormat::Decimal
             },
-            as_operand: matches!(arity, Arity::One | Arity::List),
+            on_right: matches!(arity, Arity::One | Arity::List),
+            in_transformer: matches!(arity, Arity::One | Arity::List),
             cost: 2,
             description: "A test field.",
         });
@@ -150,7 +123,8 @@ impl TestSchema {
             arity: if is_list { Arity::List } else { Arity::One },
             int_format: IntFormat::Decimal,
             place: Place::Anywhere,
-            as_operand: true,
+            on_right: true,
+            in_transformer: true,
             cost: 2,
         })
     }
@@ -179,7 +153,8 @@ impl Schema for TestSchema {
             arity,
             int_format: info.int_format,
             place: info.place,
-            as_operand: info.as_operand,
+            on_right: info.on_right,
+            in_transformer: info.in_transformer,
             cost: info.cost,
         })
     }
@@ -206,11 +181,8 @@ impl Schema for TestSchema {
 }
 
 /// An event with values by field.
-#[derive(Debug, Clone, Default)]
-pub struct TestEvent {
-    pub event: u16,
-    pub values: BTreeMap<(u16, u32), Vec<Owned>>,
-}
+#[derive(Debug, Clone)]
+pub struct TestEvent(TableEvent);
 
 impl TestEvent {
     pub fn new(event: &str) -> Self {
@@ -218,13 +190,9 @@ impl TestEvent {
             .iter()
             .position(|known| *known == event)
             .expect("known event") as u16;
-        let mut made = TestEvent {
-            event: number,
-            ..TestEvent::default()
-        };
-        made.values.insert((0, 0), vec![Owned::text(event)]);
-        made.values.insert((1, 0), vec![Owned::Uint(1)]);
-        made
+        let made = TestEvent(TableEvent::new(EventType(number)));
+        made.with("evt.type", &[Owned::text(event)])
+            .with("evt.num", &[Owned::Uint(1)])
     }
 
     pub fn with(self, field: &str, values: &[Owned]) -> Self {
@@ -236,29 +204,22 @@ impl TestEvent {
             .iter()
             .position(|known| known.0 == field)
             .expect("known field") as u16;
-        self.values.insert((id, arg), values.to_vec());
+        self.0.set(FieldRef { id, arg }, Some(values.to_vec()));
         self
     }
 }
 
 impl Event for TestEvent {
     fn event_type(&self) -> EventType {
-        EventType(self.event)
+        self.0.event_type()
     }
 
     fn get(&self, field: FieldRef) -> Option<Value<'_>> {
-        self.values
-            .get(&(field.id, field.arg))?
-            .first()
-            .map(Owned::value)
+        self.0.get(field)
     }
 
     fn each(&self, field: FieldRef, visit: &mut dyn FnMut(Value<'_>) -> ControlFlow<()>) -> bool {
-        let Some(values) = self.values.get(&(field.id, field.arg)) else {
-            return false;
-        };
-        let _ = values.iter().try_for_each(|value| visit(value.value()));
-        true
+        self.0.each(field, visit)
     }
 }
 

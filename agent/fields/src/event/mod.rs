@@ -8,6 +8,7 @@ mod fs;
 mod ids;
 mod proc;
 mod relatives;
+mod statics;
 mod user;
 
 use std::net::IpAddr;
@@ -175,6 +176,6 @@ pub(crate) fn families() -> impl Iterator<Item = &'static Field> {
         user::FIELDS,
     ]
     .into_iter()
-    .chain([fd::FIELDS, fs::FIELDS, container::FIELDS])
+    .chain([fd::FIELDS, fs::FIELDS, container::FIELDS, statics::FIELDS])
     .flatten()
 }

@@ -54,6 +54,7 @@ pub(super) const FIELDS: &[Field] = &[
         ),
         "Name of the N-th ancestor (0 the process, 1 its parent); without index: of any.",
     )
+    .no_operand()
     .cost(WALK_COST),
     Field::indexed(
         "proc.aexe",
@@ -65,6 +66,7 @@ pub(super) const FIELDS: &[Field] = &[
         ),
         "argv[0] of the N-th ancestor; without index: of any.",
     )
+    .no_operand()
     .cost(WALK_COST),
     Field::indexed(
         "proc.aexepath",
@@ -76,6 +78,7 @@ pub(super) const FIELDS: &[Field] = &[
         ),
         "Path of the executable of the N-th ancestor; without index: of any.",
     )
+    .no_operand()
     .cost(WALK_COST),
     Field::indexed(
         "proc.acmdline",
@@ -87,6 +90,7 @@ pub(super) const FIELDS: &[Field] = &[
         ),
         "Name and arguments of the N-th ancestor; without index: of any.",
     )
+    .no_operand()
     .cost(WALK_COST),
     Field::new(
         "proc.aargs",
@@ -105,6 +109,7 @@ pub(super) const FIELDS: &[Field] = &[
         }),
         "Process id of the N-th ancestor; without index: of any.",
     )
+    .no_operand()
     .cost(WALK_COST),
     Field::new(
         "proc.ppid",

@@ -25,6 +25,7 @@ fn spellings(schema: &FieldSchema) -> Vec<String> {
         let keys: &[&str] = match (info.arg, name) {
             (ArgKind::None, _) => &[],
             (ArgKind::Index | ArgKind::OptionalIndex, _) => &["0", "1", "2", "7", "65535"],
+            (_, "static") => &["env"],
             (_, "evt.type.is") => &["openat", "read"],
             (_, "evt.arg") => &["0", "5", "99", "flags", "name", "res", "data", "queuelen"],
             (_, "evt.rawarg") => &[
@@ -87,7 +88,9 @@ fn every_field_is_described() {
     for info in schema.fields() {
         assert!(info.description.ends_with('.'), "{}: a sentence", info.name);
         assert!((1..=100).contains(&info.cost), "{}", info.name);
-        assert!(info.name.contains('.'), "{}", info.name);
+        // `static` is never written without its key.
+        let named = info.name.contains('.') || info.name == "static";
+        assert!(named, "{}", info.name);
     }
     names.sort_unstable();
     let count = names.len();

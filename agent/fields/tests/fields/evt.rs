@@ -1,8 +1,10 @@
 //! `evt.*`: rules-spec D1.
 
 use saker_abi::raw::*;
+use saker_abi::record::RecordBuilder;
+use saker_engine::schema::Schema as _;
 
-use crate::world::{BOOT_NS, CHILD, World, exec, openat, record};
+use crate::world::{BOOT_NS, CHILD, World, exec, openat, record, shown};
 
 #[test]
 fn what_every_event_has() {
@@ -131,4 +133,19 @@ fn a_failed_exec_shows_the_caller() {
             ("proc.name", "cat"),
         ],
     );
+}
+
+#[test]
+fn static_fields_are_the_same_on_every_event() {
+    let mut world = World::empty();
+    let record = RecordBuilder::new(SAKER_EV_OPENAT, 10, 0, 0);
+    world.event(&record, |event, schema| {
+        assert_eq!(shown(event, schema, "static.env").as_deref(), Some("prod"));
+        let all: Vec<_> = schema.static_fields().collect();
+        let env = schema
+            .resolve("static.env", None)
+            .expect("configured")
+            .field;
+        assert_eq!(all, [(env, "prod")]);
+    });
 }

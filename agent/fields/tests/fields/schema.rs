@@ -126,9 +126,67 @@ fn types_and_places() {
     assert_eq!(field("fd.types", Some("1")).arity, Arity::One);
     assert_eq!(field("proc.aname", None).arity, Arity::Any);
     assert_eq!(field("proc.aname", Some("2")).arity, Arity::One);
-    assert!(!field("proc.aname", Some("2")).as_operand);
     assert!(schema.is_event_type_field(field("evt.type", None).field));
     assert!(schema.is_event_type_field(field("syscall.type", None).field));
     assert!(!schema.is_event_type_field(field("proc.name", None).field));
     assert!(schema.is_event_number_field(field("evt.num", None).field));
+}
+
+/// rules-spec B7.
+#[test]
+fn some_fields_stand_on_the_left_only() {
+    let schema = FieldSchema::new();
+    let neither = [
+        "fd.ip",
+        "fd.port",
+        "fd.proto",
+        "fd.net",
+        "fd.cnet",
+        "fd.snet",
+        "fd.lnet",
+        "fd.rnet",
+        "fd.cip.name",
+        "fd.sip.name",
+        "fd.lip.name",
+        "fd.rip.name",
+        "evt.rawarg",
+        "proc.aname",
+        "proc.aexe",
+        "proc.aexepath",
+        "proc.acmdline",
+        "proc.apid",
+        "proc.aenv",
+    ];
+    let not_on_right = ["fd.types", "evt.around"];
+    for info in schema.fields() {
+        let name = info.name;
+        assert_eq!(info.in_transformer, !neither.contains(&name), "{name}");
+        let on_right = info.in_transformer && !not_on_right.contains(&name);
+        assert_eq!(info.on_right, on_right, "{name}");
+    }
+    let ancestor = schema.resolve("proc.aname", Some("2")).expect("a field");
+    assert!(!ancestor.on_right && !ancestor.in_transformer);
+}
+
+#[test]
+fn static_fields_are_those_of_the_configuration() {
+    let pair = |(k, v): (&str, &str)| (k.to_owned(), v.to_owned());
+    let values = [("env", "prod"), ("team.name", "blue")].map(pair).into();
+    let schema = FieldSchema::with_static_fields(&values);
+    let resolved = |name: &str| schema.resolve(name, None);
+    let env = resolved("static.env").expect("configured");
+    assert_eq!(
+        (env.ty, env.arity, env.place),
+        (ValueType::Str, Arity::One, Place::Anywhere)
+    );
+    assert!(env.on_right && env.in_transformer);
+    let team = resolved("static.team.name").expect("configured");
+    assert_ne!(env.field, team.field);
+    assert_eq!(schema.field_text(team.field), "static.team.name");
+    assert_eq!(resolved("static.other"), Err(FieldError::Unknown));
+    let without = FieldSchema::new();
+    assert_eq!(
+        without.resolve("static.env", None),
+        Err(FieldError::Unknown)
+    );
 }

@@ -32,9 +32,10 @@ pub(crate) struct World {
 
 impl World {
     pub(crate) fn empty() -> Self {
+        let statics = [("env".to_owned(), "prod".to_owned())].into();
         Self {
             state: State::new(StateConfig::default()).expect("one partition"),
-            schema: FieldSchema::new(),
+            schema: FieldSchema::with_static_fields(&statics),
             names: Names::parse(PASSWD, GROUP),
             host: HostInfo {
                 hostname: "box".to_owned(),

@@ -70,6 +70,7 @@ pub(super) const FIELDS: &[Field] = &[
         (type_of, types),
         "Kinds of all open descriptors of the process; with [N] that of descriptor N.",
     )
+    .not_on_right()
     .cost(60),
     Field::new(
         "fd.l4proto",
@@ -131,8 +132,12 @@ pub(super) const FIELDS: &[Field] = &[
         |e, _| port(Some(e.sides()?.1)),
         "Port of the other's end.",
     ),
-    Field::many("fd.ip", Ip, Arity::Ends, ips, "Either end's address.").condition_only(),
-    Field::many("fd.port", Port, Arity::Ends, ports, "Either end's port.").condition_only(),
+    Field::many("fd.ip", Ip, Arity::Ends, ips, "Either end's address.")
+        .no_operand()
+        .condition_only(),
+    Field::many("fd.port", Port, Arity::Ends, ports, "Either end's port.")
+        .no_operand()
+        .condition_only(),
     Field::many(
         "fd.net",
         Net,
@@ -140,6 +145,7 @@ pub(super) const FIELDS: &[Field] = &[
         nets,
         "Either end's address, compared with networks.",
     )
+    .no_operand()
     .condition_only(),
     Field::new(
         "fd.snet",
