@@ -366,7 +366,7 @@ fn handlers(
     rules: usize,
 ) -> (Vec<Arc<WorkerMetrics>>, Vec<RuleWorker>) {
     let handler = |partition| {
-        let metrics = Arc::new(WorkerMetrics::new(rules));
+        let metrics = Arc::new(WorkerMetrics::new(rules, context.profile));
         let (context, sender) = (Arc::clone(context), sender.clone());
         let worker = RuleWorker::new(partition, context, sender, Arc::clone(&metrics));
         (metrics, worker)

@@ -89,6 +89,9 @@ pub(crate) struct CheckArgs {
     /// Rules files and directories, loaded together in this order
     #[arg(required = true, value_name = "PATH")]
     pub paths: Vec<PathBuf>,
+    /// Configuration file whose static_fields the rules may name
+    #[arg(short = 'c', long = "config", value_name = "FILE")]
+    pub config: Option<PathBuf>,
     /// Output format
     #[arg(long, value_enum, default_value_t = CheckFormat::Text)]
     pub format: CheckFormat,
@@ -106,9 +109,13 @@ pub(crate) struct ExplainArgs {
     /// Rules file or directory instead of the configured ones; may be repeated
     #[arg(short = 'r', long = "rules", value_name = "PATH")]
     pub rules: Vec<PathBuf>,
-    /// Configuration file that names the rules [default: /etc/saker/saker.yaml if it exists]
+    /// Configuration file: rules, unless -r names some, and static_fields
+    /// [default: /etc/saker/saker.yaml if it exists and there is no -r]
     #[arg(short = 'c', long = "config", value_name = "FILE")]
     pub config: Option<PathBuf>,
+    /// Output format
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    pub format: Format,
 }
 
 /// Arguments of `saker list`.

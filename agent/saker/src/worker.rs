@@ -28,6 +28,8 @@ const RECOVER_PER_ROUND: usize = 16;
 const LIFECYCLE: u16 = 1 << Class::Lifecycle as u16;
 /// One event in this many is timed; a power of two.
 const SAMPLE_EVERY: u64 = 64;
+/// Time between two publications of what the rules have cost.
+const COSTS_PERIOD_NS: u64 = 1_000_000_000;
 /// First size of the buffer an alert's message is rendered into.
 const MESSAGE_BYTES: usize = 512;
 
@@ -84,6 +86,7 @@ impl RuleWorker {
             names,
             host,
             events: 0,
+            costs_published_ns: 0,
         };
         Self {
             partition,
@@ -129,9 +132,7 @@ impl Handler for RuleWorker {
             self.recovering = self.partition.recover_some(RECOVER_PER_ROUND) != 0;
         }
         self.partition.round_done(watermark_ns);
-        self.evaluator
-            .metrics
-            .publish_evaluated(self.evaluator.events);
+        self.evaluator.publish(watermark_ns);
     }
 
     fn poll_inbox(&mut self, now_ns: u64) -> bool {
@@ -153,7 +154,7 @@ impl Handler for RuleWorker {
         self.partition.end(|partition, rec, applied| {
             evaluator.evaluate(partition, rec, applied);
         });
-        evaluator.metrics.publish_evaluated(evaluator.events);
+        evaluator.publish(u64::MAX);
         if let Some(report) = evaluator.profile_report() {
             tracing::info!("{report}");
         }
@@ -188,6 +189,8 @@ struct Evaluator {
     host: Arc<HostInfo>,
     /// Events evaluated so far; `evt.num` of the last one.
     events: u64,
+    /// When what the rules have cost was last published.
+    costs_published_ns: u64,
 }
 
 impl Evaluator {
@@ -200,6 +203,17 @@ impl Evaluator {
         let host = self.context.host.load();
         if !Arc::ptr_eq(&host, &self.host) {
             self.host = Arc::clone(&host);
+        }
+    }
+
+    /// Publishes what was counted up to `now_ns`.
+    fn publish(&mut self, now_ns: u64) {
+        self.metrics.publish_evaluated(self.events);
+        if let Some(profile) = self.matcher.profile()
+            && now_ns.saturating_sub(self.costs_published_ns) >= COSTS_PERIOD_NS
+        {
+            self.metrics.publish_costs(&profile.rules);
+            self.costs_published_ns = now_ns;
         }
     }
 

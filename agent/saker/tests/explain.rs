@@ -126,6 +126,66 @@ fn events_come_from_standard_input_too_and_one_rule_may_be_asked_for() {
 }
 
 #[test]
+fn both_forms_come_as_json() {
+    let files = Files::new();
+    let json = |args: &[&str]| -> serde_json::Value {
+        let common = ["--format", "json", "-r", &files.rules];
+        let output = run(saker().arg("explain").args(args).args(common));
+        assert_eq!((output.status, output.stderr.as_str()), (0, ""));
+        serde_json::from_str(&output.stdout).expect("JSON")
+    };
+    let rule = json(&["Secret read"]);
+    assert_eq!(rule["rule"], "Secret read");
+    assert_eq!(
+        (&rule["line"], &rule["file"]),
+        (&5.into(), &files.rules.as_str().into())
+    );
+    assert_eq!(
+        (&rule["enabled"], &rule["priority"]),
+        (&true.into(), &"Warning".into())
+    );
+    assert_eq!(rule["tags"], serde_json::json!(["mine"]));
+    assert_eq!(rule["event_types"], serde_json::json!(["open", "openat"]));
+    assert_eq!(rule["evaluation"][0]["event_types"], rule["event_types"]);
+    let condition = rule["condition"].as_str().expect("text");
+    assert!(
+        condition.contains("fd.name in (/etc/gshadow, /etc/shadow)"),
+        "{condition}"
+    );
+
+    let event = files.event(&EVENT.replace("3,", "null,"));
+    let events = json(&["--event", &event]);
+    let [event] = events.as_array().expect("a list").as_slice() else {
+        panic!("one event: {events}");
+    };
+    assert_eq!(
+        (&event["event_type"], &event["fields"]),
+        (&"openat".into(), &8.into())
+    );
+    assert_eq!(event["rules_of_other_event_types"], 1);
+    assert!(event["first_match"].is_null());
+    let verdict = &event["rules"][0];
+    assert_eq!(
+        (&verdict["rule"], &verdict["matches"]),
+        (&"Secret read".into(), &false.into())
+    );
+    let because = serde_json::json!({
+        "holds": false, "check": "fd.num >= 0", "values": {"fd.num": null}
+    });
+    assert_eq!(verdict["because"], because);
+    let one = json(&[
+        "Connection",
+        "--event",
+        &files.event(r#"{"evt.type": "connect"}"#),
+    ]);
+    assert!(one[0]["rules_of_other_event_types"].is_null(), "{one}");
+    assert_eq!(
+        one[0]["rules"][0]["because"]["values"],
+        serde_json::json!({})
+    );
+}
+
+#[test]
 fn bad_input_is_named() {
     let files = Files::new();
     let status_and_error = |args: &[&str]| {

@@ -11,15 +11,27 @@ use saker_fields::FieldSchema;
 use serde_json::{Value as Json, json};
 
 use crate::cli::{CheckArgs, CheckFormat};
+use crate::config::{self, Request};
 use crate::rules;
 
 /// Reports every error and warning.
 ///
 /// # Errors
-/// Paths that are not there.
+/// Paths that are not there, a configuration with errors.
 pub(super) fn check(args: &CheckArgs) -> anyhow::Result<ExitCode> {
     let files = rules::find_files(&args.paths)?;
-    let outcome = rules::load(&files, UnknownField::Error, &FieldSchema::new());
+    let schema = match &args.config {
+        Some(file) => {
+            let file = Some(file.clone());
+            let request = Request {
+                file,
+                ..Request::default()
+            };
+            FieldSchema::with_static_fields(&config::load(&request)?.static_fields)
+        }
+        None => FieldSchema::new(),
+    };
+    let outcome = rules::load(&files, UnknownField::Error, &schema);
     let names: Vec<String> = files
         .iter()
         .map(|file| file.display().to_string())

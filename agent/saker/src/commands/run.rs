@@ -55,7 +55,7 @@ pub(super) fn run(args: RunArgs) -> anyhow::Result<ExitCode> {
             "-p {preset} is deprecated and does nothing: set append_output, suggested_output: true"
         );
     }
-    let schema = Arc::new(FieldSchema::new());
+    let schema = Arc::new(FieldSchema::with_static_fields(&config.static_fields));
     let rules = rules::compile_configured(&config, &schema)?;
     let plan = agent::plan(&config, &rules, &schema)?;
     let _lock = Lock::take(&config.lock_file)?;

@@ -1,11 +1,13 @@
 //! The keys, their defaults and ranges. docs/configuration.md is compared with this by a test.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use clap::ValueEnum;
 use saker_engine::compiler::{AppendOutput, ExtraField, Switch, Target};
 use saker_engine::loader::Priority;
 use saker_engine::matcher::Matching;
+use saker_fields::{MAX_STATIC_FIELDS, is_static_key};
 
 use super::problem::Problem;
 use super::section::{Section, integer_in, text};
@@ -71,6 +73,8 @@ pub(crate) struct Config {
     pub priority: Priority,
     /// Additions to outputs.
     pub append_output: Vec<AppendOutput>,
+    /// Values of `static.KEY`, by key.
+    pub static_fields: BTreeMap<String, String>,
     /// JSON instead of text.
     pub json_output: bool,
     /// Property `output`.
@@ -122,6 +126,7 @@ impl Default for Config {
             rules_profile: false,
             priority: Priority::Debug,
             append_output: Vec::new(),
+            static_fields: BTreeMap::new(),
             json_output: false,
             json_include_output_property: true,
             json_include_message_property: false,
@@ -184,7 +189,17 @@ impl Config {
         section.read("priority", priorities, &mut self.priority, |node| {
             Priority::from_name(text(node)?)
         });
-        section.list("append_output", &mut self.append_output, append_output);
+        section.entries("static_fields", |key, node, problems| {
+            if let Some(value) = static_field(key, node, self.static_fields.len(), problems) {
+                self.static_fields.insert(key.to_owned(), value);
+            }
+        });
+        let keys: Vec<&str> = self.static_fields.keys().map(String::as_str).collect();
+        section.list(
+            "append_output",
+            &mut self.append_output,
+            |node, path, problems| append_output(node, path, &keys, problems),
+        );
     }
 
     fn read_alerts(&mut self, section: &mut Section<'_>) {
@@ -328,7 +343,40 @@ fn toggle(node: &Node, path: &str, problems: &mut Vec<Problem>) -> Option<Switch
     found.pop().filter(|_| problems.len() == before)
 }
 
-fn append_output(node: &Node, path: &str, problems: &mut Vec<Problem>) -> Option<AppendOutput> {
+/// The value of a static field; `known` counts those before it.
+fn static_field(
+    key: &str,
+    node: &Node,
+    known: usize,
+    problems: &mut Vec<Problem>,
+) -> Option<String> {
+    let value = match &node.kind {
+        Kind::Text(value) => Some(value.clone()),
+        Kind::Bool(value) => Some(value.to_string()),
+        Kind::Int(value) => Some(value.to_string()),
+        Kind::Float(value) => Some(value.to_string()),
+        Kind::Null | Kind::List(_) | Kind::Map(_) => None,
+    };
+    let message = if !is_static_key(key) {
+        format!("static_fields.{key}: no rule can name static.{key}; use letters, digits and _")
+    } else if known >= MAX_STATIC_FIELDS {
+        format!("static_fields has more than {MAX_STATIC_FIELDS} keys")
+    } else if value.is_none() {
+        let found = node.kind.name();
+        format!("static_fields.{key} must be text, a number or a boolean, not {found}")
+    } else {
+        return value;
+    };
+    problems.push(Problem::new(node.place.clone(), message));
+    None
+}
+
+fn append_output(
+    node: &Node,
+    path: &str,
+    static_keys: &[&str],
+    problems: &mut Vec<Problem>,
+) -> Option<AppendOutput> {
     let mut entry = AppendOutput::default();
     let mut keys = Vec::new();
     let mut section = Section::open(node, format!("{path}."), problems, &mut keys);
@@ -348,8 +396,9 @@ fn append_output(node: &Node, path: &str, problems: &mut Vec<Problem>) -> Option
     section.boolean("suggested_output", &mut suggested);
     section.finish();
     if suggested {
-        let pair = |field: &&str| (field.replace('.', "_"), (*field).to_owned());
-        entry.suggested = SUGGESTED_FIELDS.iter().map(pair).collect();
+        let fields = SUGGESTED_FIELDS.iter().map(|field| (*field).to_owned());
+        let fields = fields.chain(static_keys.iter().map(|key| format!("static.{key}")));
+        entry.suggested = fields.map(|f| (f.replace('.', "_"), f)).collect();
     }
     Some(entry)
 }

@@ -114,6 +114,28 @@ impl<'a> Section<'a> {
         }
     }
 
+    /// Reads a map whose keys are the user's, entry by entry.
+    pub(super) fn entries(
+        &mut self,
+        key: &'static str,
+        mut entry: impl FnMut(&str, &Node, &mut Vec<Problem>),
+    ) {
+        let Some(node) = self.find(key) else { return };
+        match &node.kind {
+            Kind::Map(entries) => {
+                for Entry { key, value, .. } in entries {
+                    entry(key, value, self.problems);
+                }
+            }
+            other => {
+                let (prefix, found) = (&self.prefix, other.name());
+                let message = format!("{prefix}{key} must be a map, not {found}");
+                self.problems
+                    .push(Problem::new(node.place.clone(), message));
+            }
+        }
+    }
+
     /// Reads a nested map; `keys` of the inner map are known even when it is absent.
     pub(super) fn section(&mut self, key: &'static str, read: impl FnOnce(&mut Section<'_>)) {
         let absent = Node {

@@ -174,6 +174,43 @@ fn append_output_is_read() {
 }
 
 #[test]
+fn static_fields_are_texts_and_suggested() {
+    let text = "append_output: [{suggested_output: true}]\n\
+                static_fields: {env: prod, rack.row: 7, spare: true}\n";
+    let found = config(text, &["static_fields.env=test"]);
+    let pair = |(k, v): (&str, &str)| (k.to_owned(), v.to_owned());
+    let expected = [("env", "test"), ("rack.row", "7"), ("spare", "true")].map(pair);
+    assert_eq!(found.static_fields, expected.into());
+    let suggested = &found.append_output[0].suggested;
+    assert_eq!(
+        suggested[suggested.len() - 3..],
+        [
+            ("static_env", "static.env"),
+            ("static_rack_row", "static.rack.row"),
+            ("static_spare", "static.spare"),
+        ]
+        .map(pair)
+    );
+    let wrong = errors("static_fields:\n  a-b: x\n  c: [x]\n  d:\n", &[]);
+    for message in [
+        "2:8: error: static_fields.a-b: no rule can name static.a-b",
+        "3:6: error: static_fields.c must be text, a number or a boolean, not a list",
+        "error: static_fields.d must be text, a number or a boolean, not nothing",
+    ] {
+        assert!(wrong.contains(message), "{message}: {wrong}");
+    }
+    assert!(
+        errors("static_fields: [a]\n", &[]).contains("static_fields must be a map, not a list")
+    );
+    let many: String = (0..=256).map(|n| format!("  k{n}: v\n")).collect();
+    let wrong = errors(&format!("static_fields:\n{many}"), &[]);
+    assert!(
+        wrong.contains("static_fields has more than 256 keys"),
+        "{wrong}"
+    );
+}
+
+#[test]
 fn deep_nesting_is_an_error() {
     let text = format!("rules: {}{}", "[".repeat(5_000), "]".repeat(5_000));
     assert!(!errors(&text, &[]).is_empty());
@@ -228,6 +265,7 @@ fn every_key_changes_the_configuration() {
             ("rules_files", _) => "[/elsewhere]".into(),
             ("rules", _) => "[{enable: {tag: x}}]".into(),
             ("append_output", _) => "[{suggested_output: true}]".into(),
+            ("static_fields", _) => "{env: prod}".into(),
             ("rule_matching", _) => "all".into(),
             ("priority" | "log_level", _) => "error".into(),
             ("driver", _) => "none".into(),

@@ -9,21 +9,25 @@ use prometheus::proto::MetricFamily;
 use prometheus::{Encoder, Registry, TextEncoder};
 use saker_abi::event::{Class, DROP_CAUSES, EVENTS};
 use saker_abi::ring::Counters;
-use saker_alerts::{PRIORITIES, QueueMonitor, RuleLabel};
+use saker_alerts::{PRIORITIES, Priority, QueueMonitor, RuleLabel};
 use saker_capture::{
     Clock, LATENCY_BOUNDS_NS, MissedCalls, StatsSnapshot, SystemClock, WorkerStats,
 };
+use saker_engine::profile::Cost;
 use saker_state::SharedState;
 
 use super::definitions::{self as def, Definition};
 use super::families::Families;
 use super::histogram::{Histogram, HistogramSnapshot};
-use super::worker::WorkerMetrics;
+use super::worker::{MAX_RULE_SERIES, WorkerMetrics, sum};
 use crate::first_look::FirstLook;
 use crate::host;
 
 /// State counters that go down as well as up.
 const STATE_GAUGES: [&str; 4] = ["processes", "threads", "fds", "parked_groups"];
+
+/// Label of the rules beyond [`MAX_RULE_SERIES`].
+const OTHER_RULES: &str = "(other rules)";
 
 /// The driver that was taken.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -136,6 +140,7 @@ impl Collector for Scrape {
         self.capture(&mut families, &snapshots);
         self.evaluation(&mut families);
         self.alerts(&mut families);
+        self.rules(&mut families);
         self.state(&mut families);
         families.finish()
     }
@@ -294,17 +299,25 @@ impl Scrape {
 
     fn alerts(&self, families: &mut Families) {
         let sources = &self.sources;
-        for (rule, label) in sources.labels.iter().enumerate() {
-            let count: u64 = sources
-                .workers
-                .iter()
-                .map(|worker| worker.alerts(rule))
-                .sum();
-            let labels = [
-                ("rule", label.name.as_str()),
-                ("priority", label.priority.name()),
-            ];
+        let count = |rule: usize| -> u64 {
+            let workers = sources.workers.iter();
+            workers.map(|worker| worker.alerts(rule)).sum()
+        };
+        let mut alerts = |rule: &str, priority: Priority, count: u64| {
+            let labels = [("rule", rule), ("priority", priority.name())];
             families.value(&def::ALERTS, &labels, count as f64);
+        };
+        let own = sources.labels.len().min(MAX_RULE_SERIES);
+        for (rule, label) in sources.labels[..own].iter().enumerate() {
+            alerts(&label.name, label.priority, count(rule));
+        }
+        for priority in PRIORITIES {
+            let others = own..sources.labels.len();
+            let mut others = others.filter(|&rule| sources.labels[rule].priority == priority);
+            if let Some(first) = others.next() {
+                let rest: u64 = others.map(count).sum();
+                alerts(OTHER_RULES, priority, count(first) + rest);
+            }
         }
         for priority in PRIORITIES {
             let dropped = sources.queue.dropped(priority) as f64;
@@ -316,6 +329,37 @@ impl Scrape {
         }
         families.value(&def::QUEUE_LENGTH, &[], sources.queue.waiting() as f64);
         families.value(&def::QUEUE_CAPACITY, &[], sources.queue.capacity() as f64);
+    }
+
+    /// What the rules cost, if that is counted.
+    fn rules(&self, families: &mut Families) {
+        let sources = &self.sources;
+        let names = sources.labels.iter().map(|label| label.name.as_str());
+        let names = names.take(MAX_RULE_SERIES).chain([OTHER_RULES]);
+        let costs: Vec<(&str, Cost)> = names
+            .enumerate()
+            .filter_map(|(rule, name)| {
+                let of_workers = sources
+                    .workers
+                    .iter()
+                    .filter_map(|worker| worker.cost(rule));
+                let mut of_workers = of_workers.peekable();
+                of_workers.peek()?;
+                Some((name, sum(of_workers)))
+            })
+            .collect();
+        type Read = fn(&Cost) -> f64;
+        let each: [(&Definition, Read); 4] = [
+            (&def::RULE_EVALUATIONS, |cost| cost.evaluations as f64),
+            (&def::RULE_HITS, |cost| cost.hits as f64),
+            (&def::RULE_TIMED, |cost| cost.sampled as f64),
+            (&def::RULE_TIME, |cost| cost.sampled_ns as f64 / 1e9),
+        ];
+        for (definition, read) in each {
+            for (rule, cost) in &costs {
+                families.value(definition, &[("rule", rule)], read(cost));
+            }
+        }
     }
 
     fn state(&self, families: &mut Families) {

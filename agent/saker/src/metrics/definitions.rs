@@ -81,11 +81,21 @@ definitions! {
     LAG = Gauge "saker_worker_lag_seconds" ["worker"]
         "Age of the time up to which a worker has handled everything.";
 
-    ALERTS = Counter "saker_alerts_total" ["rule", "priority"] "Alerts raised, by rule.";
+    ALERTS = Counter "saker_alerts_total" ["rule", "priority"]
+        "Alerts raised, by rule: one for each match.";
     QUEUE_DROPPED = Counter "saker_alert_queue_dropped_total" ["priority"]
         "Alerts dropped because the queue to the output was full.";
     QUEUE_LENGTH = Gauge "saker_alert_queue_length" [] "Alerts waiting for the output.";
     QUEUE_CAPACITY = Gauge "saker_alert_queue_capacity" [] "Most alerts the queue holds.";
+
+    RULE_EVALUATIONS = Counter "saker_rule_evaluations_total" ["rule"]
+        "With rules_profile: how often the rule was evaluated, and not ruled out before.";
+    RULE_HITS = Counter "saker_rule_hits_total" ["rule"]
+        "With rules_profile: how often its condition held.";
+    RULE_TIMED = Counter "saker_rule_timed_evaluations_total" ["rule"]
+        "With rules_profile: evaluations that were timed, those of one event in 64.";
+    RULE_TIME = Counter "saker_rule_timed_seconds_total" ["rule"]
+        "With rules_profile: time of the evaluations that were timed.";
 
     STATE_ENTRIES = Gauge "saker_state_entries" ["kind"]
         "What the state holds now: processes, threads, fds, parked_groups.";

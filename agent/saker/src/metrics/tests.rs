@@ -8,11 +8,12 @@ use saker_abi::ring::Counters;
 use saker_alerts::{Alert, Priority, RuleLabel, queue};
 use saker_capture::MissedCalls;
 use saker_capture::WorkerStats;
+use saker_engine::profile::Cost;
 use saker_state::{State, StateConfig};
 
 use super::collector::{DriverInfo, RuleCounts, Sources, encode, registry};
 use super::definitions::{self as def, Definition};
-use super::worker::WorkerMetrics;
+use super::worker::{MAX_RULE_SERIES, WorkerMetrics};
 use crate::first_look::{FirstLook, Source};
 
 #[derive(Debug)]
@@ -25,14 +26,24 @@ impl MissedCalls for Missed {
 }
 
 fn sources() -> Arc<Sources> {
+    Arc::new(one_rule())
+}
+
+fn one_rule() -> Sources {
     let rings = Counters::in_memory(2, 1);
     rings.count_produced(1, 9);
     rings.count_dropped(1, SAKER_DROP_SHED, Class::File, 4);
-    let worker = WorkerMetrics::new(1);
+    let worker = WorkerMetrics::new(1, true);
     worker.publish_evaluated(8);
     worker.evaluation.observe(150);
     worker.count_alert(0);
     worker.count_alert(0);
+    worker.publish_costs(&[Cost {
+        evaluations: 128,
+        hits: 2,
+        sampled: 4,
+        sampled_ns: 2_000,
+    }]);
     let label = Arc::new(RuleLabel {
         name: "A \"rule\"".into(),
         priority: Priority::Notice,
@@ -48,7 +59,7 @@ fn sources() -> Arc<Sources> {
     };
     assert!(sender.send(alert.clone()) && !sender.send(alert));
     let state = State::new(StateConfig::default()).expect("one partition");
-    Arc::new(Sources {
+    Sources {
         driver: DriverInfo {
             driver: "ebpf",
             reason: "first_choice",
@@ -74,7 +85,7 @@ fn sources() -> Arc<Sources> {
             ..FirstLook::NONE
         },
         start_time_s: 5.0,
-    })
+    }
 }
 
 fn page() -> String {
@@ -138,6 +149,10 @@ fn values_arrive() {
         r#"saker_alerts_total{rule="A \"rule\"",priority="Notice"} 2"#,
         r#"saker_alert_queue_dropped_total{priority="Notice"} 1"#,
         "saker_alert_queue_length 1",
+        r#"saker_rule_evaluations_total{rule="A \"rule\""} 128"#,
+        r#"saker_rule_hits_total{rule="A \"rule\""} 2"#,
+        r#"saker_rule_timed_evaluations_total{rule="A \"rule\""} 4"#,
+        r#"saker_rule_timed_seconds_total{rule="A \"rule\""} 0.000002"#,
         r#"saker_evaluated_total{worker="0"} 8"#,
         r#"saker_evaluation_seconds_bucket{le="0.0000002"} 1"#,
         "saker_evaluation_seconds_count 1",
@@ -147,6 +162,58 @@ fn values_arrive() {
     ] {
         assert!(page.lines().any(|l| l == line), "missing: {line}\n{page}");
     }
+}
+
+#[test]
+fn rules_beyond_the_bound_share_a_series() {
+    let mut sources = one_rule();
+    let rules = MAX_RULE_SERIES + 3;
+    let label = |rule| {
+        Arc::new(RuleLabel {
+            name: format!("rule {rule}"),
+            priority: if rule % 2 == 0 {
+                Priority::Error
+            } else {
+                Priority::Debug
+            },
+            source: "syscall".into(),
+            tags: Vec::new(),
+        })
+    };
+    sources.labels = (0..rules).map(label).collect();
+    let worker = |count: u64| {
+        let worker = WorkerMetrics::new(rules, true);
+        (0..rules).for_each(|rule| worker.count_alert(rule));
+        worker.publish_costs(&vec![
+            Cost {
+                evaluations: count,
+                ..Cost::default()
+            };
+            rules
+        ]);
+        Arc::new(worker)
+    };
+    sources.workers = vec![worker(5), worker(2)];
+    let page = encode(&registry(Arc::new(sources)).expect("well defined")).expect("consistent");
+    let last = MAX_RULE_SERIES - 1;
+    for line in [
+        format!(r#"saker_alerts_total{{rule="rule {last}",priority="Debug"}} 2"#),
+        r#"saker_alerts_total{rule="(other rules)",priority="Error"} 4"#.to_owned(),
+        r#"saker_alerts_total{rule="(other rules)",priority="Debug"} 2"#.to_owned(),
+        format!(r#"saker_rule_evaluations_total{{rule="rule {last}"}} 7"#),
+        r#"saker_rule_evaluations_total{rule="(other rules)"} 21"#.to_owned(),
+    ] {
+        assert!(page.lines().any(|l| l == line), "missing: {line}");
+    }
+    assert!(!page.contains(&format!("rule {MAX_RULE_SERIES}")));
+}
+
+#[test]
+fn without_a_profile_nothing_is_said_of_costs() {
+    let mut sources = one_rule();
+    sources.workers = vec![Arc::new(WorkerMetrics::new(1, false))];
+    let page = encode(&registry(Arc::new(sources)).expect("well defined")).expect("consistent");
+    assert!(page.contains("saker_alerts_total") && !page.contains("saker_rule_"));
 }
 
 #[test]

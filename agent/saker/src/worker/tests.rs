@@ -62,7 +62,7 @@ impl Bench {
         let state = State::new(StateConfig::default()).expect("one partition");
         let partition = state.partitions.into_iter().next().expect("one");
         let (sender, alerts) = queue(64);
-        let metrics = Arc::new(WorkerMetrics::new(set.rules().len()));
+        let metrics = Arc::new(WorkerMetrics::new(set.rules().len(), true));
         let worker = RuleWorker::new(partition, context, sender, Arc::clone(&metrics));
         Self {
             worker,

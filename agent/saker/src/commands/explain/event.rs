@@ -1,16 +1,11 @@
 //! Events written down as JSON (docs/rules.md).
 
-use std::collections::HashMap;
-use std::net::IpAddr;
-use std::ops::ControlFlow;
-
 use anyhow::{Context, anyhow, bail};
 use saker_engine::ast::Operand;
 use saker_engine::parser::parse_operand_at;
-use saker_engine::schema::{
-    Arity, Event, EventType, FieldError, FieldRef, IntFormat, Resolved, Schema,
-};
-use saker_engine::value::{Value, ValueType};
+use saker_engine::schema::{Arity, EventType, FieldError, IntFormat, Resolved, Schema};
+use saker_engine::table::TableEvent;
+use saker_engine::value::{OwnedValue as Owned, ValueType};
 use saker_fields::FieldSchema;
 use serde_json::{Map, Value as Json};
 
@@ -19,73 +14,11 @@ const MAX_EVENTS: usize = 10_000;
 /// Most names that a hint is searched in.
 const MAX_HINT_DISTANCE: f64 = 0.8;
 
-/// An owned value.
-#[derive(Debug, Clone, PartialEq)]
-enum Owned {
-    Int(i64),
-    Uint(u64),
-    Bool(bool),
-    Bytes(Vec<u8>),
-    Ip(IpAddr),
-    Double(f64),
-}
-
-impl Owned {
-    fn value(&self) -> Value<'_> {
-        match self {
-            Owned::Int(value) => Value::Int(*value),
-            Owned::Uint(value) => Value::Uint(*value),
-            Owned::Bool(value) => Value::Bool(*value),
-            Owned::Bytes(value) => Value::Bytes(value),
-            Owned::Ip(value) => Value::Ip(*value),
-            Owned::Double(value) => Value::Double(*value),
-        }
-    }
-}
-
-/// An event as a file describes it: what it does not name is absent.
-#[derive(Debug, Clone)]
-pub(super) struct WrittenEvent {
-    event: EventType,
-    /// No values: `null`, the field is absent.
-    values: HashMap<FieldRef, Option<Vec<Owned>>>,
-}
-
-impl WrittenEvent {
-    /// Whether the file says anything about the field, be it that it is absent.
-    pub(super) fn names(&self, field: FieldRef) -> bool {
-        self.values.contains_key(&field)
-    }
-
-    /// Fields in the file.
-    pub(super) fn len(&self) -> usize {
-        self.values.len()
-    }
-}
-
-impl Event for WrittenEvent {
-    fn event_type(&self) -> EventType {
-        self.event
-    }
-
-    fn get(&self, field: FieldRef) -> Option<Value<'_>> {
-        self.values.get(&field)?.as_ref()?.first().map(Owned::value)
-    }
-
-    fn each(&self, field: FieldRef, visit: &mut dyn FnMut(Value<'_>) -> ControlFlow<()>) -> bool {
-        let Some(Some(values)) = self.values.get(&field) else {
-            return false;
-        };
-        let _ = values.iter().try_for_each(|value| visit(value.value()));
-        true
-    }
-}
-
 /// Reads one or several events, one JSON object after the other.
 ///
 /// # Errors
 /// What is not JSON, no event, or names fields and values that do not exist, with its place.
-pub(super) fn parse(text: &str, schema: &FieldSchema) -> anyhow::Result<Vec<WrittenEvent>> {
+pub(super) fn parse(text: &str, schema: &FieldSchema) -> anyhow::Result<Vec<TableEvent>> {
     let mut events = Vec::new();
     for (number, json) in (1..).zip(serde_json::Deserializer::from_str(text).into_iter()) {
         let json: Json = json.map_err(|error| anyhow!("not JSON: {error}"))?;
@@ -110,7 +43,7 @@ pub(super) fn parse(text: &str, schema: &FieldSchema) -> anyhow::Result<Vec<Writ
     Ok(events)
 }
 
-fn event(json: &Json, schema: &FieldSchema) -> anyhow::Result<WrittenEvent> {
+fn event(json: &Json, schema: &FieldSchema) -> anyhow::Result<TableEvent> {
     let Json::Object(object) = json else {
         bail!("an object of fields expected, not {}", kind(json));
     };
@@ -129,23 +62,24 @@ fn event(json: &Json, schema: &FieldSchema) -> anyhow::Result<WrittenEvent> {
         let names = (0..schema.event_count()).map(|at| schema.event_name(EventType(at)));
         anyhow!("no event is called '{name}'{}", hint(name, names))
     })?;
-    let mut values = HashMap::new();
-    for (written, json) in fields {
-        let resolved = resolve(written, schema)?;
-        let value = values_of(json, &resolved).map_err(|error| anyhow!("{written}: {error}"))?;
-        values.insert(resolved.field, value);
-    }
+    let mut made = TableEvent::new(event);
     for (also, value) in [
-        ("syscall.type", Owned::Bytes(name.clone().into_bytes())),
+        ("syscall.type", Owned::text(name)),
         ("evt.num", Owned::Uint(1)),
     ] {
         if let Ok(resolved) = schema.resolve(also, None) {
-            values
-                .entry(resolved.field)
-                .or_insert_with(|| Some(vec![value]));
+            made.set(resolved.field, Some(vec![value]));
         }
     }
-    Ok(WrittenEvent { event, values })
+    for (field, value) in schema.static_fields() {
+        made.set(field, Some(vec![Owned::text(value)]));
+    }
+    for (written, json) in fields {
+        let resolved = resolve(written, schema)?;
+        let values = values_of(json, &resolved).map_err(|error| anyhow!("{written}: {error}"))?;
+        made.set(resolved.field, values);
+    }
+    Ok(made)
 }
 
 fn resolve(written: &str, schema: &FieldSchema) -> anyhow::Result<Resolved> {
@@ -235,7 +169,7 @@ fn one(json: &Json, resolved: &Resolved) -> Result<Owned, String> {
             _ => Err(wrong("true or false")),
         },
         ValueType::Str | ValueType::Bytes => match (json, text) {
-            (_, Some(text)) => Ok(Owned::Bytes(text.as_bytes().to_vec())),
+            (_, Some(text)) => Ok(Owned::text(text)),
             (Json::Number(number), _) => Ok(Owned::Bytes(number.to_string().into_bytes())),
             _ => Err(wrong("a string")),
         },
@@ -252,6 +186,8 @@ fn one(json: &Json, resolved: &Resolved) -> Result<Owned, String> {
 
 #[cfg(test)]
 mod tests {
+    use saker_engine::schema::Event as _;
+
     use super::*;
 
     fn error(text: &str) -> String {
@@ -277,6 +213,18 @@ mod tests {
         assert_eq!(get("evt.num").as_deref(), Some("Uint(1)"));
         let flags = resolve("evt.arg.flags", &schema).expect("a field").field;
         assert!(events[0].names(flags), "said to be absent");
+    }
+
+    #[test]
+    fn static_fields_have_their_configured_values_unless_the_event_says_otherwise() {
+        let values = [("env".to_owned(), "prod".to_owned())].into();
+        let schema = FieldSchema::with_static_fields(&values);
+        let text = r#"{"evt.type": "open"} {"evt.type": "open", "static.env": "test"}"#;
+        let events = parse(text, &schema).expect("events");
+        let env = resolve("static.env", &schema).expect("a field").field;
+        let values = events.iter().map(|event| format!("{:?}", event.get(env)));
+        let wanted = ["prod", "test"].map(|v| format!("Some(Bytes({:?}))", v.as_bytes()));
+        assert_eq!(values.collect::<Vec<_>>(), wanted);
     }
 
     #[test]

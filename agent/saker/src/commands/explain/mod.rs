@@ -1,6 +1,7 @@
 //! `saker explain`: what a rule comes to, and why rules match an event or do not.
 
 mod event;
+mod json;
 mod text;
 
 use std::fs::File;
@@ -12,71 +13,94 @@ use std::sync::Arc;
 use anyhow::{Context, anyhow, bail};
 use saker_engine::compiler::{RuleMeta, RuleSet, Selection, Switch, Target, compile};
 use saker_engine::explain::Trace;
-use saker_engine::loader::{LoadedRule, Outcome, UnknownField};
+use saker_engine::loader::{Outcome, UnknownField};
 use saker_engine::matcher::{Matcher, Matching};
-use saker_engine::schema::{Event, Schema};
+use saker_engine::schema::Event;
+use saker_engine::table::TableEvent;
 use saker_fields::FieldSchema;
 
-use crate::cli::ExplainArgs;
-use crate::config::{self, Request};
+use crate::cli::{ExplainArgs, Format};
+use crate::config::{self, Config, Request};
 use crate::rules;
-use event::WrittenEvent;
 
 /// Largest file of events in bytes.
 const MAX_EVENT_BYTES: u64 = 16 << 20;
 /// Names that are this similar to a wrong one are offered.
 const NEAR: f64 = 0.75;
 
+/// What there is to say about an event.
+#[derive(Debug)]
+struct Explained<'e> {
+    event: &'e TableEvent,
+    /// Rules and why they match or do not; those that match come first.
+    verdicts: Vec<(&'e RuleMeta, Trace)>,
+    /// Rules that are not about its type; not counted when one rule was asked for.
+    others: Option<usize>,
+    /// The first rule to match, were all enabled.
+    first: Option<String>,
+}
+
 /// Explains a rule, or events.
 ///
 /// # Errors
 /// Rules with errors, a rule that does not exist, an event that cannot be read.
 pub(super) fn explain(args: &ExplainArgs) -> anyhow::Result<ExitCode> {
-    let schema = FieldSchema::new();
-    let outcome = load(args, &schema)?;
+    let (outcome, schema) = load(args)?;
     let set = compile_all(&outcome, &schema)?;
     let only = args
         .rule
         .as_ref()
         .map(|name| find(name, &set))
         .transpose()?;
-    let mut out = String::new();
-    match (&args.event, only) {
+    let out = match (&args.event, only) {
         (Some(path), only) => {
             let text = read(path).with_context(|| path.display().to_string())?;
             let events =
                 event::parse(&text, &schema).with_context(|| path.display().to_string())?;
-            for event in &events {
-                out.push_str(&explain_event(event, only, &set, &outcome, &schema));
+            let mut explained = events
+                .iter()
+                .map(|event| explain_event(event, only, &set, &outcome));
+            match args.format {
+                Format::Text => explained.map(|it| text::event(&it, &schema)).collect(),
+                Format::Json => json::events(&mut explained, &schema),
             }
         }
         (None, Some(at)) => {
             let (rule, meta) = (&outcome.rules[at], &set.rules()[at]);
-            out = text::rule(rule, meta, &set.plans(at), &schema);
+            let plans = set.plans(at);
+            match args.format {
+                Format::Text => text::rule(rule, meta, &plans, &schema),
+                Format::Json => json::rule(rule, meta, &plans, &schema),
+            }
         }
         (None, None) => bail!(
             "nothing to explain\n  = hint: name a rule, or an event with --event FILE, or both"
         ),
-    }
+    };
     io::stdout().write_all(out.as_bytes())?;
     Ok(ExitCode::SUCCESS)
 }
 
-/// The rules named on the command line, or the configured ones.
-fn load(args: &ExplainArgs, schema: &FieldSchema) -> anyhow::Result<Outcome> {
-    let paths = if args.rules.is_empty() {
-        let request = Request {
+/// The rules named on the command line, or the configured ones, and the fields they may name.
+fn load(args: &ExplainArgs) -> anyhow::Result<(Outcome, FieldSchema)> {
+    let mut config = Config::default();
+    if args.rules.is_empty() || args.config.is_some() {
+        config = config::load(&Request {
             file: args.config.clone(),
+            rules_files: args.rules.clone(),
             ..Request::default()
-        };
-        config::load(&request)?.rules_files
+        })?;
+    }
+    let paths = if args.rules.is_empty() {
+        &config.rules_files
     } else {
-        args.rules.clone()
+        &args.rules
     };
+    let schema = FieldSchema::with_static_fields(&config.static_fields);
     let hint = "name rules with -r PATH or set rules_files";
     let files: Vec<PathBuf> =
-        rules::find_files(&paths).map_err(|error| anyhow!("{error}\n  = hint: {hint}"))?;
-    let outcome = rules::load(&files, UnknownField::Skip, schema);
+        rules::find_files(paths).map_err(|error| anyhow!("{error}\n  = hint: {hint}"))?;
+    let outcome = rules::load(&files, UnknownField::Skip, &schema);
     if outcome.has_errors() {
         let errors: Vec<String> = outcome.errors().map(ToString::to_string).collect();
         bail!(
@@ -88,7 +112,7 @@ fn load(args: &ExplainArgs, schema: &FieldSchema) -> anyhow::Result<Outcome> {
     if outcome.rules.is_empty() {
         bail!("no rules found\n  = hint: {hint}");
     }
-    Ok(outcome)
+    Ok((outcome, schema))
 }
 
 /// All rules, those that are disabled too: positions are those in the outcome.
@@ -173,47 +197,31 @@ fn read(path: &Path) -> io::Result<String> {
 }
 
 /// All rules that concern the event, or the one asked for.
-fn explain_event(
-    event: &WrittenEvent,
+fn explain_event<'e>(
+    event: &'e TableEvent,
     only: Option<usize>,
-    set: &Arc<RuleSet>,
+    set: &'e Arc<RuleSet>,
     outcome: &Outcome,
-    schema: &FieldSchema,
-) -> String {
-    let name = schema.event_name(event.event_type());
-    let mut out = format!("Event {name}, {} field(s)\n", event.len());
-    let about = |meta: &&RuleMeta| meta.event_types.contains(event.event_type());
-    let all: Vec<(&LoadedRule, &RuleMeta)> = outcome.rules.iter().zip(set.rules()).collect();
-    let shown = match only {
-        Some(at) => vec![all[at]],
-        None => all
-            .iter()
-            .copied()
-            .filter(|(_, meta)| about(meta))
-            .collect(),
-    };
-    let mut verdicts: Vec<(bool, String)> = shown
-        .iter()
-        .map(|(rule, meta)| {
-            let trace = Trace::new(&rule.condition, event);
-            (!trace.holds, text::verdict(meta, &trace, event, schema))
-        })
+) -> Explained<'e> {
+    let about = |meta: &RuleMeta| meta.event_types.contains(event.event_type());
+    let all = || outcome.rules.iter().zip(set.rules());
+    let shown = all().enumerate().filter(|(at, (_, meta))| match only {
+        Some(only) => *at == only,
+        None => about(meta),
+    });
+    let mut verdicts: Vec<(&RuleMeta, Trace)> = shown
+        .map(|(_, (rule, meta))| (meta, Trace::new(&rule.condition, event)))
         .collect();
-    verdicts.sort_by_key(|(no_match, _)| *no_match);
-    verdicts
-        .iter()
-        .for_each(|(_, verdict)| out.push_str(verdict));
-    if only.is_none() {
-        let others = all.len() - shown.len();
-        out.push_str(&format!("{others} more rule(s) are not about {name}\n"));
-    }
+    verdicts.sort_by_key(|(_, trace)| !trace.holds);
     let mut first = None;
     Matcher::new(Arc::clone(set)).matches(event, Matching::First, &mut |meta| {
         first = Some(meta.name.clone());
     });
-    match first {
-        Some(first) => out.push_str(&format!("The first to match, were all enabled: {first}\n")),
-        None => out.push_str("No rule matches\n"),
+    let others = only.is_none().then(|| set.rules().len() - verdicts.len());
+    Explained {
+        event,
+        verdicts,
+        others,
+        first,
     }
-    out
 }

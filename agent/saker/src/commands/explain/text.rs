@@ -1,18 +1,17 @@
 //! What `saker explain` prints.
 
-use std::ops::ControlFlow;
-
 use saker_engine::compiler::RuleMeta;
 use saker_engine::explain::{
     Part, Plan, Trace, condition_text, field_names, fields_of, predicate_text,
 };
 use saker_engine::loader::LoadedRule;
 use saker_engine::schema::{Arity, Event, EventType, FieldRef, Schema};
+use saker_engine::table::TableEvent;
 use saker_engine::typed::{Predicate, Side, Term};
-use saker_engine::value::Value;
+use saker_engine::value::OwnedValue;
 use saker_fields::FieldSchema;
 
-use super::event::WrittenEvent;
+use super::Explained;
 
 /// Columns of a check before it is cut.
 const CHECK_COLUMNS: usize = 110;
@@ -97,13 +96,26 @@ fn event_names(events: &[EventType], schema: &FieldSchema) -> String {
     names.join(" ")
 }
 
+/// One event: which rules match, and why.
+pub(super) fn event(explained: &Explained<'_>, schema: &FieldSchema) -> String {
+    let event = explained.event;
+    let name = schema.event_name(event.event_type());
+    let mut out = format!("Event {name}, {} field(s)\n", event.named());
+    for (meta, trace) in &explained.verdicts {
+        out.push_str(&verdict(meta, trace, event, schema));
+    }
+    if let Some(others) = explained.others {
+        out.push_str(&format!("{others} more rule(s) are not about {name}\n"));
+    }
+    match &explained.first {
+        Some(first) => out.push_str(&format!("The first to match, were all enabled: {first}\n")),
+        None => out.push_str("No rule matches\n"),
+    }
+    out
+}
+
 /// Why the rule matches the event or does not.
-pub(super) fn verdict(
-    meta: &RuleMeta,
-    trace: &Trace,
-    event: &WrittenEvent,
-    schema: &FieldSchema,
-) -> String {
+fn verdict(meta: &RuleMeta, trace: &Trace, event: &TableEvent, schema: &FieldSchema) -> String {
     let verdict = if trace.holds { "MATCH   " } else { "no match" };
     let place = format!("{}:{}", meta.file, meta.line);
     let mut out = format!("{verdict}  {} ({}, {place})\n", meta.name, meta.priority);
@@ -113,7 +125,7 @@ pub(super) fn verdict(
 
 fn write_trace(
     trace: &Trace,
-    event: &WrittenEvent,
+    event: &TableEvent,
     schema: &FieldSchema,
     depth: usize,
     out: &mut String,
@@ -146,49 +158,49 @@ fn write_trace(
 }
 
 /// The fields of a check with their values.
-fn values(check: &Predicate, event: &WrittenEvent, schema: &FieldSchema) -> String {
+fn values(check: &Predicate, event: &TableEvent, schema: &FieldSchema) -> String {
     let mut shown: Vec<String> = Vec::new();
-    let mut show = |term: &Term| {
-        fields_of(term, &mut |field| {
-            let name = schema.field_text(field);
-            let text = match value(term, field, event) {
-                Some(value) => format!("{name} is {}", cut(&value, VALUE_COLUMNS)),
-                None if event.names(field) => format!("{name} is absent"),
-                None => format!("{name} is not in the event"),
-            };
-            if !shown.contains(&text) {
-                shown.push(text);
+    for_each_field(check, &mut |field, one| {
+        let name = schema.field_text(field);
+        let text = match event.values(field) {
+            Some(values) => {
+                let values: Vec<String> = values.iter().map(value_text).collect();
+                let value = match values.as_slice() {
+                    [value] if one => value.clone(),
+                    values => format!("({})", values.join(", ")),
+                };
+                format!("{name} is {}", cut(&value, VALUE_COLUMNS))
             }
-        });
-    };
-    show(&check.lhs);
-    if let Side::Term(term) = &check.rhs {
-        show(term);
-    }
+            None if event.names(field) => format!("{name} is absent"),
+            None => format!("{name} is not in the event"),
+        };
+        if !shown.contains(&text) {
+            shown.push(text);
+        }
+    });
     shown.join(", ")
 }
 
-fn value(term: &Term, field: FieldRef, event: &WrittenEvent) -> Option<String> {
-    let one = !matches!(term, Term::Field { arity, .. } if *arity != Arity::One);
-    if one && let Some(value) = event.get(field) {
-        return Some(value_text(value));
+/// The fields of a check, and whether each stands for one value there.
+pub(super) fn for_each_field(check: &Predicate, visit: &mut dyn FnMut(FieldRef, bool)) {
+    let mut all = |term: &Term| {
+        let one = !matches!(term, Term::Field { arity, .. } if *arity != Arity::One);
+        fields_of(term, &mut |field| visit(field, one));
+    };
+    all(&check.lhs);
+    if let Side::Term(term) = &check.rhs {
+        all(term);
     }
-    let mut all = Vec::new();
-    let there = event.each(field, &mut |value| {
-        all.push(value_text(value));
-        ControlFlow::Continue(())
-    });
-    there.then(|| format!("({})", all.join(", ")))
 }
 
-fn value_text(value: Value<'_>) -> String {
+fn value_text(value: &OwnedValue) -> String {
     match value {
-        Value::Int(value) => value.to_string(),
-        Value::Uint(value) => value.to_string(),
-        Value::Bool(value) => value.to_string(),
-        Value::Ip(value) => value.to_string(),
-        Value::Double(value) => value.to_string(),
-        Value::Bytes(bytes) => format!("{:?}", String::from_utf8_lossy(bytes)),
+        OwnedValue::Int(value) => value.to_string(),
+        OwnedValue::Uint(value) => value.to_string(),
+        OwnedValue::Bool(value) => value.to_string(),
+        OwnedValue::Ip(value) => value.to_string(),
+        OwnedValue::Double(value) => value.to_string(),
+        OwnedValue::Bytes(bytes) => format!("{:?}", String::from_utf8_lossy(bytes)),
     }
 }
 
