@@ -16,7 +16,7 @@ help:
 	@echo "make vm-debug the module on a kernel with KASAN and lockdep, built from source once (root, very long)"
 	@echo "make bench-vm what the drivers cost there, as ratios"
 	@echo "make bench-rules  cost of loading and matching rules (SAKER_COMPAT adds the stock rules)"
-	@echo "make fuzz     the rule language with random input, FUZZ_SECONDS for each target"
+	@echo "make fuzz     the rule language and capture files with random input, FUZZ_SECONDS for each target"
 	@echo "make check    format and clippy only"
 	@echo "make build    release build: $(RELEASE)/saker"
 
@@ -125,6 +125,9 @@ fuzz:
 			-dict=fuzz/dictionary.txt -max_len=4096 -timeout=10 -rss_limit_mb=2048 \
 			-max_total_time=$(FUZZ_SECONDS) || exit 1; \
 	done
+	mkdir -p fuzz/corpus/capture
+	RUSTC_BOOTSTRAP=1 $(CARGO) fuzz run --sanitizer none capture fuzz/corpus/capture tests/captures -- \
+		-max_len=131072 -timeout=10 -rss_limit_mb=2048 -max_total_time=$(FUZZ_SECONDS)
 
 clean:
 	$(CARGO) clean

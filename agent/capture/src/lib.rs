@@ -5,6 +5,7 @@
 //! [`Worker`], a pinned thread that [merges](merge) them by time, accounts for what is
 //! [missing](sequence) and calls a [`Handler`] for every record. [`spawn_workers`] starts them;
 //! [`WorkerStats`] and [`LossLedger`] are what the rest of the agent may look at meanwhile.
+//! A [`recorder`](recorder::Recorder) copies what a worker handles for a [capture file](file).
 
 #![forbid(unsafe_code)]
 
@@ -12,8 +13,10 @@ pub mod canary;
 pub mod clock;
 pub mod cpus;
 pub mod driver;
+pub mod file;
 pub mod ledger;
 pub mod merge;
+pub mod recorder;
 pub mod sequence;
 pub mod sleep;
 pub mod stats;
