@@ -80,12 +80,12 @@ start_load
 for round in 1 2 3 4 5; do cycle; done
 stop_load
 grown=0
-for n in 1 2; do
+for part in 1 2; do
     before="$(objects) $(areas)"
     cp /proc/slabinfo /tmp/slabinfo
     half
     settles $before || grown=$((grown + 1))
-    echo "half $n: objects and areas $before -> $(objects) $(areas)"
+    echo "half $part: objects and areas $before -> $(objects) $(areas)"
 done
 [ $grown -lt 2 ] || fail "leak
 $(diff /tmp/slabinfo /proc/slabinfo | grep kmalloc)
