@@ -10,7 +10,7 @@ use rustix::fs::OFlags;
 use rustix::system::{delete_module, finit_module};
 
 /// How long an orphan may take to its exec on a machine that is emulated and busy.
-const IDLE_WITHIN: Duration = Duration::from_secs(10);
+const FREE_WITHIN: Duration = Duration::from_secs(10);
 const POLL: Duration = Duration::from_millis(20);
 
 /// Loads it from a file.
@@ -60,18 +60,18 @@ pub fn check_idle() -> Result<()> {
     Ok(())
 }
 
-/// The same, once the children of killed processes have ended: one killed between fork and exec leaves a
-/// child that holds its files for a moment.
+/// Unloads it, once the children of killed processes have let go: one killed between fork and exec leaves a
+/// child that holds its files for a moment. Memory that is left then is an error, too.
 ///
 /// # Errors
-/// With what is left after [`IDLE_WITHIN`].
-pub fn wait_until_idle() -> Result<()> {
+/// With what is left after [`FREE_WITHIN`], or why it cannot be unloaded.
+pub fn unload_when_free() -> Result<()> {
     let begin = Instant::now();
-    while begin.elapsed() < IDLE_WITHIN {
-        if memory()?.is_empty() {
-            break;
+    loop {
+        let result = check_idle().and_then(|()| unload().context("unloading"));
+        if result.is_ok() || begin.elapsed() > FREE_WITHIN {
+            return result;
         }
         std::thread::sleep(POLL);
     }
-    check_idle()
 }

@@ -93,8 +93,7 @@ fn supervise(file: &Path, seconds: u64, seed: u64) -> Result<()> {
         }
     }
     drop(workers);
-    module::wait_until_idle()?;
-    module::unload().context("unloading")?;
+    module::unload_when_free()?;
     println!("device-fuzz: {started} workers, {killed} of them killed, nothing left");
     Ok(())
 }
