@@ -52,6 +52,30 @@ static void inet6_address(int mapped, int port)
 	}
 }
 
+static void bind_inet(long fd, unsigned host, int port)
+{
+	inet_address(host, port);
+	SYSN(bind, fd, &in, sizeof(in));
+}
+
+static void connect_inet(long fd, unsigned host, int port)
+{
+	inet_address(host, port);
+	SYSN(connect, fd, &in, sizeof(in));
+}
+
+static void bind_inet6(long fd, int mapped, int port)
+{
+	inet6_address(mapped, port);
+	SYSN(bind, fd, &in6, sizeof(in6));
+}
+
+static void connect_inet6(long fd, int mapped, int port)
+{
+	inet6_address(mapped, port);
+	SYSN(connect, fd, &in6, sizeof(in6));
+}
+
 static long accept_from(long server)
 {
 	peer_bytes = sizeof(peer);
@@ -134,29 +158,22 @@ static void tcp(void)
 
 	step("tcp4/refused");
 	client = SYSN(socket, 2, SOCK_STREAM, 0);
-	inet_address(0x7f000001, 5004);
-	SYSN(bind, client, &in, sizeof(in));
-	inet_address(0x7f000001, 4001);
-	SYSN(connect, client, &in, sizeof(in));
+	bind_inet(client, 0x7f000001, 5004);
+	connect_inet(client, 0x7f000001, 4001);
 	step("tcp4");
 	server = SYSN(socket, 2, SOCK_STREAM, 0);
-	inet_address(0, 4000);
-	SYSN(bind, server, &in, sizeof(in));
+	bind_inet(server, 0, 4000);
 	SYSN(listen, server, 5);
 	client = SYSN(socket, 2, SOCK_STREAM, 6);
-	inet_address(0x7f000002, 5000);
-	SYSN(bind, client, &in, sizeof(in));
-	inet_address(0x7f000001, 4000);
-	SYSN(connect, client, &in, sizeof(in));
+	bind_inet(client, 0x7f000002, 5000);
+	connect_inet(client, 0x7f000001, 4000);
 	SYSN(connect, client, &in, sizeof(in)); /* EISCONN */
 	SYSN(dup, accept_from(server));
 	SYSN(dup, client);
 	step("tcp4/not blocking");
 	client = SYSN(socket, 2, SOCK_STREAM | SOCK_NONBLOCK, 0);
-	inet_address(0x7f000001, 5001);
-	SYSN(bind, client, &in, sizeof(in));
-	inet_address(0x7f000001, 4000);
-	SYSN(connect, client, &in, sizeof(in));
+	bind_inet(client, 0x7f000001, 5001);
+	connect_inet(client, 0x7f000001, 4000);
 	peer_bytes = sizeof(peer);
 	SYSN(accept4, server, peer, &peer_bytes, SOCK_NONBLOCK);
 	SYSN(fcntl, server, 4, O_NONBLOCK);
@@ -164,25 +181,19 @@ static void tcp(void)
 	SYSN(accept4, server, 0, 0, 0x7fffffff);
 	step("tcp6");
 	server = SYSN(socket, 10, SOCK_STREAM, 0);
-	inet6_address(0, 4000);
-	SYSN(bind, server, &in6, sizeof(in6));
+	bind_inet6(server, 0, 4000);
 	SYSN(listen, server, -1);
 	client = SYSN(socket, 10, SOCK_STREAM, 0);
-	inet6_address(0, 5002);
-	SYSN(bind, client, &in6, sizeof(in6));
-	inet6_address(0, 4000);
-	SYSN(connect, client, &in6, sizeof(in6));
+	bind_inet6(client, 0, 5002);
+	connect_inet6(client, 0, 4000);
 	SYSN(dup, accept_from(server));
 	step("tcp6/mapped");
 	client = SYSN(socket, 10, SOCK_STREAM, 0);
-	inet6_address(1, 5003);
-	SYSN(bind, client, &in6, sizeof(in6));
-	inet6_address(1, 4000);
-	SYSN(connect, client, &in6, sizeof(in6));
+	bind_inet6(client, 1, 5003);
+	connect_inet6(client, 1, 4000);
 	step("tcp/family mismatch");
 	other = SYSN(socket, 2, SOCK_STREAM, 0);
-	inet6_address(0, 4000);
-	SYSN(connect, other, &in6, sizeof(in6));
+	connect_inet6(other, 0, 4000);
 	SYSN(bind, other, &in6, sizeof(in6));
 	SYSN(accept, other, 0, 0);
 	SYSN(listen, -1, 5);
@@ -194,22 +205,18 @@ static void udp(void)
 
 	step("udp4");
 	fd = SYSN(socket, 2, SOCK_DGRAM, 0);
-	inet_address(0x7f000001, 6000);
-	SYSN(bind, fd, &in, sizeof(in));
-	inet_address(0x7f000003, 6001);
-	SYSN(connect, fd, &in, sizeof(in));
+	bind_inet(fd, 0x7f000001, 6000);
+	connect_inet(fd, 0x7f000003, 6001);
 	SYSN(connect, fd, memset(peer, 0, 16), 16); /* AF_UNSPEC: disconnects */
 	SYSN(listen, fd, 1);
 	accept_from(fd);
 	step("udp6");
 	fd = SYSN(socket, 10, SOCK_DGRAM, 0);
-	inet6_address(0, 6002);
-	SYSN(bind, fd, &in6, sizeof(in6));
+	bind_inet6(fd, 0, 6002);
 	SYSN(connect, fd, &in6, sizeof(in6));
 	step("raw, netlink, packet");
 	fd = SYSN(socket, 2, 3, 1); /* SOCK_RAW, ICMP */
-	inet_address(0x7f000001, 0);
-	SYSN(connect, fd, &in, sizeof(in));
+	connect_inet(fd, 0x7f000001, 0);
 	SYSN(dup, fd);
 	fd = SYSN(socket, AF_NETLINK, 3, 0);
 	SYSN(bind, fd, memcpy(peer, "\x10\0\0\0\0\0\0\0\0\0\0\0", 12), 12);
@@ -275,8 +282,7 @@ static void passing(void)
 		must(SYSN(recvmsg, pair[1], &message, 0), "recvmsg");
 		received = ((int *)control)[4];
 		SYSN(dup, received);
-		inet_address(0x7f000001, 6100);
-		SYSN(bind, received, &in, sizeof(in));
+		bind_inet(received, 0x7f000001, 6100);
 		SYSN(close, received);
 	});
 }

@@ -5,13 +5,15 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, Result, bail, ensure};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::{Pid, PidfdFlags, Signal, kill_process, pidfd_open};
+use saker_abi::driver::frames::records;
 use saker_abi::driver::{EventSet, Iterate, LoadOptions};
 use saker_abi::event::{Class, DROP_CAUSES, EVENTS, partition};
 use saker_abi::raw::{SAKER_DROP_ABI, SAKER_EF_ITERATE};
 use saker_abi::record::Record;
 use saker_abi::ring::{Counters, Head, RingReader};
+use saker_capture::Driver;
 
-use crate::driver::{Driver, Kind};
+use crate::driver::Kind;
 use crate::script::{Script, Work};
 use crate::tree::Tree;
 
@@ -66,7 +68,7 @@ pub fn collect(kind: Kind, limit: Duration) -> Result<Collected> {
         events,
         own_tgid: std::process::id(),
     };
-    let mut driver = Driver::load(kind, &options)?;
+    let mut driver = Driver::load(kind.into(), &options).context("loading the driver")?;
     let counters = driver.counters();
     let mut readers = Vec::new();
     for ring in driver.take_rings() {
@@ -152,7 +154,9 @@ fn wait(
             .is_some_and(|fd| fd.revents().contains(PollFlags::IN))
         {
             for what in [Iterate::Tasks, Iterate::Files] {
-                standing.extend(driver.iterate(what)?);
+                let context = || format!("iterating over {what:?}");
+                let frames = driver.iterate(what).with_context(context)?;
+                standing.extend(records(&frames).map(<[u8]>::to_vec));
             }
             script.go_on();
         }
