@@ -83,7 +83,7 @@ static __always_inline void fill_ids(u64 *slots, struct task_struct *task)
 	SLOT(vtid) = pid_number(own, level);
 	SLOT(vpid) = pid_number(saker_task_pid(leader), level);
 	SLOT(pgid) = pid_number(saker_task_pgrp(task), 0);
-	SLOT(vpgid) = pid_number_seen(saker_task_pgrp(task), level);
+	SLOT(vpgid) = pid_number_seen(saker_task_pgrp(task), own, level);
 	SLOT(sid) = pid_number(saker_task_session_pid(task), 0);
 	SLOT(pidns_start_ns) = pidns_start_ns(own, level);
 	SLOT(start_ns) = saker_group_start_ns(task, FOLLOW_PROBE);
@@ -181,6 +181,7 @@ static __always_inline void record_failed_exec(struct call *c, u16 event)
 	struct subject to = {};
 	u64 *slots, path, argv, ptr = 0;
 	u32 args_off, width, args_flags = SAKER_VF_TRUNCATED;
+	int i;
 
 	path = c->args[event == SAKER_EV_EXECVEAT ? 1 : 0];
 	argv = c->args[event == SAKER_EV_EXECVEAT ? 2 : 1];
@@ -202,7 +203,7 @@ static __always_inline void record_failed_exec(struct call *c, u16 event)
 	SLOT(exe) = put_user_str(sc, ptr, NULL);
 	args_off = sc->off;
 	/* Complete only when the end of argv was seen. */
-	for (int i = 1; i < FAILED_EXEC_ARGS; i++) {
+	for (i = 1; i < FAILED_EXEC_ARGS; i++) {
 		u8 *room_left = room(sc);
 		s64 got;
 

@@ -121,8 +121,8 @@ static __always_inline u32 read_tuple(struct file_facts *file, struct saker_tupl
 		kread(to->local_addr, 4, FIELD_AT(sk, __sk_common.skc_rcv_saddr));
 		kread(to->remote_addr, 4, FIELD_AT(sk, __sk_common.skc_daddr));
 	} else if (family == AF_INET6) {
-		kread(to->local_addr, 16, FIELD_AT(sk, __sk_common.skc_v6_rcv_saddr));
-		kread(to->remote_addr, 16, FIELD_AT(sk, __sk_common.skc_v6_daddr));
+		kread(to->local_addr, 16, SK_LOCAL6(sk));
+		kread(to->remote_addr, 16, SK_REMOTE6(sk));
 	} else if (family == AF_UNIX) {
 		peer = KREAD((struct unix_sock *)sk, peer);
 		to->peer_id = (u64)peer;
@@ -148,26 +148,41 @@ static __always_inline u32 pid_number(struct pid *pid, u32 level)
 	return nr;
 }
 
-/*
- * Number of a pid that may not be known at `level`: 0 then, as the namespace sees it. A process group may be
- * older than the namespace. Without a branch, as above.
- */
-static __always_inline u32 pid_number_seen(struct pid *pid, u32 level)
-{
-	s64 above = (s64)KREAD(pid, level) - level;
-	u32 seen = (u32)((u64)above >> 63) - 1;
-
-	return pid_number(pid, level) & seen;
-}
-
-static __always_inline u64 pidns_start_ns(struct pid *pid, u32 level)
+static __always_inline struct pid_namespace *pid_ns(struct pid *pid, u32 level)
 {
 	struct pid_namespace *ns = NULL;
 
 	kread(&ns, sizeof(ns),
 	      (char *)FIELD_AT(pid, numbers) + level * TYPE_SIZE(struct upid) +
 		      FIELD_OFFSET(struct upid, ns));
-	return saker_task_start_ns(KREAD(ns, child_reaper));
+	return ns;
+}
+
+/* 1 when equal, 0 when not, without a branch for the verifier to follow twice. */
+static __always_inline u32 same(u64 a, u64 b)
+{
+	u64 difference = a ^ b;
+
+	difference |= -difference;
+	barrier_var(difference);
+	return 1 ^ (u32)(difference >> 63);
+}
+
+/*
+ * Number of a pid that the namespace of `own`, at `level`, may not know: 0 then, as the namespace sees it. A
+ * process group may be older than the namespace, or belong to another one beside it. Without a branch, as above.
+ */
+static __always_inline u32 pid_number_seen(struct pid *pid, struct pid *own, u32 level)
+{
+	s64 above = (s64)KREAD(pid, level) - level;
+	u32 seen = (u32)((u64)above >> 63) - 1;
+
+	return pid_number(pid, level) & seen & -same((u64)pid_ns(pid, level), (u64)pid_ns(own, level));
+}
+
+static __always_inline u64 pidns_start_ns(struct pid *pid, u32 level)
+{
+	return saker_task_start_ns(KREAD(pid_ns(pid, level), child_reaper));
 }
 
 static __always_inline u32 tty_number(struct signal_struct *signal)

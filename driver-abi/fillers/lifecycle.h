@@ -16,16 +16,6 @@ static __always_inline u16 fork_event(void)
 	return event ? event - 1 : SAKER_EV_CLONE;
 }
 
-/* 1 when equal, 0 when not, without a branch for the verifier to follow twice. */
-static __always_inline u32 same(u64 a, u64 b)
-{
-	u64 difference = a ^ b;
-
-	difference |= -difference;
-	barrier_var(difference);
-	return 1 ^ (u32)(difference >> 63);
-}
-
 static __always_inline u32 fork_flags(struct task_struct *parent, struct task_struct *child,
 				      u16 event)
 {

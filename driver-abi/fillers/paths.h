@@ -50,11 +50,12 @@ SAKER_SUBPROGRAM u32 saker_walk_path(scratch_area area, u64 dentry_at, u64 vfsmn
 	struct saker_scratch *sc = scratch_of(area);
 	struct dentry *dentry = (void *)dentry_at;
 	saker_mount_t *mnt = saker_mount_of(vfsmnt_at);
+	int i;
 
 	if (!sc)
 		return SAKER_PATH_MAX | SAKER_VF_FAULT << 16;
 	sc->pos = SAKER_PATH_MAX;
-	for (int i = 0; i < PATH_COMPONENTS; i++) {
+	for (i = 0; i < PATH_COMPONENTS; i++) {
 		struct dentry *parent = KREAD(dentry, d_parent);
 
 		if (dentry == KREAD(mnt, mnt.mnt_root)) {
@@ -83,11 +84,12 @@ SAKER_SUBPROGRAM u32 saker_walk_cgroup(scratch_area area, u64 kn_at)
 {
 	struct saker_scratch *sc = scratch_of(area);
 	struct kernfs_node *kn = (void *)kn_at;
+	int i;
 
 	if (!sc)
 		return SAKER_PATH_MAX | SAKER_VF_FAULT << 16;
 	sc->pos = SAKER_PATH_MAX;
-	for (int i = 0; i < CGROUP_COMPONENTS; i++) {
+	for (i = 0; i < CGROUP_COMPONENTS; i++) {
 		struct kernfs_node *parent = saker_kn_parent(kn);
 		const char *name = saker_kn_name(kn);
 		s64 len;

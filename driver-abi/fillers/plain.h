@@ -146,9 +146,10 @@ static __always_inline u64 typed(u64 value, u32 type)
 #define FILL_UADDR(slot, type, n)                                                                  \
 	{                                                                                          \
 		u32 len = c->args[n + 1];                                                      \
+		s64 err;                                                                           \
 		if (len > FIXED_UADDR)                                                             \
 			len = FIXED_UADDR;                                                         \
-		s64 err = uread(rec + next, len, c->args[n]);            \
+		err = uread(rec + next, len, c->args[n]);                \
 		slots[slot] = var_slot(next, err ? 0 : len, err ? SAKER_VF_FAULT : 0, 0);          \
 		next += FIXED_UADDR;                                                               \
 	}

@@ -166,6 +166,10 @@ int saker_tasks_args(struct bpf_iter__task *ctx)
 	return iterate_task(ctx, true);
 }
 
+/*
+ * A thread group's table is its leader's, as for the other driver: user space keeps one a group, in which those
+ * of a thread that has left it by unshare(2) would be mixed up with the others. A dead leader has none.
+ */
 SEC("iter/task_file")
 int saker_files(struct bpf_iter__task_file *ctx)
 {
@@ -174,6 +178,8 @@ int saker_files(struct bpf_iter__task_file *ctx)
 	struct file *file = ctx->file;
 
 	if (!task || !file || !sc)
+		return 0;
+	if (KREAD(task, pid) != KREAD(task, tgid) && KREAD(task, group_leader, files))
 		return 0;
 	return write_frame(ctx->meta->seq, sc,
 			   fill_file(sc, saker_iterator_area, task, ctx->fd, file));

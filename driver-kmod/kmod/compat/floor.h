@@ -6,6 +6,10 @@
 #ifndef SAKER_COMPAT_FLOOR_H
 #define SAKER_COMPAT_FLOOR_H
 
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(3, 13, 0) && IS_ENABLED(CONFIG_IPV6) &&                   \
+	!defined(SAKER_HAVE_SK_V6_ADDR)
+#error "compat/probes/sk_v6_addr.c failed where it must not: see its .log"
+#endif
 #if LINUX_VERSION_CODE >= KERNEL_VERSION(3, 15, 0) && !defined(SAKER_HAVE_TRACEPOINT_POINTER)
 #error "compat/probes/tracepoint_pointer.c failed where it must not: see its .log"
 #endif
@@ -33,14 +37,14 @@
 #if LINUX_VERSION_CODE >= KERNEL_VERSION(5, 5, 0) && !defined(SAKER_HAVE_START_BOOTTIME)
 #error "compat/probes/start_boottime.c failed where it must not: see its .log"
 #endif
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(5, 6, 0) && !defined(SAKER_HAVE_SK_PROTOCOL_WORD)
+#error "compat/probes/sk_protocol_word.c failed where it must not: see its .log"
+#endif
 #if LINUX_VERSION_CODE >= KERNEL_VERSION(5, 8, 0) && !defined(SAKER_HAVE_COPY_FROM_KERNEL_NOFAULT)
 #error "compat/probes/copy_from_kernel_nofault.c failed where it must not: see its .log"
 #endif
 #if LINUX_VERSION_CODE >= KERNEL_VERSION(5, 8, 0) && !defined(SAKER_HAVE_GET_KERNEL_NOFAULT)
 #error "compat/probes/get_kernel_nofault.c failed where it must not: see its .log"
-#endif
-#if LINUX_VERSION_CODE >= KERNEL_VERSION(5, 16, 0) && !defined(SAKER_HAVE_SK_PROTOCOL_WORD)
-#error "compat/probes/sk_protocol_word.c failed where it must not: see its .log"
 #endif
 #if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 3, 0) && !defined(SAKER_HAVE_VM_FLAGS_CLEAR)
 #error "compat/probes/vm_flags_clear.c failed where it must not: see its .log"

@@ -11,27 +11,33 @@
 #define FMODE_CREATED ((__force fmode_t)0)
 #endif
 
-/* Times of an inode that somebody holds, ns since the epoch. */
+#ifdef SAKER_HAVE_INODE_GET_CTIME /* 6.6 */
+#define SAKER_INODE_CTIME(inode) inode_get_ctime(inode)
+#else
+#define SAKER_INODE_CTIME(inode) ((inode)->i_ctime)
+#endif
+#ifdef SAKER_HAVE_INODE_GET_MTIME /* 6.7 */
+#define SAKER_INODE_MTIME(inode) inode_get_mtime(inode)
+#else
+#define SAKER_INODE_MTIME(inode) ((inode)->i_mtime)
+#endif
+
+/* ns since the epoch; struct timespec64, before 4.18 struct timespec. */
+#define SAKER_TIME_NS(time)                                                                        \
+	({                                                                                         \
+		typeof(time) time__ = (time);                                                      \
+		(u64)(time__.tv_sec * NSEC_PER_SEC + time__.tv_nsec);                              \
+	})
+
+/* Times of an inode that somebody holds. */
 static inline u64 saker_inode_ctime_ns(const struct inode *inode)
 {
-#ifdef SAKER_HAVE_INODE_GET_CTIME /* 6.6 */
-	struct timespec64 t = inode_get_ctime(inode);
-
-	return t.tv_sec * NSEC_PER_SEC + t.tv_nsec;
-#else
-	return inode->i_ctime.tv_sec * NSEC_PER_SEC + inode->i_ctime.tv_nsec;
-#endif
+	return SAKER_TIME_NS(SAKER_INODE_CTIME(inode));
 }
 
 static inline u64 saker_inode_mtime_ns(const struct inode *inode)
 {
-#ifdef SAKER_HAVE_INODE_GET_MTIME /* 6.7 */
-	struct timespec64 t = inode_get_mtime(inode);
-
-	return t.tv_sec * NSEC_PER_SEC + t.tv_nsec;
-#else
-	return inode->i_mtime.tv_sec * NSEC_PER_SEC + inode->i_mtime.tv_nsec;
-#endif
+	return SAKER_TIME_NS(SAKER_INODE_MTIME(inode));
 }
 
 /*

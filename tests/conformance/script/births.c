@@ -88,6 +88,41 @@ static void in_new_pid_namespace(void)
 	SYSN(kill, 1, 0);
 }
 
+static int waits(void *argument)
+{
+	(void)argument;
+	for (;;)
+		SYSN(pause);
+	return 0;
+}
+
+static int exec_when_told(void *argument)
+{
+	static char byte;
+
+	SYSN(read, *(int *)argument, &byte, 1);
+	return exec_leaf(0);
+}
+
+/* Two namespaces side by side, and the first one of each in the same process group: one of them cannot see it. */
+static void group_of_another_namespace(void)
+{
+	static int go[2];
+	long leader, member;
+
+	must(SYSN(pipe2, go, 0), "pipe");
+	leader = must(clone_on_stack(CLONE_NEWPID | SIGCHLD, 0, waits, 0), "clone");
+	must(SYSN(setpgid, leader, leader), "setpgid");
+	member = must(clone_on_stack(CLONE_NEWPID | SIGCHLD, 0, exec_when_told, go), "clone");
+	must(SYSN(setpgid, member, leader), "setpgid");
+	SYSN(write, go[1], "!", 1);
+	reap(member);
+	SYSN(kill, leader, SIGKILL);
+	reap(leader);
+	SYSN(close, go[0]);
+	SYSN(close, go[1]);
+}
+
 /* The middle one leaves first: who looks after the last one? */
 static void orphan(void)
 {
@@ -183,6 +218,8 @@ void births(void)
 	orphan();
 	step("pid namespace");
 	CHILD(in_new_pid_namespace());
+	step("pid namespace/process group of another one");
+	group_of_another_namespace();
 	if (has_compat)
 		compat_births();
 }

@@ -39,6 +39,15 @@ static int pauses(void *argument)
 	return 0;
 }
 
+/* A thread with a table of its own, in which descriptors mean something else. */
+static int has_own_files(void *argument)
+{
+	must(SYSN(unshare, CLONE_FILES), "unshare");
+	SYSN(open, S("zero"), 0);
+	SYSN(close, READY_FD);
+	return pauses(argument);
+}
+
 /* The end of the script is the end of what stands. */
 static void end_with_parent(void)
 {
@@ -111,6 +120,13 @@ static void groups_that_stand(void)
 			thread(i, pauses, 0);
 			await(&word, 1);
 		}
+	});
+	step("race/standing thread with files of its own");
+	STANDING({
+		word = 0;
+		thread(0, has_own_files, 0);
+		await(&word, 1);
+		SYSN(open, S("file"), O_RDWR);
 	});
 	step("standing/without its leader");
 	STANDING({
