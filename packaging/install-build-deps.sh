@@ -17,6 +17,7 @@
 # gcc-12, libelf1        modules for 5.10 and 6.1 (objtool of their headers wants libelf)
 # sparse                 make C=1
 # openssl                a key to sign a module with
+# dkms                   a test installs the module by it, in a mount namespace of its own
 #
 # For its debug kernel:
 # bison, flex, bc        configuration, time constants
@@ -24,7 +25,7 @@
 set -eu
 
 packages="gcc libc6-dev make clang llvm libclang-dev libbpf-dev bpftool iproute2 linux-libc-dev cpio"
-vm="qemu-system-x86 xz-utils zstd lz4 gcc-12 libelf1 sparse openssl"
+vm="qemu-system-x86 xz-utils zstd lz4 gcc-12 libelf1 sparse openssl dkms"
 case "${1:-}" in
 "") ;;
 vm) packages="$packages $vm" ;;
