@@ -18,6 +18,8 @@ const MAX_POOLED: usize = 64;
 #[derive(Debug, Default)]
 pub(crate) struct Pool {
     buffers: Vec<Vec<u8>>,
+    /// Empty but for its memory, unless a `getopt` is at work.
+    arguments: Vec<Vec<u8>>,
     glob: Glob,
 }
 
@@ -132,14 +134,19 @@ fn call<E: Event + ?Sized>(
             map_text(arg, event, pool, visit, <[u8]>::make_ascii_uppercase)
         }
         (Transformer::Getopt, [list, Term::Literal(spec)]) => {
-            let mut arguments = Vec::new();
-            let present = each_value(list, event, pool, &mut |value, _| {
+            let mut arguments = std::mem::take(&mut pool.arguments);
+            let present = each_value(list, event, pool, &mut |value, pool| {
                 if let Value::Bytes(bytes) = value {
-                    arguments.push(bytes.to_vec());
+                    let mut argument = pool.take();
+                    argument.extend_from_slice(bytes);
+                    arguments.push(argument);
                 }
                 ControlFlow::Continue(())
             });
-            present && getopt(&arguments, spec, option, pool, visit)
+            let found = present && getopt(&arguments, spec, option, pool, visit);
+            arguments.drain(..).for_each(|argument| pool.give(argument));
+            pool.arguments = arguments;
+            found
         }
         _ => {
             let mut out = pool.take();

@@ -338,7 +338,7 @@ impl<'a> Checker<'a> {
             Operand::List { items, .. } => {
                 let items: Vec<_> = items
                     .iter()
-                    .map(|item| self.operand(item, Use::Argument))
+                    .map(|item| self.operand(item, usage.of_arguments()))
                     .collect();
                 Some(Term::List(items.into_iter().collect::<Option<_>>()?))
             }
@@ -350,7 +350,7 @@ impl<'a> Checker<'a> {
             } => {
                 let args: Vec<_> = args
                     .iter()
-                    .map(|arg| self.operand(arg, Use::Argument))
+                    .map(|arg| self.operand(arg, usage.of_arguments()))
                     .collect();
                 let args: Vec<Term> = args.into_iter().collect::<Option<_>>()?;
                 match call(*function, args, option.as_deref()) {
@@ -446,8 +446,20 @@ pub enum Use {
     Left,
     /// In `val()`.
     Right,
-    /// Argument of a transformer.
+    /// Argument of a transformer in a condition.
     Argument,
     /// In an output.
     Output,
+    /// Argument of a transformer in an output.
+    OutputArgument,
+}
+
+impl Use {
+    /// Where the arguments of a transformer stand that stands here.
+    fn of_arguments(self) -> Self {
+        match self {
+            Use::Left | Use::Right | Use::Argument => Use::Argument,
+            Use::Output | Use::OutputArgument => Use::OutputArgument,
+        }
+    }
 }

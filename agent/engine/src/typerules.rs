@@ -9,20 +9,26 @@ use crate::value::ValueType;
 
 /// Why a field may not stand where it does, if it may not.
 pub(crate) fn refuse_place(name: &str, resolved: &Resolved, usage: Use) -> Option<String> {
+    let in_output = matches!(usage, Use::Output | Use::OutputArgument);
+    let is_argument = matches!(usage, Use::Argument | Use::OutputArgument);
+    match resolved.place {
+        Place::ConditionOnly if in_output => {
+            return Some(format!("field {name} cannot be used in outputs"));
+        }
+        Place::OutputOnly if !in_output => {
+            return Some(format!("field {name} can be used in outputs only"));
+        }
+        _ => {}
+    }
+    let one = matches!(resolved.arity, Arity::One | Arity::List);
     match usage {
-        Use::Output if resolved.place == Place::ConditionOnly => {
-            Some(format!("field {name} cannot be used in outputs"))
-        }
-        Use::Left | Use::Right if resolved.place == Place::OutputOnly => {
-            Some(format!("field {name} can be used in outputs only"))
-        }
         Use::Right if !resolved.on_right => Some(format!(
             "field {name} cannot be used on the right-hand side"
         )),
-        Use::Argument if !resolved.in_transformer => {
+        _ if is_argument && !resolved.in_transformer => {
             Some(format!("field {name} cannot be used in a transformer"))
         }
-        Use::Right | Use::Argument if !matches!(resolved.arity, Arity::One | Arity::List) => {
+        Use::Right | Use::Argument | Use::OutputArgument if !one => {
             Some(format!("field {name} has no single value to use here"))
         }
         _ => None,

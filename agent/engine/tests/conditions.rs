@@ -2,7 +2,7 @@
 
 mod common;
 
-use common::{Owned, TestEvent, compiled, holds, load, matching, messages, one_rule};
+use common::{Owned, TestEvent, check, compiled, load, matching, messages, one_rule};
 use saker_engine::matcher::Matching;
 
 fn event() -> TestEvent {
@@ -15,15 +15,6 @@ fn event() -> TestEvent {
         .with("evt.buffer", &[Owned::Bytes(vec![0xca, 0xfe, 0, b'x'])])
         .with("evt.load", &[Owned::Double(1.5)])
         .with("proc.cmdline", &[Owned::text("bash -c 'x y'")])
-}
-
-fn check(event: &TestEvent, yes: &[&str], no: &[&str]) {
-    for condition in yes {
-        assert!(holds(condition, event), "should hold: {condition}");
-    }
-    for condition in no {
-        assert!(!holds(condition, event), "should not hold: {condition}");
-    }
 }
 
 #[test]

@@ -50,7 +50,9 @@ fn rules() -> String {
         one_rule(&format!(
             "open_read and not package_managers and not proc.name in (shells) and \
              (fd.name startswith /etc/secret{n} or fd.name endswith .key{n} or \
-             tolower(proc.cmdline) contains nasty{n} or proc.pname = evil{n})"
+             tolower(proc.cmdline) contains nasty{n} or proc.pname = evil{n} or \
+             proc.cmdline glob concat(proc.pname, \"*{n}\") or \
+             getopt((proc.cmdline, proc.pname), \"ab:\")[b] = x{n})"
         ))
         .replace("rule: r", &format!("rule: r{n}"))
     });

@@ -2,7 +2,7 @@
 
 mod common;
 
-use common::{Owned, TestEvent, TestSchema, compiled, load, matching, messages, one_rule};
+use common::{Owned, TestEvent, TestSchema, compiled, fires, load, matching, messages, one_rule};
 use saker_engine::loader::{Loader, LoaderOptions, Outcome, Priority, UnknownField};
 use saker_engine::matcher::Matching;
 
@@ -21,10 +21,6 @@ fn number(value: i64) -> TestEvent {
 
 fn named(name: &str) -> TestEvent {
     TestEvent::new("open").with("proc.name", &[Owned::text(name)])
-}
-
-fn fires(text: &str, event: &TestEvent) -> bool {
-    !matching(&compiled(text), event, Matching::First).is_empty()
 }
 
 #[test]

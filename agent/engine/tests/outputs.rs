@@ -68,6 +68,13 @@ fn values_are_printed_by_type() {
         "the longest field name ends the token"
     );
     assert_eq!(shown("%proc.name"), "b\"a\n\u{fffd}");
+    assert_eq!(shown("[%9tolower(fd.name)]"), "[/etc/pass]");
+    assert_eq!(shown("%evt.type. %evt.type,%evt.type"), "open. open,open");
+    assert_eq!(
+        shown("*%evt.outputtime %tolower(evt.outputtime)"),
+        "<NA> <NA>"
+    );
+    assert_eq!(shown("%toupper(proc.tags) %len(proc.tags)"), "(P,Q) 2");
     let escaped = RenderOptions {
         escape: true,
         base64_bytes: true,
@@ -103,6 +110,10 @@ fn wrong_tokens_are_errors() {
         ("%99999fd.num", "wider than"),
         ("%proc.aname[x]", "needs a number"),
         ("%len(fd.num)", "len: expected"),
+        ("%tolower(fd.ip)", "cannot be used in outputs"),
+        ("%tolower(proc.aname)", "cannot be used in a transformer"),
+        ("%proc.", "invalid formatting token"),
+        ("% proc.name", "invalid formatting token"),
     ];
     for (output, expected) in cases {
         let all = messages(&load(&rule("r", output)));
@@ -198,6 +209,41 @@ fn outputs_are_extended_where_they_fit() {
     format.render(&event(), RenderOptions::default(), &mut text);
     assert_eq!(text, "<open>");
     assert_eq!(matching(&set, &event(), Matching::All), ["one", "two"]);
+}
+
+/// In the order of the configuration; within an entry first its text, then the suggested fields.
+#[test]
+fn additions_come_in_order() {
+    let text = rule("one", "o  %container.info");
+    let addition = |text: &str, source: Option<&str>| AppendOutput {
+        source: source.map(str::to_owned),
+        extra_output: Some(text.to_owned()),
+        ..AppendOutput::default()
+    };
+    let append_output = vec![
+        addition("a=%fd.num", Some("syscall")),
+        addition("b", Some("other")),
+        AppendOutput {
+            suggested: vec![("proc_name".to_owned(), "proc.name".to_owned())],
+            ..addition("c %container.info", None)
+        },
+    ];
+    let selection = Selection {
+        append_output,
+        ..Selection::default()
+    };
+    let output = select(&text, &selection).rules()[0].output.clone();
+    let mut shown = String::new();
+    output.render(
+        &TestEvent::new("open"),
+        RenderOptions::default(),
+        &mut shown,
+    );
+    assert_eq!(shown, "o   a=<NA> c  proc_name=<NA>");
+    assert_eq!(
+        output.field_names().collect::<Vec<_>>(),
+        ["fd.num", "proc.name"]
+    );
 }
 
 #[test]

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use rustc_hash::FxHashSet;
+
 use crate::diagnostics::{Code, Report};
 use crate::loader::defs::{ListDef, MacroDef, RuleDef, Table};
 use crate::loader::reader::{Item, MAX_TEXT_BYTES};
@@ -34,6 +36,8 @@ pub(super) struct Collection {
     pub(super) required_engine_version: Option<versions::Version>,
     /// Sources that rules may have.
     pub(super) known_sources: Vec<String>,
+    /// Rules that were dropped for their source. What changes them is dropped, too.
+    pub(super) foreign_rules: FxHashSet<String>,
 }
 
 const LIST_KEYS: &[&str] = &["list", "items", "append", "override"];

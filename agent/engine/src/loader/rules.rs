@@ -89,6 +89,7 @@ impl Collection {
         let exceptions = exceptions::read(item, None);
         let source = keys.source.unwrap_or_else(|| DEFAULT_SOURCE.to_owned());
         if !self.source_is_known(item, &source) {
+            self.foreign_rules.insert(name.to_owned());
             return;
         }
         let existing = self.rules.get(name);
@@ -188,7 +189,9 @@ impl Collection {
             return None;
         }
         let Some(rule) = self.rules.get_mut(name) else {
-            no_target(item, "Rule", name, append);
+            if !self.foreign_rules.contains(name) {
+                no_target(item, "Rule", name, append);
+            }
             return None;
         };
         if source.is_some_and(|source| source != rule.source) {
@@ -283,6 +286,9 @@ impl Collection {
             requires also a 'replace' entry under the 'override' key (i.e. 'enabled: replace').";
         item.report(Code::DeprecatedItem, item.node, message);
         let Some(rule) = self.rules.get_mut(name) else {
+            if self.foreign_rules.contains(name) {
+                return;
+            }
             let message = format!(
                 "Rule '{name}' has 'enabled' key only, but no rule by that name \
                 already exists"

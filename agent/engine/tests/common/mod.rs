@@ -40,6 +40,7 @@ pub const FIELDS: &[(&str, ValueType, Arity)] = &[
     ("proc.cmdline", ValueType::Str, Arity::One),
     ("evt.mode", ValueType::Uint, Arity::One),
     ("ka.user", ValueType::Str, Arity::One),
+    ("evt.outputtime", ValueType::Str, Arity::One),
 ];
 
 /// The vocabulary: [`FIELDS`] and [`EVENTS`]; `proc.aname[N]` is one value, stored under `N + 1`.
@@ -61,10 +62,10 @@ impl Default for TestSchema {
             } else {
                 ArgKind::None
             },
-            place: if arity == Arity::Ends {
-                Place::ConditionOnly
-            } else {
-                Place::Anywhere
+            place: match arity {
+                Arity::Ends => Place::ConditionOnly,
+                _ if name == "evt.outputtime" => Place::OutputOnly,
+                _ => Place::Anywhere,
             },
             int_format: if name == "evt.mode" {
                 IntFormat::Octal
@@ -266,4 +267,25 @@ pub fn matching(set: &Arc<RuleSet>, event: &TestEvent, mode: Matching) -> Vec<St
 /// Whether the condition holds for the event.
 pub fn holds(condition: &str, event: &TestEvent) -> bool {
     !matching(&compiled(&one_rule(condition)), event, Matching::First).is_empty()
+}
+
+/// The conditions of `yes` hold for the event, those of `no` do not.
+pub fn check(event: &TestEvent, yes: &[&str], no: &[&str]) {
+    for condition in yes {
+        assert!(holds(condition, event), "should hold: {condition}");
+    }
+    for condition in no {
+        assert!(!holds(condition, event), "should not hold: {condition}");
+    }
+}
+
+/// The text loads with a finding that contains `expected`.
+pub fn finds(text: &str, expected: &str) {
+    let all = messages(&load(text));
+    assert!(all.iter().any(|m| m.contains(expected)), "{text}\n{all:?}");
+}
+
+/// Whether some rule of the file matches.
+pub fn fires(text: &str, event: &TestEvent) -> bool {
+    !matching(&compiled(text), event, Matching::First).is_empty()
 }

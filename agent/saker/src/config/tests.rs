@@ -211,6 +211,25 @@ fn static_fields_are_texts_and_suggested() {
 }
 
 #[test]
+fn the_command_line_appends_to_outputs_of_system_calls_first() {
+    let request = Request {
+        print: Some("user=%user.name".to_owned()),
+        ..Request::default()
+    };
+    let text = "append_output: [{extra_output: x}]\n";
+    let found = build("f.yaml", text, &request).expect("a configuration");
+    let [first, second] = found.append_output.as_slice() else {
+        panic!("two: {:?}", found.append_output);
+    };
+    assert_eq!(first.extra_output.as_deref(), Some("user=%user.name"));
+    assert_eq!(
+        (first.source.as_deref(), first.rule.as_ref()),
+        (Some("syscall"), None)
+    );
+    assert_eq!(second.extra_output.as_deref(), Some("x"));
+}
+
+#[test]
 fn deep_nesting_is_an_error() {
     let text = format!("rules: {}{}", "[".repeat(5_000), "]".repeat(5_000));
     assert!(!errors(&text, &[]).is_empty());
