@@ -367,43 +367,58 @@ fn open(pid: u32, fd: i64, name: &str, flags: i64, facts: i64) -> RecordBuilder 
         .var(SAKER_P_OPENAT_name, name.as_bytes())
 }
 
+/// The same id in several parameters.
+fn same(record: RecordBuilder, params: &[u32], id: u32) -> RecordBuilder {
+    let set = |record: RecordBuilder, &param: &u32| record.num(param, id.into());
+    params.iter().fold(record, set)
+}
+
 fn exec(pid: u32, parent: u32, ts_ns: u64, comm: &str, path: &str, args: &[&str]) -> RecordBuilder {
     let args: String = args.iter().map(|arg| format!("{arg}\0")).collect();
-    let id = |number: u32| i64::from(number);
-    RecordBuilder::new(SAKER_EV_EXECVE, ts_ns, pid, pid)
-        .num(SAKER_P_EXECVE_tid, id(pid))
-        .num(SAKER_P_EXECVE_pid, id(pid))
-        .num(SAKER_P_EXECVE_ptid, id(parent))
-        .num(SAKER_P_EXECVE_vpid, id(pid))
-        .num(SAKER_P_EXECVE_vtid, id(pid))
-        .num(SAKER_P_EXECVE_pgid, id(pid))
-        .num(SAKER_P_EXECVE_vpgid, id(pid))
-        .num(SAKER_P_EXECVE_sid, id(pid))
-        .num(SAKER_P_EXECVE_loginuid, id(u32::MAX))
-        .var(SAKER_P_EXECVE_exe, path.as_bytes())
-        .var(SAKER_P_EXECVE_args, args.as_bytes())
-        .var(SAKER_P_EXECVE_comm, comm.as_bytes())
-        .var(SAKER_P_EXECVE_cwd, b"/srv/app")
-        .var(SAKER_P_EXECVE_trusted_exepath, path.as_bytes())
-        .var(SAKER_P_EXECVE_filename, path.as_bytes())
-        .var(SAKER_P_EXECVE_cgroups, b"cpu=/system.slice")
+    let own = [
+        SAKER_P_EXECVE_tid,
+        SAKER_P_EXECVE_pid,
+        SAKER_P_EXECVE_vpid,
+        SAKER_P_EXECVE_vtid,
+        SAKER_P_EXECVE_pgid,
+        SAKER_P_EXECVE_vpgid,
+        SAKER_P_EXECVE_sid,
+    ];
+    same(
+        RecordBuilder::new(SAKER_EV_EXECVE, ts_ns, pid, pid),
+        &own,
+        pid,
+    )
+    .num(SAKER_P_EXECVE_ptid, parent.into())
+    .num(SAKER_P_EXECVE_loginuid, u32::MAX.into())
+    .var(SAKER_P_EXECVE_exe, path.as_bytes())
+    .var(SAKER_P_EXECVE_args, args.as_bytes())
+    .var(SAKER_P_EXECVE_comm, comm.as_bytes())
+    .var(SAKER_P_EXECVE_cwd, b"/srv/app")
+    .var(SAKER_P_EXECVE_trusted_exepath, path.as_bytes())
+    .var(SAKER_P_EXECVE_filename, path.as_bytes())
+    .var(SAKER_P_EXECVE_cgroups, b"cpu=/system.slice")
 }
 
 fn fork(parent: u32, child: u32, ts_ns: u64) -> RecordBuilder {
-    let id = |number: u32| i64::from(number);
-    RecordBuilder::new(SAKER_EV_CLONE, ts_ns, parent, parent)
-        .num(SAKER_P_CLONE_res, id(child))
-        .num(SAKER_P_CLONE_tid, id(parent))
-        .num(SAKER_P_CLONE_pid, id(parent))
-        .num(SAKER_P_CLONE_child_tid, id(child))
-        .num(SAKER_P_CLONE_child_pid, id(child))
-        .num(SAKER_P_CLONE_parent_tid, id(parent))
-        .num(SAKER_P_CLONE_parent_pid, id(parent))
-        .num(SAKER_P_CLONE_child_start_ns, ts_ns as i64)
-        .num(SAKER_P_CLONE_vtid, id(child))
-        .num(SAKER_P_CLONE_vpid, id(child))
-        .num(SAKER_P_CLONE_pgid, id(child))
-        .num(SAKER_P_CLONE_sid, id(parent))
+    let of_parent = [
+        SAKER_P_CLONE_tid,
+        SAKER_P_CLONE_pid,
+        SAKER_P_CLONE_parent_tid,
+        SAKER_P_CLONE_parent_pid,
+        SAKER_P_CLONE_sid,
+    ];
+    let of_child = [
+        SAKER_P_CLONE_res,
+        SAKER_P_CLONE_child_tid,
+        SAKER_P_CLONE_child_pid,
+        SAKER_P_CLONE_vtid,
+        SAKER_P_CLONE_vpid,
+        SAKER_P_CLONE_pgid,
+    ];
+    let record = RecordBuilder::new(SAKER_EV_CLONE, ts_ns, parent, parent)
+        .num(SAKER_P_CLONE_child_start_ns, ts_ns as i64);
+    same(same(record, &of_parent, parent), &of_child, child)
 }
 
 fn tcp(local: ([u8; 4], u16), remote: ([u8; 4], u16)) -> saker_tuple {
