@@ -66,6 +66,13 @@ impl Output {
         self.thread.join().ok()?;
         Some(summary)
     }
+
+    /// The same without a limit, for those who have time. `None` when the thread panicked.
+    pub fn wait(self) -> Option<Summary> {
+        let summary = self.summary.recv().ok()?;
+        self.thread.join().ok()?;
+        Some(summary)
+    }
 }
 
 struct Writer {

@@ -17,7 +17,11 @@ pub fn queue(capacity: usize) -> (AlertSender, AlertReceiver) {
         dropped: Arc::clone(&dropped),
     };
     (
-        AlertSender { sender, dropped },
+        AlertSender {
+            sender,
+            dropped,
+            waits: false,
+        },
         AlertReceiver { receiver, monitor },
     )
 }
@@ -27,13 +31,28 @@ pub fn queue(capacity: usize) -> (AlertSender, AlertReceiver) {
 pub struct AlertSender {
     sender: Sender<Alert>,
     dropped: Arc<[AtomicU64; PRIORITIES.len()]>,
+    waits: bool,
 }
 
 impl AlertSender {
+    /// The same queue, but with time: [`AlertSender::send`] waits for room. Not for workers.
+    pub fn waiting(self) -> Self {
+        Self {
+            waits: true,
+            ..self
+        }
+    }
+
     /// Queues an alert without waiting. When the queue is full, the alert is dropped,
     /// counted, and `false` returned.
     pub fn send(&self, alert: Alert) -> bool {
-        match self.sender.try_send(alert) {
+        let sent = if self.waits {
+            let sent = self.sender.send(alert);
+            sent.map_err(|error| TrySendError::Disconnected(error.into_inner()))
+        } else {
+            self.sender.try_send(alert)
+        };
+        match sent {
             Ok(()) => true,
             Err(TrySendError::Full(alert) | TrySendError::Disconnected(alert)) => {
                 self.dropped[alert.rule.priority as usize].fetch_add(1, Relaxed);

@@ -291,6 +291,11 @@ impl Recorder {
         }
     }
 
+    /// Up to where it has said that everything is there.
+    pub const fn flushed_ns(&self) -> u64 {
+        self.flushed_ns
+    }
+
     /// Hands over what there is and says that everything up to `watermark_ns` is there.
     pub fn flush(&mut self, watermark_ns: u64) {
         if !self.have_chunk() {

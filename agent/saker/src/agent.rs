@@ -13,14 +13,15 @@ use saker_alerts::{
     queue,
 };
 use saker_capture::{
-    Driver, MissedCalls, Proven, WorkerOptions, Workers, default_partitions, online_cpus,
+    Driver, Handler, MissedCalls, Proven, WorkerOptions, Workers, default_partitions, online_cpus,
     possible_cpus, ring_bytes, spawn_workers,
 };
 use saker_engine::output::RenderOptions;
-use saker_fields::FieldSchema;
+use saker_fields::{FieldSchema, HostInfo};
 use saker_state::{Partition, SharedState, State, StateConfig};
 
 use crate::background::{Background, host_info};
+use crate::capture::{Host, RuleCaptures, SharedDriver, share, with_driver};
 use crate::config::Config;
 use crate::control::Stop;
 use crate::driver::Chosen;
@@ -41,12 +42,21 @@ const MIB: u64 = 1 << 20;
 #[derive(Debug)]
 pub(crate) struct Agent {
     // Dropped in this order: nothing is produced any more before the readers stop.
-    driver: Option<Driver>,
+    driver: Option<Attached>,
     workers: Option<Workers<RuleWorker>>,
+    captures: Option<RuleCaptures>,
     _background: Background,
     output: Output,
     queue: QueueMonitor,
     facts: Facts,
+}
+
+/// The driver, and what can be read of it without asking it.
+#[derive(Debug)]
+struct Attached {
+    driver: SharedDriver,
+    counters: Arc<Counters>,
+    missed: Option<Arc<dyn MissedCalls>>,
 }
 
 /// What was set up, for the first lines of the log.
@@ -159,21 +169,39 @@ impl Agent {
         };
         pages.health.set_scanned();
 
-        let context = Arc::new(context(config, schema, rules));
+        let host = host_info(&host::hostname(config.hostname.as_deref()));
+        let hostname = host.hostname.clone();
+        let context = Arc::new(context(config, schema, rules, host));
         let (sender, receiver) = queue(usize::try_from(config.alert_queue_capacity)?);
         let monitor = receiver.monitor();
         let output = Output::spawn(
             receiver,
-            formatter(config),
+            formatter(config, hostname),
             vec![Box::new(
                 Stdout::new().context("standard output is not usable")?,
             )],
             move |kind| _ = stop.try_send(Stop::OutputClosed(kind)),
         )?;
-        let (worker_metrics, handlers) =
+        let (worker_metrics, mut handlers) =
             handlers(state.partitions, &context, &sender, rules.set.rules().len());
+        let (driver, kind) = (driver.map(Attached::new), chosen.kind);
+        let mut captures = None;
+        if let (Some(attached), Some(kind)) = (&driver, kind) {
+            let host = Host {
+                plan: plan.clone(),
+                kind,
+                driver: Arc::clone(&attached.driver),
+                context: Arc::clone(&context),
+                state: Arc::clone(&state.shared),
+            };
+            if let Some((thread, taps)) = RuleCaptures::start(&config.capture, host)? {
+                let workers = handlers.iter_mut().zip(taps);
+                workers.for_each(|(worker, tap)| worker.capture_with(tap));
+                captures = Some(thread);
+            }
+        }
         let workers = match &driver {
-            Some(driver) => Some(start_workers(config, driver, rings, handlers)?),
+            Some(driver) => Some(start_workers(config, &driver.counters, rings, handlers)?),
             None => None,
         };
         if let Some(workers) = &workers {
@@ -185,6 +213,7 @@ impl Agent {
         let agent = Self {
             driver,
             workers,
+            captures,
             _background: background,
             output,
             queue: monitor,
@@ -207,7 +236,7 @@ impl Agent {
     /// What the driver could not deliver so far: records, and calls that its programs missed.
     pub(crate) fn dropped(&self) -> u64 {
         self.driver.as_ref().map_or(0, |driver| {
-            dropped(&driver.counters()) + missed(driver.missed().as_deref())
+            dropped(&driver.counters) + missed(driver.missed.as_deref())
         })
     }
 
@@ -224,13 +253,14 @@ impl Agent {
         let Self {
             driver,
             workers,
+            captures,
             output,
             queue,
             ..
         } = self;
-        let counters = driver.as_ref().map(Driver::counters);
-        let calls = driver.as_ref().and_then(Driver::missed);
-        if let Some(driver) = driver {
+        let counters = driver.as_ref().map(|driver| Arc::clone(&driver.counters));
+        let calls = driver.as_ref().and_then(|driver| driver.missed.clone());
+        if let Some(driver) = driver.and_then(|driver| with_driver(&driver.driver, Option::take)) {
             driver.detach();
         }
         let finished = workers.map(Workers::stop).unwrap_or_default();
@@ -242,6 +272,9 @@ impl Agent {
         }
         // The handlers hold the queue's senders; without them the output comes to its end.
         drop(finished);
+        if let Some(captures) = captures {
+            captures.finish();
+        }
         // What was committed and not taken in the time for draining is lost, too.
         let unread = counters.as_ref().map_or(0, |counters| {
             produced(counters).saturating_sub(events + undecodable)
@@ -288,8 +321,18 @@ impl Agent {
             },
             rules: rules.counts,
             labels: labels(&rules.set),
-            rings: self.driver.as_ref().map(Driver::counters),
-            missed: self.driver.as_ref().and_then(Driver::missed),
+            rings: self
+                .driver
+                .as_ref()
+                .map(|driver| Arc::clone(&driver.counters)),
+            missed: self
+                .driver
+                .as_ref()
+                .and_then(|driver| driver.missed.clone()),
+            captures: self
+                .captures
+                .as_ref()
+                .map(|captures| Arc::clone(captures.stats())),
             ring_bytes: plan.ring_bytes,
             cpus: plan.cpus,
             capture: capture.clone(),
@@ -308,7 +351,18 @@ impl Agent {
     }
 }
 
-fn dropped(counters: &Counters) -> u64 {
+impl Attached {
+    fn new(driver: Driver) -> Self {
+        Self {
+            counters: driver.counters(),
+            missed: driver.missed(),
+            driver: share(driver),
+        }
+    }
+}
+
+/// What the driver could not put into its rings.
+pub(crate) fn dropped(counters: &Counters) -> u64 {
     snapshots(counters).map(|ring| ring.dropped_total()).sum()
 }
 
@@ -327,8 +381,13 @@ fn snapshots(counters: &Counters) -> impl Iterator<Item = RingCounters> + '_ {
         .map(|(cpu, partition)| counters.snapshot(cpu, partition))
 }
 
-fn context(config: &Config, schema: Arc<FieldSchema>, rules: &Rules) -> Context {
-    let hostname = host::hostname(config.hostname.as_deref());
+/// What workers evaluate with, on the host that `host` tells of.
+pub(crate) fn context(
+    config: &Config,
+    schema: Arc<FieldSchema>,
+    rules: &Rules,
+    host: HostInfo,
+) -> Context {
     Context {
         schema,
         rules: Arc::clone(&rules.set),
@@ -341,11 +400,12 @@ fn context(config: &Config, schema: Arc<FieldSchema>, rules: &Rules) -> Context 
         },
         with_fields: config.json_output && config.json_include_output_fields_property,
         profile: config.rules_profile,
-        host: ArcSwap::from_pointee(host_info(&hostname)),
+        host: ArcSwap::from_pointee(host),
     }
 }
 
-fn formatter(config: &Config) -> Formatter {
+/// How alerts are printed.
+pub(crate) fn formatter(config: &Config, hostname: String) -> Formatter {
     let json = JsonOptions {
         output: config.json_include_output_property,
         message: config.json_include_message_property,
@@ -355,11 +415,12 @@ fn formatter(config: &Config) -> Formatter {
     Formatter::new(FormatOptions {
         json: config.json_output.then_some(json),
         iso_8601: config.time_format_iso_8601,
-        hostname: host::hostname(config.hostname.as_deref()),
+        hostname,
     })
 }
 
-fn handlers(
+/// A worker for each partition, with what it publishes.
+pub(crate) fn handlers(
     partitions: Vec<Partition>,
     context: &Arc<Context>,
     sender: &AlertSender,
@@ -374,24 +435,23 @@ fn handlers(
     partitions.into_iter().map(handler).unzip()
 }
 
-fn start_workers(
+/// Starts the workers' threads as configured.
+///
+/// # Errors
+/// When one cannot be started.
+pub(crate) fn start_workers<H: Handler + 'static>(
     config: &Config,
-    driver: &Driver,
+    counters: &Arc<Counters>,
     rings: Vec<RingReader>,
-    handlers: Vec<RuleWorker>,
-) -> anyhow::Result<Workers<RuleWorker>> {
+    handlers: Vec<H>,
+) -> anyhow::Result<Workers<H>> {
     let nice = i32::try_from(config.worker_nice)?;
     let options = WorkerOptions {
         pin: config.pin_workers,
         nice: (nice != 0).then_some(nice),
         max_sleep: Duration::from_millis(u64::try_from(config.max_poll_interval_ms)?),
     };
-    Ok(spawn_workers(
-        rings,
-        &driver.counters(),
-        handlers,
-        &options,
-    )?)
+    Ok(spawn_workers(rings, counters, handlers, &options)?)
 }
 
 fn facts(plan: &LoadOptions, first_look: FirstLook) -> Facts {

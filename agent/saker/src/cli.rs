@@ -25,6 +25,10 @@ pub(crate) struct Cli {
 pub(crate) enum Command {
     /// Watch this host and print alerts until stopped
     Run(RunArgs),
+    /// Record what this host does to a file, to be replayed later
+    Record(RecordArgs),
+    /// Evaluate rules on recorded files: no root, no driver, the same alerts every time
+    Replay(ReplayArgs),
     /// Report every error and warning of rules files
     Check(CheckArgs),
     /// Show what a rule comes to, or why rules match an event or do not
@@ -53,6 +57,78 @@ pub(crate) struct RunArgs {
     /// Driver instead of the configured one
     #[arg(long, value_enum, value_name = "DRIVER")]
     pub driver: Option<DriverChoice>,
+    /// Print alerts as JSON
+    #[arg(long)]
+    pub json: bool,
+    /// Which rules run, and what their outputs say
+    #[command(flatten)]
+    pub selection: SelectionArgs,
+}
+
+/// Arguments of `saker record`.
+#[derive(Debug, Args)]
+pub(crate) struct RecordArgs {
+    /// File to make; with rotation .000000, .000001 and so on are appended to its name
+    #[arg(short = 'w', long = "write", value_name = "FILE")]
+    pub write: PathBuf,
+    /// Record what these rules need, instead of the configured ones; may be repeated
+    #[arg(short = 'r', long = "rules", value_name = "PATH", conflicts_with_all = ["events", "all"])]
+    pub rules: Vec<PathBuf>,
+    /// Record these events (`saker list events`), separated by commas, and what state needs
+    #[arg(
+        long,
+        value_name = "LIST",
+        value_delimiter = ',',
+        conflicts_with = "all"
+    )]
+    pub events: Vec<String>,
+    /// Record every event
+    #[arg(long)]
+    pub all: bool,
+    /// Stop after so many seconds
+    #[arg(long, value_name = "S", value_parser = clap::value_parser!(u64).range(1..))]
+    pub duration: Option<u64>,
+    /// Largest size of a file in MiB; then the next file, or the end
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=1 << 20))]
+    pub max_size_mib: Option<u64>,
+    /// Keep the last N files and go on for ever
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=1_000_000))]
+    pub rotate_files: Option<u64>,
+    /// Begin a new file every S seconds
+    #[arg(long, value_name = "S", value_parser = clap::value_parser!(u64).range(1..))]
+    pub rotate_interval_s: Option<u64>,
+    /// Configuration file [default: /etc/saker/saker.yaml if it exists]
+    #[arg(short = 'c', long = "config", value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// Set one key of the configuration; may be repeated
+    #[arg(short = 'o', long = "option", value_name = "KEY=VALUE")]
+    pub options: Vec<String>,
+    /// Driver instead of the configured one
+    #[arg(long, value_enum, value_name = "DRIVER")]
+    pub driver: Option<DriverChoice>,
+}
+
+/// Arguments of `saker replay`.
+#[derive(Debug, Args)]
+pub(crate) struct ReplayArgs {
+    /// Capture files of one recording, in order
+    #[arg(required = true, value_name = "FILE")]
+    pub files: Vec<PathBuf>,
+    /// Rules file or directory instead of the configured ones; may be repeated
+    #[arg(short = 'r', long = "rules", value_name = "PATH")]
+    pub rules: Vec<PathBuf>,
+    /// Workers, 1, 2, 4 or 8; the alerts are the same
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub workers: u32,
+    /// Leave out what is damaged and go on behind it
+    #[arg(long)]
+    pub salvage: bool,
+    /// Configuration file [default: /etc/saker/saker.yaml if it exists]
+    #[arg(short = 'c', long = "config", value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// Set one key of the configuration; may be repeated
+    #[arg(short = 'o', long = "option", value_name = "KEY=VALUE")]
+    pub options: Vec<String>,
     /// Print alerts as JSON
     #[arg(long)]
     pub json: bool,

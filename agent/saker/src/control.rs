@@ -19,6 +19,8 @@ pub(crate) enum Stop {
     Signal(&'static str),
     /// Nothing can be written to standard output any more.
     OutputClosed(std::io::ErrorKind),
+    /// The recording is as large as it may be, or cannot be written; its thread says which.
+    RecordingEnded,
 }
 
 /// The running thread. It ends when this is dropped.

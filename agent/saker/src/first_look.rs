@@ -110,7 +110,8 @@ fn from_proc(scanner: &mut Scanner) -> (Source, Told) {
     }
 }
 
-fn adopt(found: Vec<Scanned>, partitions: &mut [Partition]) {
+/// Puts processes into their partitions.
+pub(crate) fn adopt(found: Vec<Scanned>, partitions: &mut [Partition]) {
     let mut shares: Vec<Vec<_>> = partitions.iter().map(|_| Vec::new()).collect();
     for process in found {
         let owner = saker_abi::event::partition(process.tgid, partitions.len() as u32);

@@ -14,6 +14,13 @@ pub(crate) fn hostname(configured: Option<&str>) -> String {
     }
 }
 
+/// The host name of the environment.
+pub(crate) fn hostname_override() -> Option<String> {
+    std::env::var("SAKER_HOSTNAME")
+        .ok()
+        .filter(|name| !name.is_empty())
+}
+
 /// What must be added to a boot-time stamp to get nanoseconds since the epoch.
 pub(crate) fn boot_to_epoch_ns() -> u64 {
     use rustix::time::{ClockId, clock_gettime};

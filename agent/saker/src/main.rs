@@ -7,6 +7,7 @@
 //! saker-worker/N     pinned; rings -> state -> rules -> alert queue    (worker.rs, saker-capture)
 //! saker-output       alert queue -> standard output                    (saker-alerts)
 //! saker-background   look-ups in /proc, users, addresses, clocks       (background.rs)
+//! saker-recorder     copies of records -> capture files                (capture/)
 //! saker-control      signals, /metrics, /healthz, /readyz, /versions   (control.rs, http.rs)
 //! main               starts, waits, stops                              (commands/run.rs)
 //! ```
@@ -14,6 +15,7 @@
 
 mod agent;
 mod background;
+mod capture;
 mod cli;
 mod commands;
 mod config;
@@ -26,6 +28,7 @@ mod http;
 mod lock;
 mod logging;
 mod metrics;
+mod replay;
 mod rules;
 mod worker;
 

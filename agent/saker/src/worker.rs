@@ -15,6 +15,7 @@ use saker_engine::output::RenderOptions;
 use saker_fields::{EventView, FieldSchema, HostInfo, Scratch};
 use saker_state::{Applied, Names, Outcome, Partition, Wake};
 
+use crate::capture::{Alerted, Tap, Triggers};
 use crate::metrics::WorkerMetrics;
 
 mod profile;
@@ -61,6 +62,8 @@ pub(crate) struct RuleWorker {
     evaluator: Evaluator,
     /// A loss made processes doubtful that were not asked for yet.
     recovering: bool,
+    /// Copies records for captures, if a rule may ask for one.
+    tap: Option<Tap>,
 }
 
 impl RuleWorker {
@@ -85,6 +88,7 @@ impl RuleWorker {
             metrics,
             names,
             host,
+            triggers: None,
             events: 0,
             costs_published_ns: 0,
         };
@@ -92,11 +96,33 @@ impl RuleWorker {
             partition,
             evaluator,
             recovering: false,
+            tap: None,
         }
     }
 }
 
 impl RuleWorker {
+    /// Lets rules ask for captures.
+    pub(crate) fn capture_with(&mut self, tap: Tap) {
+        self.evaluator.triggers = Some(Arc::clone(tap.triggers()));
+        self.tap = Some(tap);
+    }
+
+    /// Goes on counting events from `events`: those of a replay are numbered over all workers.
+    pub(crate) fn count_from(&mut self, events: u64) {
+        self.evaluator.events = events;
+    }
+
+    /// Number of the last event.
+    pub(crate) fn events(&self) -> u64 {
+        self.evaluator.events
+    }
+
+    /// Notes that records are missing, where nobody can look them up.
+    pub(crate) fn mark_loss(&mut self) {
+        self.partition.mark_loss();
+    }
+
     /// Takes messages of other workers; returns whether records that waited for them were evaluated.
     fn replay(&mut self, now_ns: u64) -> bool {
         let before = self.evaluator.events;
@@ -115,6 +141,9 @@ impl Handler for RuleWorker {
         if rec.event() == SAKER_EV_CANARY {
             return;
         }
+        if let Some(tap) = &mut self.tap {
+            tap.record(rec);
+        }
         let applied = self.partition.apply(rec);
         match applied.outcome {
             Outcome::Evaluate => {
@@ -132,6 +161,9 @@ impl Handler for RuleWorker {
             self.recovering = self.partition.recover_some(RECOVER_PER_ROUND) != 0;
         }
         self.partition.round_done(watermark_ns);
+        if let Some(tap) = &mut self.tap {
+            tap.batch_end(watermark_ns);
+        }
         self.evaluator.publish(watermark_ns);
     }
 
@@ -154,6 +186,9 @@ impl Handler for RuleWorker {
         self.partition.end(|partition, rec, applied| {
             evaluator.evaluate(partition, rec, applied);
         });
+        if let Some(tap) = &mut self.tap {
+            tap.end();
+        }
         evaluator.publish(u64::MAX);
         if let Some(report) = evaluator.profile_report() {
             tracing::info!("{report}");
@@ -162,6 +197,9 @@ impl Handler for RuleWorker {
 
     fn gap(&mut self, gap: &Gap) {
         self.partition.mark_loss();
+        if let Some(tap) = &mut self.tap {
+            tap.gap(gap);
+        }
         // Without a fork, exec or change of credentials among the lost, descriptors heal by themselves.
         self.recovering |= gap.classes & LIFECYCLE != 0;
     }
@@ -187,6 +225,8 @@ struct Evaluator {
     metrics: Arc<WorkerMetrics>,
     names: Arc<Names>,
     host: Arc<HostInfo>,
+    /// What begins captures, if a rule may ask for one.
+    triggers: Option<Arc<Triggers>>,
     /// Events evaluated so far; `evt.num` of the last one.
     events: u64,
     /// When what the rules have cost was last published.
@@ -239,10 +279,19 @@ impl Evaluator {
             self.events,
             &self.scratch,
         );
-        let (alerts, metrics) = (&self.alerts, &self.metrics);
+        let (alerts, metrics, triggers) = (&self.alerts, &self.metrics, &self.triggers);
+        let number = self.events;
         self.matcher.matches(&event, context.matching, &mut |rule| {
             metrics.count_alert(rule.index);
             alerts.send(alert(context, rule, &event));
+            if let Some(triggers) = triggers {
+                triggers.alert(Alerted {
+                    rule: rule.index,
+                    ts_ns: rec.hdr().ts_ns,
+                    epoch_ns: event.epoch_ns(),
+                    number,
+                });
+            }
         });
         if let Some(started) = started {
             let ns = u64::try_from(started.elapsed().as_nanos()).unwrap_or(u64::MAX);

@@ -67,6 +67,27 @@ impl Names {
         names
     }
 
+    /// From what [`Names::users`] and [`Names::groups`] gave, bounded like files.
+    pub fn from_entries(
+        users: impl IntoIterator<Item = (u32, User)>,
+        groups: impl IntoIterator<Item = (u32, Box<str>)>,
+    ) -> Self {
+        Self {
+            users: users.into_iter().take(MAX_ENTRIES).collect(),
+            groups: groups.into_iter().take(MAX_ENTRIES).collect(),
+        }
+    }
+
+    /// All users with their ids, in no order.
+    pub fn users(&self) -> impl Iterator<Item = (u32, &User)> {
+        self.users.iter().map(|(&uid, user)| (uid, user))
+    }
+
+    /// All groups with their ids, in no order.
+    pub fn groups(&self) -> impl Iterator<Item = (u32, &str)> {
+        self.groups.iter().map(|(&gid, name)| (gid, &**name))
+    }
+
     /// The host's user `uid`.
     pub fn user(&self, uid: u32) -> Option<&User> {
         self.users.get(&uid)
@@ -110,6 +131,11 @@ impl Users {
     /// The names as last read. No lock, no system call.
     pub fn names(&self) -> arc_swap::Guard<Arc<Names>> {
         self.names.load()
+    }
+
+    /// Takes names from elsewhere, for a state that is not of this host.
+    pub fn set(&self, names: Names) {
+        self.names.store(Arc::new(names));
     }
 
     /// Reads the files again if they have changed; true when they were read. Does I/O: call it
@@ -165,6 +191,17 @@ mod tests {
         assert_eq!(names.user(7).map(|user| &*user.shell), Some(""));
         assert!(names.user(1).is_none() && names.user(5).is_none());
         assert_eq!((names.group(4), names.group(9)), (Some("adm"), None));
+    }
+
+    #[test]
+    fn names_travel() {
+        let names = Names::parse(PASSWD, "root:x:0:\nadm:x:4:syslog,me\n");
+        let users = names.users().map(|(uid, user)| (uid, user.clone()));
+        let copy = Names::from_entries(users, names.groups().map(|(gid, name)| (gid, name.into())));
+        assert_eq!(copy, names);
+        let users = Users::new("/nowhere".as_ref());
+        users.set(copy);
+        assert_eq!(users.names().group(4), Some("adm"));
     }
 
     #[test]

@@ -5,6 +5,8 @@ mod doctor;
 mod driver;
 mod explain;
 mod list;
+mod record;
+mod replay;
 mod run;
 mod selection;
 
@@ -19,6 +21,8 @@ use crate::cli::Command;
 pub(crate) fn execute(command: Command) -> anyhow::Result<ExitCode> {
     match command {
         Command::Run(args) => run::run(args),
+        Command::Record(args) => record::record(args),
+        Command::Replay(args) => replay::replay(args),
         Command::Check(args) => check::check(&args),
         Command::Explain(args) => explain::explain(&args),
         Command::List(args) => list::list(&args),

@@ -16,6 +16,7 @@ use crate::commands::selection::{print_format, switches};
 use crate::config::{self, Config, DriverChoice, Request};
 use crate::control::{Control, Stop};
 use crate::driver::{Chosen, HostTrials, Step, choose};
+use crate::host;
 use crate::http::{self, Pages};
 use crate::lock::Lock;
 use crate::logging;
@@ -28,7 +29,7 @@ const LOSS_PERIOD: Duration = Duration::from_secs(10);
 /// Exit status of an agent that could take no driver and so saw nothing.
 const STATUS_BLIND: u8 = 3;
 /// Stop requests that may wait; one is enough, the rest says the same.
-const STOP_QUEUE: usize = 4;
+pub(super) const STOP_QUEUE: usize = 4;
 
 /// Watches until stopped.
 ///
@@ -45,9 +46,7 @@ pub(super) fn run(args: RunArgs) -> anyhow::Result<ExitCode> {
         switches: switches(&args.selection),
         print,
         driver: args.driver,
-        hostname: std::env::var("SAKER_HOSTNAME")
-            .ok()
-            .filter(|name| !name.is_empty()),
+        hostname: host::hostname_override(),
     })?;
     logging::start(config.log_level);
     if let Some(preset) = preset {
@@ -100,6 +99,8 @@ pub(super) fn run(args: RunArgs) -> anyhow::Result<ExitCode> {
                 Stop::OutputClosed(ErrorKind::BrokenPipe) => {
                     tracing::info!("stopped: standard output was closed");
                 }
+                // Nobody records in a run but for rules, whose captures end by themselves.
+                Stop::RecordingEnded => tracing::info!("stopped by the recorder"),
                 Stop::OutputClosed(kind) => {
                     bail!("alerts cannot be written to standard output: {kind}")
                 }
@@ -115,7 +116,7 @@ pub(super) fn run(args: RunArgs) -> anyhow::Result<ExitCode> {
 /// # Errors
 /// When the driver that was asked for cannot be had. Without any asked for there is an agent without
 /// a driver, which says so.
-fn choose_driver(
+pub(super) fn choose_driver(
     config: &Config,
     plan: &LoadOptions,
     stop: &Receiver<Stop>,

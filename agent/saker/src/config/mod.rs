@@ -1,5 +1,6 @@
 //! The configuration: one YAML file, then `-o`, then the environment (docs/configuration.md).
 
+mod capture;
 mod load;
 mod model;
 mod overrides;
@@ -9,6 +10,7 @@ mod section;
 mod tests;
 mod tree;
 
+pub(crate) use capture::{CaptureConfig, CaptureMode};
 pub(crate) use load::{Request, load};
 pub(crate) use model::{Config, DriverChoice, LogLevel};
 use problem::Place;

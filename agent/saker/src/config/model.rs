@@ -9,6 +9,7 @@ use saker_engine::loader::Priority;
 use saker_engine::matcher::Matching;
 use saker_fields::{MAX_STATIC_FIELDS, is_static_key};
 
+use super::capture::CaptureConfig;
 use super::problem::Problem;
 use super::section::{Section, integer_in, text};
 use super::tree::{Kind, Node};
@@ -107,6 +108,8 @@ pub(crate) struct Config {
     pub worker_nice: i64,
     /// Longest sleep of an idle worker.
     pub max_poll_interval_ms: i64,
+    /// Captures on alerts.
+    pub capture: CaptureConfig,
     /// Serve HTTP.
     pub http_enabled: bool,
     /// Address and port.
@@ -143,6 +146,7 @@ impl Default for Config {
             pin_workers: true,
             worker_nice: -10,
             max_poll_interval_ms: 4,
+            capture: CaptureConfig::default(),
             http_enabled: true,
             http_listen_address: "127.0.0.1:8765".to_owned(),
             log_level: LogLevel::Info,
@@ -253,6 +257,7 @@ impl Config {
                 integer_in(node, &(1..=8)).filter(|n| WORKERS.contains(n))
             })
         });
+        section.section("capture", |section| self.capture.read(section));
         section.boolean("pin_workers", &mut self.pin_workers);
         section.integer("worker_nice", -20..=19, &mut self.worker_nice);
         section.integer(

@@ -288,6 +288,8 @@ fn every_key_changes_the_configuration() {
             ("rule_matching", _) => "all".into(),
             ("priority" | "log_level", _) => "error".into(),
             ("driver", _) => "none".into(),
+            ("capture.mode", _) => "all_rules".into(),
+            ("capture.path_prefix", _) => "x".into(),
             (_, "true") => "false".into(),
             (_, "false") => "true".into(),
             ("hostname" | "http.listen_address" | "lock_file", _) => "x".into(),

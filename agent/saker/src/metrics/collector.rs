@@ -20,6 +20,7 @@ use super::definitions::{self as def, Definition};
 use super::families::Families;
 use super::histogram::{Histogram, HistogramSnapshot};
 use super::worker::{MAX_RULE_SERIES, WorkerMetrics, sum};
+use crate::capture::CaptureStats;
 use crate::first_look::FirstLook;
 use crate::host;
 
@@ -74,6 +75,8 @@ pub(crate) struct Sources {
     pub workers: Vec<Arc<WorkerMetrics>>,
     /// The alert queue.
     pub queue: QueueMonitor,
+    /// Captures of rules; none when no rule asks for them.
+    pub captures: Option<Arc<CaptureStats>>,
     /// The state.
     pub state: Arc<SharedState>,
     /// The look at what ran already.
@@ -141,6 +144,7 @@ impl Collector for Scrape {
         self.evaluation(&mut families);
         self.alerts(&mut families);
         self.rules(&mut families);
+        self.captures(&mut families);
         self.state(&mut families);
         families.finish()
     }
@@ -359,6 +363,20 @@ impl Scrape {
             for (rule, cost) in &costs {
                 families.value(definition, &[("rule", rule)], read(cost));
             }
+        }
+    }
+
+    /// Zero where no rule asks for captures.
+    fn captures(&self, families: &mut Families) {
+        let stats = self.sources.captures.as_deref();
+        for (result, count) in stats.map_or(CaptureStats::NONE, CaptureStats::results) {
+            families.value(&def::CAPTURES, &[("result", result)], count as f64);
+        }
+        let bytes = stats.map_or(0, CaptureStats::bytes);
+        families.value(&def::CAPTURE_BYTES, &[], bytes as f64);
+        let (copied, lost) = stats.map_or((0, 0), CaptureStats::records);
+        for (result, count) in [("copied", copied), ("lost", lost)] {
+            families.value(&def::CAPTURE_RECORDS, &[("result", result)], count as f64);
         }
     }
 

@@ -97,6 +97,12 @@ definitions! {
     RULE_TIME = Counter "saker_rule_timed_seconds_total" ["rule"]
         "With rules_profile: time of the evaluations that were timed.";
 
+    CAPTURES = Counter "saker_captures_total" ["result"]
+        "Captures that rules asked for: written, failed, joined (the alert came during another's) or skipped (none was ready).";
+    CAPTURE_BYTES = Counter "saker_capture_bytes_total" [] "Bytes of finished capture files.";
+    CAPTURE_RECORDS = Counter "saker_capture_records_total" ["result"]
+        "Records for capture files: copied, or lost because their writer was slow.";
+
     STATE_ENTRIES = Gauge "saker_state_entries" ["kind"]
         "What the state holds now: processes, threads, fds, parked_groups.";
     FIRST_LOOK = Gauge "saker_first_look_seconds" ["source"]

@@ -78,6 +78,7 @@ fn one_rule() -> Sources {
         capture: vec![Arc::new(WorkerStats::new(0, [0, 1]))],
         workers: vec![Arc::new(worker)],
         queue: receiver.monitor(),
+        captures: None,
         state: state.shared,
         first_look: FirstLook {
             source: Source::Iterators,

@@ -1,0 +1,96 @@
+//! `golden IN OUT TGID`: of a capture only one thread group, what it has started, and nothing that tells
+//! of the host; for captures that are kept with the tests (tests/captures/record.sh).
+
+use std::collections::HashSet;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use saker_abi::driver::Iterate;
+use saker_abi::raw::*;
+use saker_abi::record::Record;
+use saker_capture::file::{CaptureWriter, Item, Source, frames};
+use saker_capture::recorder::{Recorder, chunk_pool};
+
+/// Users and groups above this are the host's own.
+const SYSTEM_ID_MAX: u32 = 1;
+
+type Error = Box<dyn std::error::Error>;
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let [from, to, tgid] = &arguments[..] else {
+        eprintln!("golden IN OUT TGID");
+        return ExitCode::FAILURE;
+    };
+    let kept = tgid
+        .parse()
+        .map_err(Error::from)
+        .and_then(|tgid| keep(from, to, tgid));
+    match kept {
+        Ok(records) => {
+            println!("{to}: {records} records");
+            ExitCode::SUCCESS
+        }
+        Err(error) => {
+            eprintln!("golden: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn keep(from: &str, to: &str, tgid: u32) -> Result<u64, Error> {
+    let mut source = Source::open(&[PathBuf::from(from)], false)?;
+    let mut meta = source.meta().clone();
+    meta.hostname = "golden".to_owned();
+    meta.addresses = vec!["127.0.0.1".parse()?];
+    meta.users.retain(|user| user.uid <= SYSTEM_ID_MAX);
+    meta.groups.retain(|(gid, _)| *gid <= SYSTEM_ID_MAX);
+    let partitions = u32::from(meta.partitions);
+    let mut writer = CaptureWriter::create(Path::new(to), &meta)?;
+    let state = source.take_state();
+    writer.state(Iterate::Tasks, &of_group(&state.tasks, tgid))?;
+    writer.state(Iterate::Files, &of_group(&state.files, tgid))?;
+    let (pool, chunks) = chunk_pool(64);
+    let mut recorders: Vec<Recorder> = (0..meta.partitions)
+        .map(|stream| Recorder::new(stream, pool.clone()))
+        .collect();
+    let mut groups = HashSet::from([tgid]);
+    while let Some(item) = source.next()? {
+        let Item::Record(record) = item else { continue };
+        if let Some(child) = child(&record).filter(|_| groups.contains(&record.hdr().tgid)) {
+            groups.insert(child);
+        }
+        if groups.contains(&record.hdr().tgid) {
+            let stream = saker_abi::event::partition(record.hdr().tgid, partitions);
+            recorders[stream as usize].record(&record);
+        }
+    }
+    for recorder in &mut recorders {
+        recorder.flush(u64::MAX);
+        while let Ok(chunk) = chunks.receiver().try_recv() {
+            writer.chunk(&chunk)?;
+            chunks.give_back(chunk);
+        }
+    }
+    Ok(writer.finish()?.records)
+}
+
+/// The child a fork has made, in its parent's record.
+fn child(record: &Record<'_>) -> Option<u32> {
+    let fork = matches!(
+        record.event(),
+        SAKER_EV_CLONE | SAKER_EV_CLONE3 | SAKER_EV_FORK | SAKER_EV_VFORK
+    );
+    (fork && record.i64(SAKER_P_CLONE_res) > 0).then(|| record.u64(SAKER_P_CLONE_child_pid) as u32)
+}
+
+fn of_group(bytes: &[u8], tgid: u32) -> Vec<u8> {
+    let (mut kept, mut at) = (Vec::new(), 0);
+    while let Some((record, next)) = frames::at(bytes, at) {
+        if Record::parse(record).is_ok_and(|record| record.hdr().tgid == tgid) {
+            frames::push(&mut kept, record);
+        }
+        at = next;
+    }
+    kept
+}

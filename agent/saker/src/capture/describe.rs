@@ -1,0 +1,103 @@
+//! What a capture file says about the host that recorded it, and back.
+
+use saker_abi::driver::LoadOptions;
+use saker_capture::file::Meta;
+use saker_capture::file::meta::MetaUser;
+use saker_capture::{Clock, DriverKind, SystemClock};
+use saker_fields::HostInfo;
+use saker_state::{Names, User};
+
+/// Describes this host; the file's number and reason are the writer's.
+pub(crate) fn describe(
+    plan: &LoadOptions,
+    driver: DriverKind,
+    host: &HostInfo,
+    names: &Names,
+) -> Meta {
+    let started_ns = SystemClock.boottime_ns();
+    let kernel = rustix::system::uname();
+    let mut users: Vec<MetaUser> = names
+        .users()
+        .map(|(uid, user)| MetaUser {
+            uid,
+            name: user.name.to_string(),
+            home: user.home.to_string(),
+            shell: user.shell.to_string(),
+        })
+        .collect();
+    users.sort_unstable_by_key(|user| user.uid);
+    let groups = names.groups().map(|(gid, name)| (gid, name.to_owned()));
+    let mut groups: Vec<(u32, String)> = groups.collect();
+    groups.sort_unstable();
+    Meta {
+        recording: format!("{started_ns:016x}{:08x}", std::process::id()),
+        kernel_release: kernel.release().to_string_lossy().into_owned(),
+        hostname: host.hostname.clone(),
+        addresses: host.addresses.clone(),
+        boot_to_epoch_ns: host.boot_to_epoch_ns,
+        started_ns,
+        cpus: plan.cpus.len() as u32,
+        driver: driver.name().to_owned(),
+        partitions: plan.partitions as u16,
+        users,
+        groups,
+        ..Meta::of_this_agent(&plan.events)
+    }
+}
+
+/// The host that recorded.
+pub(crate) fn host_of(meta: &Meta) -> HostInfo {
+    HostInfo {
+        hostname: meta.hostname.clone(),
+        addresses: meta.addresses.clone(),
+        boot_to_epoch_ns: meta.boot_to_epoch_ns,
+    }
+}
+
+/// Its users and groups.
+pub(crate) fn names_of(meta: &Meta) -> Names {
+    let user = |user: &MetaUser| User {
+        name: user.name.as_str().into(),
+        home: user.home.as_str().into(),
+        shell: user.shell.as_str().into(),
+    };
+    Names::from_entries(
+        meta.users.iter().map(|entry| (entry.uid, user(entry))),
+        meta.groups
+            .iter()
+            .map(|(gid, name)| (*gid, name.as_str().into())),
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use saker_abi::driver::EventSet;
+
+    use super::*;
+
+    #[test]
+    fn a_host_comes_back() {
+        let plan = LoadOptions {
+            partitions: 2,
+            ring_bytes: 1 << 16,
+            cpus: vec![0, 1],
+            events: EventSet::state(),
+            own_tgid: 1,
+        };
+        let host = HostInfo {
+            hostname: "h1".into(),
+            addresses: vec!["10.0.0.7".parse().expect("an address")],
+            boot_to_epoch_ns: 1_700_000_000_000_000_000,
+        };
+        let names = Names::parse("root:x:0:0:r:/root:/bin/sh\n", "adm:x:4:\n");
+        let meta = describe(&plan, DriverKind::Ebpf, &host, &names);
+        let json = serde_json::to_vec(&meta).expect("JSON");
+        let meta = Meta::parse(&json).expect("a description");
+        assert_eq!((meta.partitions, meta.cpus), (2, 2));
+        let back = host_of(&meta);
+        assert_eq!(back.hostname, host.hostname);
+        assert_eq!(back.addresses, host.addresses);
+        assert_eq!(back.boot_to_epoch_ns, host.boot_to_epoch_ns);
+        assert_eq!(names_of(&meta), names);
+    }
+}
