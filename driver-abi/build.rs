@@ -1,5 +1,4 @@
-//! Turns the C contract into Rust: types and constants by bindgen, the table as linked data, the
-//! names of all system calls from the kernel's headers.
+//! Turns the C contract into Rust: types and constants by bindgen, the table as linked data.
 
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
@@ -37,8 +36,6 @@ fn main() {
         .write_to_file(out.join("bindings.rs"))
         .expect("write bindings.rs");
 
-    write_syscall_names(&out.join("syscalls.rs"));
-
     let hash = schema_hash();
     println!("cargo::metadata=schema_hash={hash}");
     println!("cargo::rustc-env=SAKER_SCHEMA_HASH={hash}");
@@ -68,33 +65,4 @@ fn schema_hash() -> String {
         write!(text, "{byte:02x}").expect("write to a string");
         text
     })
-}
-
-/// `pub const SYSCALLS: &[(&str, u16)]` of x86-64 from `<asm/unistd_64.h>`.
-fn write_syscall_names(to: &Path) {
-    let probe = to.with_file_name("unistd.c");
-    fs::write(&probe, "#include <asm/unistd_64.h>\n").expect("write unistd.c");
-    let expanded = cc::Build::new().file(&probe).flag("-dM").expand();
-    let text = String::from_utf8_lossy(&expanded);
-    let mut calls: Vec<(&str, u16)> = text
-        .lines()
-        .filter_map(|line| {
-            let (name, number) = line.strip_prefix("#define __NR_")?.split_once(' ')?;
-            Some((name, number.trim().parse().ok()?))
-        })
-        .collect();
-    assert!(
-        calls.len() > 300,
-        "no system calls in <asm/unistd_64.h>: apt-get install libc6-dev"
-    );
-    calls.sort_by_key(|&(_, number)| number);
-    let mut code = String::from(
-        "/// Names and numbers of the system calls the build's kernel headers know (x86-64).\n\
-         pub const SYSCALLS: &[(&str, u16)] = &[\n",
-    );
-    for (name, number) in calls {
-        writeln!(code, "    (\"{name}\", {number}),").expect("write to a string");
-    }
-    code.push_str("];\n");
-    fs::write(to, code).expect("write syscalls.rs");
 }

@@ -6,14 +6,20 @@
 #define X32_SYSCALL_BIT 0x40000000
 #define SAKER_ENOSYS 38
 
-/* SYS_SOCKET, BIND, CONNECT, LISTEN, ACCEPT, ACCEPT4 of include/uapi/linux/net.h. */
-#define SOCKETCALL_WANTED (1u << 1 | 1u << 2 | 1u << 3 | 1u << 4 | 1u << 5 | 1u << 18)
-
 /* Event + 1 of a call, 0 when not wanted. */
 static __always_inline u32 saker_event(bool compat, u64 nr)
 {
 	nr &= SAKER_MAX_SYSCALLS - 1;
 	return compat ? saker_event_of_32[nr] : saker_event_of_64[nr];
+}
+
+/* The same of a call behind another one. The upper half of ipc's number is a version. */
+static __always_inline u32 saker_subcall(u64 nr, u64 number)
+{
+	number &= nr == SAKER_NR32_IPC ? 0xffff : 0xffffffff;
+	if (number >= SAKER_MAX_SUBCALLS / 2)
+		return 0;
+	return saker_subcalls[SAKER_SUBCALL(nr, number) & (SAKER_MAX_SUBCALLS - 1)];
 }
 
 /*
@@ -57,11 +63,8 @@ static __always_inline u32 dispatch(struct task_struct *task, call_regs regs, u6
 		return 0;
 	}
 	event = saker_event(saker_task_compat(task), nr);
-	if (event == SAKER_CALL_UNDECODED) {
-		if (SOCKETCALL_WANTED >> (CALL_REG(regs, task, bx) & 31) & 1)
-			count_unseen(task, SAKER_DROP_ABI);
-		return 0;
-	}
+	if (event == SAKER_CALL_MULTIPLEXED)
+		event = saker_subcall(nr, CALL_REG(regs, task, bx));
 	if (event && SAKER_BIRTH(event - 1))
 		return 0;
 	return event;

@@ -202,4 +202,22 @@ static __always_inline u64 cap_word(const void *cap)
 	return word;
 }
 
+#define KIB_OF_PAGE 4
+
+/* Of a process's memory; a kernel thread has none. */
+static __always_inline u32 vm_size_kib(struct task_struct *task)
+{
+	return KREAD(task, mm, total_vm) * KIB_OF_PAGE;
+}
+
+static __always_inline u32 vm_rss_kib(struct task_struct *task)
+{
+	return saker_mm_rss_pages(KREAD(task, mm)) * KIB_OF_PAGE;
+}
+
+static __always_inline u32 vm_swap_kib(struct task_struct *task)
+{
+	return saker_mm_swap_pages(KREAD(task, mm)) * KIB_OF_PAGE;
+}
+
 #endif /* SAKER_FACTS_H */

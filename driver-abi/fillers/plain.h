@@ -14,9 +14,18 @@ struct call {
 	struct task_struct *task;
 	s64 ret;
 	u64 args[6];
+	u32 nr;
 	struct file_facts facts; /* of the descriptor the event is about, if it asks for any */
 	bool compat;
+	bool fault; /* some of args could not be read */
 };
+
+#include "sources.h"
+
+static __always_inline u16 call_flags(const struct call *c)
+{
+	return (c->compat ? SAKER_HF_COMPAT32 : 0) | (c->fault ? SAKER_HF_FAULT : 0);
+}
 
 /*
  * An argument as wide as its type: of most only the lower half of the register is part of the value,
@@ -121,16 +130,7 @@ static __always_inline u64 typed(u64 value, u32 type)
 			((struct saker_hdr *)rec)->flags |= SAKER_HF_FAULT;                        \
 		slots[slot] = word;                                                                \
 	}
-#define FILL_USTR(slot, type, n)                                                                   \
-	{                                                                                          \
-		s64 got = uread_str(rec + next, window, c->args[n]);     \
-		if (got == window && window < WINDOW_LARGE)                                        \
-			cut = true;                                                                \
-		slots[slot] = got < 0 ? var_slot(0, 0, SAKER_VF_FAULT, 0)                          \
-				      : var_slot(next, got - (got > 0),                            \
-						 got == window ? SAKER_VF_TRUNCATED : 0, 0);       \
-		next += window;                                                                    \
-	}
+#define FILL_USTR(slot, type, n) FILL_STRING(slot, true, c->args[n])
 #define FILL_UBYTES(slot, type, n)                                                                 \
 	{                                                                                          \
 		u64 full = c->args[n + 1];                                                     \
@@ -223,7 +223,7 @@ static __always_inline bool args_wanted(struct call *c, u32 event)
 			return true;                                                               \
 		}                                                                                  \
 		slots = rec + sizeof(struct saker_hdr);                                            \
-		begin(rec, to, SAKER_EV_##ID, SAKER_NP_##ID, c->compat ? SAKER_HF_COMPAT32 : 0);   \
+		begin(rec, to, SAKER_EV_##ID, SAKER_NP_##ID, call_flags(c));                      \
 		SAKER_PARAMS_##ID(FILL, FILL)                                                      \
 		(void)next;                                                                        \
 		if (cut) {                                                                         \

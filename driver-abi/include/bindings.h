@@ -3,6 +3,7 @@
 #include "saker_abi.h"
 #include "saker_ioctl.h"
 extern const struct saker_event_info saker_event_table[SAKER_NR_EVENTS];
+extern const struct saker_subcall_info saker_subcalls[SAKER_NR_SUBCALLS];
 /* bindgen does not evaluate macros with arguments. */
 enum saker_request {
 	SAKER_REQUEST_INFO = SAKER_IOC_INFO,

@@ -19,6 +19,8 @@
 #define SAKER_MAX_CPUS 1024	  /* possible CPUs */
 #define SAKER_MAX_PARTITIONS 8	  /* power of two */
 #define SAKER_RECORD_MAX 32768	  /* bytes of the largest record */
+#define SAKER_DATA_MAX 80	  /* bytes kept of what a call reads or writes; Falco's default */
+#define SAKER_POLLFDS_MAX 16	  /* descriptors kept of poll(2) and ppoll(2) */
 
 /*
  * Record: this header, then `nparams` slots of 8 bytes in the order of the event table, then bytes.
@@ -110,17 +112,20 @@ enum saker_drop {
 	SAKER_DROP_NO_RING,	 /* CPU without a ring (hot-plugged) */
 	SAKER_DROP_SCRATCH_BUSY, /* nested use of a per-CPU scratch area */
 	SAKER_DROP_TAILCALL,	 /* filler not loaded */
-	SAKER_DROP_ABI,		 /* system call of an ABI that is not decoded (x32, socketcall) */
+	SAKER_DROP_ABI,		 /* system call of an ABI that is not decoded (x32) */
 	SAKER_DROP_BUG,		 /* anything that should not happen */
 	SAKER_NR_DROPS
 };
 
 /*
- * Mark in the driver's table of calls, in place of an event: the call does what wanted events do, but
- * its arguments are not decoded. Counted as SAKER_DROP_ABI.
+ * Mark in the driver's table of calls, in place of an event: many calls of old 32-bit programs in one. Which
+ * of them it is, an argument tells; its event is in the table of those, `subcalls`.
  */
-#define SAKER_CALL_UNDECODED 255
-#define SAKER_NR32_SOCKETCALL 102 /* i386: all socket calls of old programs in one */
+#define SAKER_CALL_MULTIPLEXED 255
+#define SAKER_NR32_SOCKETCALL 102
+#define SAKER_NR32_IPC 117
+#define SAKER_MAX_SUBCALLS 64
+#define SAKER_SUBCALL(nr32, number) (((nr32) == SAKER_NR32_IPC ? 32 : 0) + (number))
 
 /* One per ring, index cpu * partitions + partition, in a page array that user space maps. */
 struct saker_ring_counters {
@@ -158,6 +163,10 @@ enum saker_type {
 	SAKER_T_SIG,
 	SAKER_T_ABSTIME, /* ns since the epoch */
 	SAKER_T_RESULT,	 /* process exit status and the like: a plain integer */
+	SAKER_T_ERRNO_HEX, /* return value that is an address */
+	SAKER_T_RELTIME,   /* ns; -1: none was given */
+	SAKER_T_SIGSET,	   /* bit n: signal n + 1 */
+	SAKER_T_SYSCALL,   /* number of a system call in the caller's ABI */
 	/* Flag words; the agent holds the table of names. */
 	SAKER_T_OPEN_FLAGS, /* as the kernel has them; converted to Falco's bits by the agent */
 	SAKER_T_EXE_FLAGS,
@@ -172,7 +181,26 @@ enum saker_type {
 	SAKER_T_RESOLVE_FLAGS,
 	SAKER_T_MEMFD_FLAGS,
 	SAKER_T_MODULE_FLAGS,
-	SAKER_T_MODE, /* chmod's bits */
+	SAKER_T_MODE,	    /* chmod's bits */
+	SAKER_T_MKNOD_MODE, /* these and the file's type */
+	SAKER_T_FD_FLAGS,   /* O_CLOEXEC and O_NONBLOCK of calls that make descriptors */
+	SAKER_T_EPOLL_FLAGS,
+	SAKER_T_ACCESS_FLAGS,
+	SAKER_T_NEWFSTATAT_FLAGS,
+	SAKER_T_FLOCK_FLAGS,
+	SAKER_T_SPLICE_FLAGS,
+	SAKER_T_PIDFD_FLAGS,
+	SAKER_T_PROT_FLAGS,
+	SAKER_T_MMAP_FLAGS,
+	SAKER_T_MLOCKALL_FLAGS,
+	SAKER_T_MLOCK2_FLAGS,
+	SAKER_T_FUTEX_OP,
+	SAKER_T_SEMGET_FLAGS,
+	SAKER_T_SEMOP_FLAGS,
+	SAKER_T_QUOTA_FLAGS,
+	SAKER_T_URING_SETUP_FLAGS,
+	SAKER_T_URING_ENTER_FLAGS,
+	SAKER_T_URING_FEATURES,
 	SAKER_T_CAPS, /* capability set */
 	/* Enumerations. */
 	SAKER_T_PTRACE_REQUEST,
@@ -180,6 +208,15 @@ enum saker_type {
 	SAKER_T_DOMAIN,
 	SAKER_T_PRCTL_OPTION,
 	SAKER_T_FCNTL_CMD,
+	SAKER_T_WHENCE,
+	SAKER_T_RLIMIT,
+	SAKER_T_SEMCTL_CMD,
+	SAKER_T_QUOTA_CMD,
+	SAKER_T_QUOTA_TYPE, /* in the low byte of the command */
+	SAKER_T_QUOTA_FORMAT,
+	SAKER_T_KEYCTL_OP,
+	SAKER_T_FSCONFIG_CMD,
+	SAKER_T_URING_REGISTER_OP,
 	SAKER_T_FILE_FACTS, /* S_IFMT | SAKER_FILE_* */
 	/* Variable length from here on: the slot is a struct saker_var. */
 	SAKER_T_VAR,
@@ -190,6 +227,7 @@ enum saker_type {
 	SAKER_T_STRINGS, /* NUL-separated strings: argv, environment */
 	SAKER_T_TUPLE,	 /* struct saker_tuple */
 	SAKER_T_ADDR,	 /* struct sockaddr as the caller gave it */
+	SAKER_T_FDLIST,	 /* struct pollfd of poll(2) */
 	SAKER_NR_TYPES
 };
 
@@ -198,10 +236,12 @@ enum saker_type {
 #define SAKER_EF_FD_USES 0x2
 #define SAKER_EF_FD_DESTROYS 0x4
 #define SAKER_EF_STATE 0x8  /* state depends on it whatever the rules say */
-#define SAKER_EF_SCHED 0x10 /* recorded by a scheduler tracepoint; the call's return is not looked at */
+#define SAKER_EF_SCHED 0x10 /* recorded by a tracepoint of its own; the call's return is not looked at */
 
 #define SAKER_EF_INTERNAL 0x20 /* for the agent itself: no rule can name it */
 #define SAKER_EF_ITERATE 0x40  /* comes from an iterator, never through a ring */
+#define SAKER_EF_ON_DEMAND 0x80 /* so frequent that only rules which name it get it */
+#define SAKER_EF_GENERIC 0x100 /* stands for any system call without an event of its own */
 
 /* First argument of the prctl(2) by which the agent provokes a canary; no kernel has such an option. */
 #define SAKER_CANARY_OPTION 0x53414b52u
@@ -214,6 +254,13 @@ struct saker_param_info {
 	const char *name;
 	__u16 type;
 	__u16 flags;
+};
+
+/* One call of a multiplexed one. */
+struct saker_subcall_info {
+	__u16 event;
+	__u8 subcall; /* SAKER_SUBCALL() */
+	__u8 nr32;    /* the multiplexed call */
 };
 
 struct saker_event_info {

@@ -99,5 +99,89 @@
 #define SAKER_PARAMS_MEMFD_CREATE(P, I)                                                            \
 	P(MEMFD_CREATE, fd, FD, RET, 0) P(MEMFD_CREATE, name, STR, USTR, 0)                        \
 	P(MEMFD_CREATE, flags, MEMFD_FLAGS, ARG, 1)
+/* A file handle opens what it names, whatever path leads there: the path is the kernel's own. */
+#define SAKER_PARAMS_OPEN_BY_HANDLE_AT(P, I)                                                       \
+	P(OPEN_BY_HANDLE_AT, fd, FD, CODE, 0) P(OPEN_BY_HANDLE_AT, mountfd, FD, CODE, 0)           \
+	P(OPEN_BY_HANDLE_AT, flags, OPEN_FLAGS, CODE, 0)                                           \
+	P(OPEN_BY_HANDLE_AT, path, PATH, CODE, 0) P(OPEN_BY_HANDLE_AT, dev, HEX, CODE, 0)          \
+	P(OPEN_BY_HANDLE_AT, ino, U64, CODE, 0) I(OPEN_BY_HANDLE_AT, facts, FILE_FACTS, CODE, 0)
+#define SAKER_PARAMS_LSEEK(P, I)                                                                   \
+	P(LSEEK, res, ERRNO, RET, 0) P(LSEEK, fd, FD, ARG, 0) P(LSEEK, offset, U64, ARG, 1)        \
+	P(LSEEK, whence, WHENCE, ARG, 2)
+#define SAKER_PARAMS_LLSEEK(P, I)                                                                  \
+	P(LLSEEK, res, ERRNO, RET, 0) P(LLSEEK, fd, FD, ARG, 0) P(LLSEEK, offset, U64, WORDS, 1)   \
+	P(LLSEEK, whence, WHENCE, ARG, 4)
+#define SAKER_PARAMS_IOCTL(P, I)                                                                   \
+	P(IOCTL, res, ERRNO, RET, 0) P(IOCTL, fd, FD, ARG, 0) P(IOCTL, request, HEX, UINT, 1)      \
+	P(IOCTL, argument, HEX, ARG, 2)
+#define SAKER_PARAMS_FLOCK(P, I)                                                                   \
+	P(FLOCK, res, ERRNO, RET, 0) P(FLOCK, fd, FD, ARG, 0)                                      \
+	P(FLOCK, operation, FLOCK_FLAGS, ARG, 1)
+#define SAKER_PARAMS_GETDENTS(P, I) P(GETDENTS, res, ERRNO, RET, 0) P(GETDENTS, fd, FD, ARG, 0)
+#define SAKER_PARAMS_GETDENTS64(P, I)                                                              \
+	P(GETDENTS64, res, ERRNO, RET, 0) P(GETDENTS64, fd, FD, ARG, 0)
+#define SAKER_PARAMS_SPLICE(P, I)                                                                  \
+	P(SPLICE, res, ERRNO, RET, 0) P(SPLICE, fd_in, FD, ARG, 0) P(SPLICE, fd_out, FD, ARG, 2)   \
+	P(SPLICE, size, U64, ARG, 4) P(SPLICE, flags, SPLICE_FLAGS, ARG, 5)
+#define SAKER_PARAMS_SENDFILE(P, I)                                                                \
+	P(SENDFILE, res, ERRNO, RET, 0) P(SENDFILE, offset, U64, OFFSET, 2)                        \
+	P(SENDFILE, out_fd, FD, ARG, 0) P(SENDFILE, in_fd, FD, ARG, 1)                             \
+	P(SENDFILE, size, U64, ARG, 3)
+#define SAKER_PARAMS_COPY_FILE_RANGE(P, I)                                                         \
+	P(COPY_FILE_RANGE, res, ERRNO, RET, 0) P(COPY_FILE_RANGE, fdout, FD, ARG, 2)               \
+	P(COPY_FILE_RANGE, offout, U64, U64AT, AT(3, 0)) P(COPY_FILE_RANGE, fdin, FD, ARG, 0)      \
+	P(COPY_FILE_RANGE, offin, U64, U64AT, AT(1, 0)) P(COPY_FILE_RANGE, len, U64, ARG, 4)
+#define SAKER_PARAMS_EVENTFD(P, I)                                                                 \
+	P(EVENTFD, res, FD, RET, 0) P(EVENTFD, initval, U64, UINT, 0)                              \
+	P(EVENTFD, flags, HEX, ZERO, 0)
+#define SAKER_PARAMS_EVENTFD2(P, I)                                                                \
+	P(EVENTFD2, res, FD, RET, 0) P(EVENTFD2, flags, FD_FLAGS, ARG, 1)                          \
+	P(EVENTFD2, initval, U64, UINT, 0)
+#define SAKER_PARAMS_SIGNALFD(P, I)                                                                \
+	P(SIGNALFD, res, FD, RET, 0) P(SIGNALFD, fd, FD, ARG, 0)                                   \
+	P(SIGNALFD, mask, HEX, U32AT, AT(1, 0)) P(SIGNALFD, flags, HEX, ZERO, 0)
+#define SAKER_PARAMS_SIGNALFD4(P, I)                                                               \
+	P(SIGNALFD4, res, FD, RET, 0) P(SIGNALFD4, flags, FD_FLAGS, ARG, 3)                        \
+	P(SIGNALFD4, fd, FD, ARG, 0) P(SIGNALFD4, mask, HEX, U32AT, AT(1, 0))
+#define SAKER_PARAMS_TIMERFD_CREATE(P, I)                                                          \
+	P(TIMERFD_CREATE, res, FD, RET, 0) P(TIMERFD_CREATE, clockid, U32, ARG, 0)                 \
+	P(TIMERFD_CREATE, flags, HEX, UINT, 1)
+#define SAKER_PARAMS_INOTIFY_INIT(P, I)                                                            \
+	P(INOTIFY_INIT, res, FD, RET, 0) P(INOTIFY_INIT, flags, HEX, ZERO, 0)
+#define SAKER_PARAMS_INOTIFY_INIT1(P, I)                                                           \
+	P(INOTIFY_INIT1, res, FD, RET, 0) P(INOTIFY_INIT1, flags, FD_FLAGS, ARG, 0)
+#define SAKER_PARAMS_EPOLL_CREATE(P, I)                                                            \
+	P(EPOLL_CREATE, res, ERRNO, RET, 0) P(EPOLL_CREATE, size, I64, INT, 0)
+#define SAKER_PARAMS_EPOLL_CREATE1(P, I)                                                           \
+	P(EPOLL_CREATE1, res, ERRNO, RET, 0) P(EPOLL_CREATE1, flags, EPOLL_FLAGS, ARG, 0)
+#define SAKER_PARAMS_EPOLL_WAIT(P, I)                                                              \
+	P(EPOLL_WAIT, res, ERRNO, RET, 0) P(EPOLL_WAIT, maxevents, ERRNO, INT, 2)
+#define SAKER_PARAMS_POLL(P, I)                                                                    \
+	P(POLL, res, ERRNO, RET, 0) P(POLL, fds, FDLIST, POLLFDS, 0)                               \
+	P(POLL, timeout, I64, INT, 2)
+#define SAKER_PARAMS_PPOLL(P, I)                                                                   \
+	P(PPOLL, res, ERRNO, RET, 0) P(PPOLL, fds, FDLIST, POLLFDS, 0)                             \
+	P(PPOLL, timeout, RELTIME, TIME, 2) P(PPOLL, sigmask, SIGSET, U64AT, AT(3, 0))
+#define SAKER_PARAMS_SELECT(P, I) P(SELECT, res, ERRNO, RET, 0)
+#define SAKER_PARAMS_MKNOD(P, I)                                                                   \
+	P(MKNOD, res, ERRNO, RET, 0) P(MKNOD, path, PATH, USTR, 0)                                 \
+	P(MKNOD, mode, MKNOD_MODE, ARG, 1) P(MKNOD, dev, U32, ARG, 2)
+#define SAKER_PARAMS_MKNODAT(P, I)                                                                 \
+	P(MKNODAT, res, ERRNO, RET, 0) P(MKNODAT, dirfd, FD, ARG, 0)                               \
+	P(MKNODAT, path, RELPATH, USTR, 1) P(MKNODAT, mode, MKNOD_MODE, ARG, 2)                    \
+	P(MKNODAT, dev, U32, ARG, 3)
+#define SAKER_PARAMS_ACCESS(P, I)                                                                  \
+	P(ACCESS, res, ERRNO, RET, 0) P(ACCESS, name, PATH, USTR, 0)                               \
+	P(ACCESS, mode, ACCESS_FLAGS, ARG, 1)
+#define SAKER_PARAMS_STAT(P, I) P(STAT, res, ERRNO, RET, 0) P(STAT, path, PATH, USTR, 0)
+#define SAKER_PARAMS_LSTAT(P, I) P(LSTAT, res, ERRNO, RET, 0) P(LSTAT, path, PATH, USTR, 0)
+#define SAKER_PARAMS_STAT64(P, I) P(STAT64, res, ERRNO, RET, 0) P(STAT64, path, PATH, USTR, 0)
+#define SAKER_PARAMS_LSTAT64(P, I) P(LSTAT64, res, ERRNO, RET, 0) P(LSTAT64, path, PATH, USTR, 0)
+#define SAKER_PARAMS_FSTAT(P, I) P(FSTAT, res, ERRNO, RET, 0) P(FSTAT, fd, FD, ARG, 0)
+#define SAKER_PARAMS_FSTAT64(P, I) P(FSTAT64, res, ERRNO, RET, 0)
+#define SAKER_PARAMS_NEWFSTATAT(P, I)                                                              \
+	P(NEWFSTATAT, res, ERRNO, RET, 0) P(NEWFSTATAT, dirfd, FD, ARG, 0)                         \
+	P(NEWFSTATAT, path, RELPATH, USTR, 1) P(NEWFSTATAT, flags, NEWFSTATAT_FLAGS, ARG, 3)
+#define SAKER_PARAMS_GETCWD(P, I) P(GETCWD, res, ERRNO, RET, 0) P(GETCWD, path, STR, OUTSTR, 0)
 
 #endif /* SAKER_PARAMS_FILE_H */

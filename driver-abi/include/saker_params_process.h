@@ -112,5 +112,49 @@
 	I(FILE, fd, FD, CODE, 0) I(FILE, name, STR, CODE, 0) I(FILE, flags, OPEN_FLAGS, CODE, 0)   \
 	I(FILE, dev, HEX, CODE, 0) I(FILE, ino, U64, CODE, 0)                                      \
 	I(FILE, facts, FILE_FACTS, CODE, 0) I(FILE, tuple, TUPLE, CODE, 0)
+#define SAKER_PARAMS_SETPGID(P, I)                                                                 \
+	P(SETPGID, res, ERRNO, RET, 0) P(SETPGID, pid, PID, ARG, 0) P(SETPGID, pgid, PID, ARG, 1)
+#define SAKER_PARAMS_GETUID(P, I) P(GETUID, uid, UID, RET, 0)
+#define SAKER_PARAMS_GETEUID(P, I) P(GETEUID, euid, UID, RET, 0)
+#define SAKER_PARAMS_GETGID(P, I) P(GETGID, gid, GID, RET, 0)
+#define SAKER_PARAMS_GETEGID(P, I) P(GETEGID, egid, GID, RET, 0)
+#define SAKER_PARAMS_GETRESUID(P, I)                                                               \
+	P(GETRESUID, res, ERRNO, RET, 0) P(GETRESUID, ruid, UID, IDAT, 0)                          \
+	P(GETRESUID, euid, UID, IDAT, 1) P(GETRESUID, suid, UID, IDAT, 2)
+#define SAKER_PARAMS_GETRESGID(P, I)                                                               \
+	P(GETRESGID, res, ERRNO, RET, 0) P(GETRESGID, rgid, GID, IDAT, 0)                          \
+	P(GETRESGID, egid, GID, IDAT, 1) P(GETRESGID, sgid, GID, IDAT, 2)
+/* -1 is no limit, and a limit that was neither asked for nor given. */
+#define SAKER_PARAMS_GETRLIMIT(P, I)                                                               \
+	P(GETRLIMIT, res, ERRNO, RET, 0) P(GETRLIMIT, cur, I64, LIMIT, AT(1, 0))                   \
+	P(GETRLIMIT, max, I64, LIMIT, AT(1, 1)) P(GETRLIMIT, resource, RLIMIT, ARG, 0)
+#define SAKER_PARAMS_SETRLIMIT(P, I)                                                               \
+	P(SETRLIMIT, res, ERRNO, RET, 0) P(SETRLIMIT, cur, I64, LIMIT, AT(1, 0))                   \
+	P(SETRLIMIT, max, I64, LIMIT, AT(1, 1)) P(SETRLIMIT, resource, RLIMIT, ARG, 0)
+#define SAKER_PARAMS_PRLIMIT(P, I)                                                                 \
+	P(PRLIMIT, res, ERRNO, RET, 0) P(PRLIMIT, newcur, I64, LIMIT64, AT(2, 0))                  \
+	P(PRLIMIT, newmax, I64, LIMIT64, AT(2, 1)) P(PRLIMIT, oldcur, I64, LIMIT64, AT(3, 0))      \
+	P(PRLIMIT, oldmax, I64, LIMIT64, AT(3, 1)) P(PRLIMIT, pid, I64, INT, 0)                    \
+	P(PRLIMIT, resource, RLIMIT, ARG, 1)
+#define SAKER_PARAMS_PROCESS_VM_READV(P, I)                                                        \
+	P(PROCESS_VM_READV, res, I64, RET, 0) P(PROCESS_VM_READV, pid, PID, ARG, 0)                \
+	P(PROCESS_VM_READV, data, BYTES, IOV, 1)
+#define SAKER_PARAMS_PROCESS_VM_WRITEV(P, I)                                                       \
+	P(PROCESS_VM_WRITEV, res, I64, RET, 0) P(PROCESS_VM_WRITEV, pid, PID, ARG, 0)              \
+	P(PROCESS_VM_WRITEV, data, BYTES, IOV, 1)
+/* From the tracepoint of the same name, for the thread that takes the signal. */
+#define SAKER_PARAMS_SIGNALDELIVER(P, I)                                                           \
+	P(SIGNALDELIVER, spid, PID, CODE, 0) P(SIGNALDELIVER, dpid, PID, CODE, 0)                  \
+	P(SIGNALDELIVER, sig, SIG, CODE, 0)
+#define SAKER_PARAMS_PIDFD_OPEN(P, I)                                                              \
+	P(PIDFD_OPEN, fd, FD, RET, 0) P(PIDFD_OPEN, pid, PID, ARG, 0)                              \
+	P(PIDFD_OPEN, flags, PIDFD_FLAGS, ARG, 1)
+#define SAKER_PARAMS_SECCOMP(P, I)                                                                 \
+	P(SECCOMP, res, ERRNO, RET, 0) P(SECCOMP, op, U64, UINT, 0)                                \
+	P(SECCOMP, flags, HEX, UINT, 1)
+/* Any other system call that a rule names; evt.type is the call's name. The result is our own. */
+#define SAKER_PARAMS_GENERIC(P, I)                                                                 \
+	P(GENERIC, ID, SYSCALL, NR, 0) P(GENERIC, nativeID, U32, NR, 0)                            \
+	P(GENERIC, res, ERRNO, RET, 0)
 
 #endif /* SAKER_PARAMS_PROCESS_H */

@@ -13,6 +13,10 @@ SAKER_EVENTS(PARAMS)
 	{ #name, SAKER_CLASS_##cls, flags, nr64, nr32, SAKER_NP_##ID, params_##ID },
 const struct saker_event_info saker_event_table[SAKER_NR_EVENTS] = { SAKER_EVENTS(EVENT) };
 
+#define SUBCALL(call, number, ID, args) \
+	{ SAKER_EV_##ID, SAKER_SUBCALL(SAKER_NR32_##call, number), SAKER_NR32_##call },
+const struct saker_subcall_info saker_subcalls[SAKER_NR_SUBCALLS] = { SAKER_SUBCALLS(SUBCALL) };
+
 _Static_assert(sizeof(struct saker_hdr) == 40, "record header");
 _Static_assert(sizeof(struct saker_var) == 8, "a slot");
 _Static_assert(sizeof(struct saker_tuple) == 184, "socket tuple");

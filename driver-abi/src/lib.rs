@@ -7,6 +7,7 @@ pub mod event;
 pub mod raw;
 pub mod record;
 pub mod ring;
+pub mod syscalls;
 
 /// First 64 bits of the SHA-256 of the contract's headers: what tells a driver of this build from any
 /// other. The eBPF object has it in its read-only data, the module answers with it.

@@ -34,6 +34,22 @@ struct inode___v58 {
 	struct timespec64 i_mtime, i_ctime;
 };
 
+/* 6.2 (f1a7941243c1) made the counters of pages per-CPU ones. */
+struct percpu_counter {
+	s64 count;
+};
+struct mm_struct___v62 {
+	struct percpu_counter rss_stat[4];
+};
+struct mm_rss_stat {
+	struct {
+		long counter;
+	} count[4];
+};
+struct mm_struct___v58 {
+	struct mm_rss_stat rss_stat;
+};
+
 /* 6.15 (633488947ef6) made the parent RCU-protected and renamed it. */
 struct kernfs_node___v615 {
 	struct kernfs_node *__parent;
@@ -75,6 +91,33 @@ static __always_inline u64 saker_inode_mtime_ns(struct inode *inode)
 	if (bpf_core_field_exists(v67->__i_mtime))
 		return timespec_ns(&v67->__i_mtime);
 	return timespec_ns(&v58->i_mtime);
+}
+
+#define MM_FILEPAGES 0
+#define MM_ANONPAGES 1
+#define MM_SWAPENTS 2
+#define MM_SHMEMPAGES 3
+
+/* A macro: the index is part of what is relocated. Never below zero, which the counters can be for a moment. */
+#define saker_mm_counter(mm, i)                                                                    \
+	({                                                                                         \
+		struct mm_struct___v62 *v62 = (void *)(mm);                                        \
+		struct mm_struct___v58 *v58 = (void *)(mm);                                        \
+		s64 pages__ = bpf_core_type_exists(struct mm_rss_stat)                             \
+				      ? (s64)BPF_CORE_READ(v58, rss_stat.count[i].counter)         \
+				      : BPF_CORE_READ(v62, rss_stat[i].count);                     \
+		pages__ < 0 ? 0 : (u64)pages__;                                                    \
+	})
+
+static __always_inline u64 saker_mm_rss_pages(struct mm_struct *mm)
+{
+	return saker_mm_counter(mm, MM_FILEPAGES) + saker_mm_counter(mm, MM_ANONPAGES) +
+	       saker_mm_counter(mm, MM_SHMEMPAGES);
+}
+
+static __always_inline u64 saker_mm_swap_pages(struct mm_struct *mm)
+{
+	return saker_mm_counter(mm, MM_SWAPENTS);
 }
 
 static __always_inline struct kernfs_node *saker_kn_parent(struct kernfs_node *kn)

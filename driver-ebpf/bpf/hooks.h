@@ -75,4 +75,10 @@ static __always_inline void on_exit(u64 *ctx)
 
 #endif
 
+/*
+ * perf hands over nothing that tells the sender, so it is the raw one everywhere: what the kernel passes over
+ * here is counted.
+ */
+#define HOOK_SIGNAL SEC("raw_tp/signal_deliver")
+
 #endif /* SAKER_HOOKS_H */

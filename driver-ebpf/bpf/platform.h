@@ -50,6 +50,7 @@ volatile u64 saker_wanted[SAKER_MAX_SYSCALLS / 64] = {};
 /* Event + 1 of each call, 0 when not wanted. */
 volatile u8 saker_event_of_64[SAKER_MAX_SYSCALLS] = {};
 volatile u8 saker_event_of_32[SAKER_MAX_SYSCALLS] = {};
+volatile u8 saker_subcalls[SAKER_MAX_SUBCALLS] = {};
 
 struct saker_ring {
 	__uint(type, BPF_MAP_TYPE_RINGBUF);

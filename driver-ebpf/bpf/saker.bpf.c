@@ -12,17 +12,20 @@
 #include "dispatch.h"
 #include "facts.h"
 #include "plain.h"
+#include "multiplexed.h"
 #include "scratch.h"
 #include "paths.h"
+#include "handle.h"
 #include "exec.h"
 #include "lifecycle.h"
+#include "signal.h"
 #include "hooks.h"
 #include "remote.h"
 #include "iterate.h"
 
 char LICENSE[] SEC("license") = "GPL";
 
-_Static_assert(SAKER_NR_EVENTS < 255, "event numbers fit a byte");
+_Static_assert(SAKER_NR_EVENTS < SAKER_CALL_MULTIPLEXED, "event numbers fit a byte");
 
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
@@ -68,6 +71,7 @@ static __always_inline void read_call(struct call *c, u64 *ctx)
 {
 	c->task = bpf_get_current_task_btf();
 	c->ret = CALL_RETURN(ctx);
+	c->nr = CALL_REG(ctx, c->task, orig_ax);
 	c->compat = saker_task_compat(c->task);
 	if (c->compat) {
 		c->args[0] = (u32)CALL_REG(ctx, c->task, bx);
@@ -117,6 +121,23 @@ HOOK_EXIT
 int saker_exit(u64 *ctx)
 {
 	on_exit(ctx);
+	return 0;
+}
+
+HOOK_SIGNAL
+int saker_signal(u64 *ctx)
+{
+	record_signal(bpf_get_current_task_btf(), ctx[0], (void *)ctx[1]);
+	return 0;
+}
+
+HOOK_CALL
+int saker_ev_open_by_handle_at(u64 *ctx)
+{
+	struct call c = {};
+
+	read_call(&c, ctx);
+	record_open_by_handle_at(&c);
 	return 0;
 }
 
@@ -195,6 +216,7 @@ int saker_files(struct bpf_iter__task_file *ctx)
 		struct call c = {};                                                                \
                                                                                                    \
 		read_call(&c, ctx);                                                                \
+		take_apart(&c, SAKER_EV_##ID);                                                     \
 		record_##name(&c);                                                                 \
 		return 0;                                                                          \
 	}

@@ -14,6 +14,7 @@ typedef unsigned int __u32;
 typedef long long __s64;
 typedef unsigned long long __u64;
 typedef __u8 u8;
+typedef __s16 s16;
 typedef __u16 u16;
 typedef __s32 s32;
 typedef __u32 u32;
@@ -125,6 +126,7 @@ struct fs_struct {
 };
 
 struct mm_struct {
+	unsigned long total_vm;
 	unsigned long arg_start, arg_end, env_start, env_end;
 	struct file *exe_file;
 };

@@ -135,7 +135,7 @@ impl EbpfDriver {
 
     fn load_with(options: &LoadOptions, hooks: Hooks, btf: &Btf) -> Result<Self, LoadError> {
         let mut driver = Self::prepare(options, hooks, btf)?;
-        programs::attach(&mut driver.ebpf, hooks)?;
+        programs::attach(&mut driver.ebpf, &options.events, hooks)?;
         Ok(driver)
     }
 
@@ -153,7 +153,7 @@ impl EbpfDriver {
         programs::load(&mut ebpf, &wanted)?;
         let no_iterators = iterate::load(&mut ebpf, btf);
         let fillers = programs::fill_table(&mut ebpf, &options.events)?;
-        let missed = Arc::new(programs::missed(&mut ebpf)?);
+        let missed = Arc::new(programs::missed(&mut ebpf, &options.events)?);
         Ok(Self {
             ebpf,
             _fillers: fillers,
@@ -232,6 +232,7 @@ fn load_object(
         .override_global("saker_wanted", &tables.wanted, true)
         .override_global("saker_event_of_64", &tables.event_of_64, true)
         .override_global("saker_event_of_32", &tables.event_of_32, true)
+        .override_global("saker_subcalls", &tables.subcalls, true)
         .load(hooks.object())
         .map_err(|error| {
             let text = chain(&error);
@@ -330,7 +331,7 @@ mod tests {
         let count = |hooks| {
             let driver = EbpfDriver::prepare(&options, hooks, &btf).expect("this test needs root");
             assert_eq!(driver.hooks(), hooks);
-            assert_eq!(driver.missed().by_program().count(), 4);
+            assert_eq!(driver.missed().by_program().count(), 5);
             assert_eq!(driver.missed().total(), 0);
             driver.program_count()
         };

@@ -7,7 +7,7 @@ use aya::Ebpf;
 use aya::maps::{MapData, ProgramArray};
 use aya::programs::{Program, ProgramError, ProgramFd};
 use saker_abi::event::{EVENTS, EventInfo};
-use saker_abi::raw::{SAKER_EV_CANARY, SAKER_EV_EXECVE, SAKER_EV_EXECVEAT};
+use saker_abi::raw::{SAKER_EV_CANARY, SAKER_EV_EXECVE, SAKER_EV_EXECVEAT, SAKER_EV_SIGNALDELIVER};
 
 use crate::hooks::Hooks;
 use crate::load::{LoadError, chain};
@@ -18,6 +18,8 @@ struct Attached {
     program: &'static str,
     raw: &'static str,
     unpreempted: &'static str,
+    /// The only event it is for; `None`: it is needed in any case.
+    event: Option<u32>,
 }
 
 impl Attached {
@@ -31,28 +33,47 @@ impl Attached {
 
 /// In the order of attaching, lifecycle first: no event of a process is seen before its birth could have
 /// been. The last looks at every system call's return.
-const ATTACHED: [Attached; 4] = [
+const ATTACHED: [Attached; 5] = [
     Attached {
         program: "saker_fork",
         raw: "sched_process_fork",
         unpreempted: "sched_wakeup_new",
+        event: None,
     },
     Attached {
         program: "saker_exec",
         raw: "sched_process_exec",
         unpreempted: "sched/sched_process_exec",
+        event: None,
     },
     Attached {
         program: "saker_exit",
         raw: "sched_process_exit",
         unpreempted: "sched/sched_process_exit",
+        event: None,
+    },
+    // Who sent it perf's tracepoint does not tell.
+    Attached {
+        program: "saker_signal",
+        raw: "signal_deliver",
+        unpreempted: "signal_deliver",
+        event: Some(SAKER_EV_SIGNALDELIVER),
     },
     Attached {
         program: "saker_sys_exit",
         raw: "sys_exit",
         unpreempted: "raw_syscalls/sys_exit",
+        event: None,
     },
 ];
+
+/// Those that `events` need.
+fn attached(events: &EventSet) -> impl Iterator<Item = &'static Attached> {
+    ATTACHED.iter().filter(|attached| {
+        let only = attached.event.map(|event| event as u16);
+        only.is_none_or(|event| events.contains(event))
+    })
+}
 
 /// The verifier takes most of the time of a start and runs in the caller: more threads than this
 /// would only take CPUs from the host.
@@ -60,7 +81,7 @@ const LOADERS_MAX: usize = 4;
 
 /// The programs that `events` need, the dearest for the verifier first.
 pub(crate) fn wanted(events: &EventSet) -> Vec<String> {
-    let fixed = ATTACHED.iter().map(|attached| attached.program.to_owned());
+    let fixed = attached(events).map(|attached| attached.program.to_owned());
     let mut wanted: Vec<String> = fixed.collect();
     for event in with_filler(events) {
         let name = filler(event);
@@ -154,8 +175,8 @@ pub(crate) fn fill_table(
 }
 
 /// Attaches what is not reached by a jump.
-pub(crate) fn attach(ebpf: &mut Ebpf, hooks: Hooks) -> Result<(), LoadError> {
-    for attached in &ATTACHED {
+pub(crate) fn attach(ebpf: &mut Ebpf, events: &EventSet, hooks: Hooks) -> Result<(), LoadError> {
+    for attached in attached(events) {
         let place = attached.place(hooks);
         let result = match program(ebpf, attached.program)? {
             Program::RawTracePoint(program) => program.attach(place).map(drop),
@@ -171,9 +192,9 @@ pub(crate) fn attach(ebpf: &mut Ebpf, hooks: Hooks) -> Result<(), LoadError> {
 }
 
 /// The kernel's counts of what it did not run the attached programs for.
-pub(crate) fn missed(ebpf: &mut Ebpf) -> Result<Missed, LoadError> {
+pub(crate) fn missed(ebpf: &mut Ebpf, events: &EventSet) -> Result<Missed, LoadError> {
     let mut descriptors = Vec::with_capacity(ATTACHED.len());
-    for &Attached { program: name, .. } in &ATTACHED {
+    for &Attached { program: name, .. } in attached(events) {
         let fd = program(ebpf, name)?.fd();
         let fd = fd.map_err(|error| refused(name, &error))?;
         let fd = fd.as_fd().try_clone_to_owned();

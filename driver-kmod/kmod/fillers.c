@@ -5,10 +5,13 @@
 #include "dispatch.h"
 #include "facts.h"
 #include "plain.h"
+#include "multiplexed.h"
 #include "scratch.h"
 #include "paths.h"
+#include "handle.h"
 #include "exec.h"
 #include "lifecycle.h"
+#include "signal.h"
 #include "remote.h"
 #include "iterate.h"
 #include "fillers.h"
@@ -35,6 +38,7 @@ static void read_call(struct call *c, struct pt_regs *regs, s64 ret)
 {
 	c->task = current;
 	c->ret = ret;
+	c->nr = regs->orig_ax;
 	c->compat = saker_task_compat(current);
 	if (c->compat) {
 		c->args[0] = (u32)regs->bx;
@@ -51,6 +55,7 @@ static void read_call(struct call *c, struct pt_regs *regs, s64 ret)
 		c->args[4] = regs->r8;
 		c->args[5] = regs->r9;
 	}
+	c->fault = false;
 	memset(&c->facts, 0, sizeof(c->facts));
 }
 
@@ -60,6 +65,7 @@ static void read_call(struct call *c, struct pt_regs *regs, s64 ret)
 	PLAIN_RECORD(ID, name, cls)                                                                \
 	static noinline void saker_ev_##name(struct call *c)                                       \
 	{                                                                                          \
+		take_apart(c, SAKER_EV_##ID);                                                      \
 		record_##name(c);                                                                  \
 	}
 #define RECORD(ID, name, cls, flags, kind, nr64, nr32) RECORD_##kind(ID, name, cls)
@@ -82,6 +88,9 @@ void saker_record_call(struct pt_regs *regs, long ret)
 	read_call(&c, regs, ret);
 	switch (event - 1) {
 	SAKER_EVENTS(CASE)
+	case SAKER_EV_OPEN_BY_HANDLE_AT:
+		record_open_by_handle_at(&c);
+		break;
 	case SAKER_EV_EXECVE:
 	case SAKER_EV_EXECVEAT:
 		/* On success the record came from sched_process_exec. */
@@ -106,6 +115,11 @@ void saker_record_exec(struct task_struct *task, pid_t old_tid, struct linux_bin
 void saker_record_exit(struct task_struct *task)
 {
 	record_exit(task);
+}
+
+void saker_record_signal(int sig, const void *info)
+{
+	record_signal(current, sig, info);
 }
 
 /* The record, out of its scratch area; `bytes` include the frame's header, which the caller writes. */

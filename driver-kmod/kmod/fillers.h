@@ -15,5 +15,7 @@ void saker_record_call(struct pt_regs *regs, long ret);
 void saker_record_fork(struct task_struct *parent, struct task_struct *child);
 void saker_record_exec(struct task_struct *task, pid_t old_tid, struct linux_binprm *bprm);
 void saker_record_exit(struct task_struct *task);
+/* The current task takes a signal; `info` is struct siginfo, or none of memory at all. */
+void saker_record_signal(int sig, const void *info);
 
 #endif /* SAKER_FILLERS_H */

@@ -17,6 +17,7 @@
 #include <linux/fdtable.h>
 #include <linux/fs.h>
 #include <linux/fs_struct.h>
+#include <linux/mm.h>
 #include <linux/mm_types.h>
 #include <linux/mount.h>
 #include <linux/net.h>
@@ -31,6 +32,11 @@
 #include "saker_kmod.h"
 #include "ring.h"
 
+/* Names of events: linux/ipc.h has them for the calls behind ipc(2). */
+#undef SEMOP
+#undef SEMGET
+#undef SEMCTL
+
 /* The session of the probe: published before the probes are attached, freed after the last has returned. */
 static __always_inline struct saker_session *probe_session(void)
 {
@@ -44,6 +50,7 @@ static __always_inline struct saker_session *probe_session(void)
 #define saker_wanted (probe_session()->wanted)
 #define saker_event_of_64 (probe_session()->event_of_64)
 #define saker_event_of_32 (probe_session()->event_of_32)
+#define saker_subcalls (probe_session()->subcalls)
 
 #define SAKER_SUBPROGRAM static noinline
 
@@ -198,6 +205,17 @@ static __always_inline u32 saker_loginuid(struct task_struct *task)
 #else
 	return -1;
 #endif
+}
+
+/* Of the current task, whose memory stays. */
+static __always_inline u64 saker_mm_rss_pages(struct mm_struct *mm)
+{
+	return mm ? get_mm_rss(mm) : 0;
+}
+
+static __always_inline u64 saker_mm_swap_pages(struct mm_struct *mm)
+{
+	return mm ? get_mm_counter(mm, MM_SWAPENTS) : 0;
 }
 
 typedef struct saker_mount saker_mount_t;

@@ -42,6 +42,8 @@ struct saker_session {
 	u64 wanted[SAKER_MAX_SYSCALLS / 64];
 	u8 event_of_64[SAKER_MAX_SYSCALLS];
 	u8 event_of_32[SAKER_MAX_SYSCALLS];
+	u8 subcalls[SAKER_MAX_SUBCALLS];
+	u32 flags; /* SAKER_SESSION_* */
 
 	struct saker_kring **rings; /* cpus x partitions, NULL where none was asked for */
 	void *counters;		    /* mapped writable: hostile input, see counters.c */

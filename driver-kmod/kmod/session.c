@@ -88,6 +88,8 @@ static struct saker_session *session_new(const struct saker_ioc_create *req)
 	memcpy(s->wanted, req->wanted, sizeof(s->wanted));
 	memcpy(s->event_of_64, req->event_of_64, sizeof(s->event_of_64));
 	memcpy(s->event_of_32, req->event_of_32, sizeof(s->event_of_32));
+	memcpy(s->subcalls, req->subcalls, sizeof(s->subcalls));
+	s->flags = req->flags;
 
 	s->rings = vzalloc(nr_rings(s) * sizeof(*s->rings));
 	s->counter_area = saker_counters_new(nr_rings(s));
@@ -99,13 +101,13 @@ static struct saker_session *session_new(const struct saker_ioc_create *req)
 	return s;
 }
 
-/* Bytes of the tables are events + 1 that exist, 0, or the mark of a call not decoded. */
-static bool events_known(const u8 *events)
+/* Bytes of the tables are events + 1 that exist, 0, or the mark of a call that holds others. */
+static bool events_known(const u8 *events, u32 count)
 {
-	u32 nr;
+	u32 i;
 
-	for (nr = 0; nr < SAKER_MAX_SYSCALLS; nr++)
-		if (events[nr] > SAKER_NR_EVENTS && events[nr] != SAKER_CALL_UNDECODED)
+	for (i = 0; i < count; i++)
+		if (events[i] > SAKER_NR_EVENTS && events[i] != SAKER_CALL_MULTIPLEXED)
 			return false;
 	return true;
 }
@@ -119,7 +121,11 @@ static int check_request(const struct saker_ioc_create *req)
 	if (!is_power_of_2(req->ring_bytes) || req->ring_bytes < PAGE_SIZE ||
 	    req->ring_bytes > SAKER_RING_BYTES_MAX)
 		return -EINVAL;
-	if (req->reserved || !events_known(req->event_of_64) || !events_known(req->event_of_32))
+	if (req->flags & ~SAKER_SESSION_SIGNALS)
+		return -EINVAL;
+	if (!events_known(req->event_of_64, SAKER_MAX_SYSCALLS) ||
+	    !events_known(req->event_of_32, SAKER_MAX_SYSCALLS) ||
+	    !events_known(req->subcalls, SAKER_MAX_SUBCALLS))
 		return -EINVAL;
 	/* CPU numbers are 16 bits of a record, and the agent's tables have this end. */
 	return nr_cpu_ids > SAKER_MAX_CPUS ? -ERANGE : 0;

@@ -11,6 +11,7 @@
 #include <linux/kernel.h>
 #include <linux/preempt.h>
 #include <linux/rcupdate.h>
+#include <linux/signal.h>
 
 #include "fillers.h"
 #include "saker_kmod.h"
@@ -56,21 +57,37 @@ static void on_exit(void *data, SAKER_EXIT_PARAMS)
 	probe_end();
 }
 
+static void on_signal(void *data, int sig, struct saker_siginfo *info, struct k_sigaction *action)
+{
+	if (probe_begin())
+		saker_record_signal(sig, info);
+	probe_end();
+}
+
 /* Births before calls: no event of a process is seen before its birth could have been. */
 static const struct {
 	const char *name;
 	void *probe;
+	u32 flags; /* SAKER_SESSION_* it is attached for; 0: always */
 } probes[] = {
 	{ "sched_process_fork", on_fork },
 	{ "sched_process_exec", on_exec },
 	{ "sched_process_exit", on_exit },
 	{ "sys_exit", on_sys_exit },
+	{ "signal_deliver", on_signal, SAKER_SESSION_SIGNALS },
 };
 
-static void detach(size_t attached)
+/* Bit n: probe n is attached. Under the lock of the session. */
+static u32 attached;
+
+void saker_trace_stop(void)
 {
-	while (attached--)
-		saker_tp_detach(probes[attached].name, probes[attached].probe, NULL);
+	size_t i = ARRAY_SIZE(probes);
+
+	while (i--)
+		if (attached & 1u << i)
+			saker_tp_detach(probes[i].name, probes[i].probe, NULL);
+	attached = 0;
 }
 
 int saker_trace_start(struct saker_session *s)
@@ -79,16 +96,14 @@ int saker_trace_start(struct saker_session *s)
 	int ret;
 
 	for (i = 0; i < ARRAY_SIZE(probes); i++) {
+		if (probes[i].flags && !(s->flags & probes[i].flags))
+			continue;
 		ret = saker_tp_attach(probes[i].name, probes[i].probe, NULL);
 		if (ret) {
-			detach(i);
+			saker_trace_stop();
 			return ret;
 		}
+		attached |= 1u << i;
 	}
 	return 0;
-}
-
-void saker_trace_stop(void)
-{
-	detach(ARRAY_SIZE(probes));
 }

@@ -50,7 +50,19 @@ pub(crate) enum Kind {
     Gid,
     Signal,
     Time,
+    /// A span in nanoseconds, -1 for none.
+    Span,
+    /// A return value that is an address.
+    ErrnoHex,
+    /// Bit n stands for signal n + 1.
+    SignalSet,
+    /// Number of a system call.
+    Syscall,
+    /// `struct pollfd`s.
+    FdList,
     Mode,
+    /// A mode with the type of a file.
+    NodeMode,
     Flags(&'static [Name]),
     Enum(&'static [Name]),
     /// Relative to the working directory.
@@ -79,15 +91,17 @@ impl Kind {
     pub(crate) fn raw_type(self) -> RawType {
         let ty = match self {
             Self::Signed | Self::Errno | Self::Fd | Self::Pid | Self::Signal => ValueType::Int,
+            Self::ErrnoHex => ValueType::Int,
             Self::Time => ValueType::AbsTime,
+            Self::Span => ValueType::RelTime,
             Self::Path | Self::PathAt(_) | Self::Text => ValueType::Str,
-            Self::Tuple | Self::Address => ValueType::Str,
+            Self::Tuple | Self::Address | Self::FdList => ValueType::Str,
             Self::Bytes => ValueType::Bytes,
             _ => ValueType::Uint,
         };
         let format = match self {
-            Self::Hex => IntFormat::Hex,
-            Self::Octal | Self::Mode => IntFormat::Octal,
+            Self::Hex | Self::ErrnoHex => IntFormat::Hex,
+            Self::Octal | Self::Mode | Self::NodeMode => IntFormat::Octal,
             _ => IntFormat::Decimal,
         };
         (ty, format)
@@ -252,7 +266,13 @@ fn kind(event: u32, name: &str, ty: u32) -> Kind {
         SAKER_T_GID => Kind::Gid,
         SAKER_T_SIG => Kind::Signal,
         SAKER_T_ABSTIME => Kind::Time,
+        SAKER_T_RELTIME => Kind::Span,
+        SAKER_T_ERRNO_HEX => Kind::ErrnoHex,
+        SAKER_T_SIGSET => Kind::SignalSet,
+        SAKER_T_SYSCALL => Kind::Syscall,
+        SAKER_T_FDLIST => Kind::FdList,
         SAKER_T_MODE => Kind::Mode,
+        SAKER_T_MKNOD_MODE => Kind::NodeMode,
         SAKER_T_PATH | SAKER_T_RELPATH => Kind::Path,
         SAKER_T_STR => Kind::Text,
         SAKER_T_BYTES | SAKER_T_STRINGS => Kind::Bytes,
@@ -277,6 +297,33 @@ fn named(ty: u32) -> Option<Kind> {
         SAKER_T_RESOLVE_FLAGS => Kind::Flags(flags::RESOLVE),
         SAKER_T_MEMFD_FLAGS => Kind::Flags(flags::MEMFD),
         SAKER_T_MODULE_FLAGS => Kind::Flags(flags::MODULE),
+        SAKER_T_FD_FLAGS => Kind::Flags(flags::OPEN),
+        SAKER_T_EPOLL_FLAGS => Kind::Flags(flags::EPOLL),
+        SAKER_T_ACCESS_FLAGS => Kind::Flags(flags::ACCESS),
+        SAKER_T_NEWFSTATAT_FLAGS => Kind::Flags(flags::NEWFSTATAT),
+        SAKER_T_FLOCK_FLAGS => Kind::Flags(flags::FLOCK),
+        SAKER_T_SPLICE_FLAGS => Kind::Flags(flags::SPLICE),
+        SAKER_T_PIDFD_FLAGS => Kind::Flags(flags::PIDFD),
+        SAKER_T_PROT_FLAGS => Kind::Flags(flags::PROT),
+        SAKER_T_MMAP_FLAGS => Kind::Flags(flags::MMAP),
+        SAKER_T_MLOCKALL_FLAGS => Kind::Flags(flags::MLOCKALL),
+        SAKER_T_MLOCK2_FLAGS => Kind::Flags(flags::MLOCK2),
+        SAKER_T_FUTEX_OP => Kind::Flags(flags::FUTEX),
+        SAKER_T_SEMGET_FLAGS => Kind::Flags(flags::SEMGET),
+        SAKER_T_SEMOP_FLAGS => Kind::Flags(flags::SEMOP),
+        SAKER_T_QUOTA_FLAGS => Kind::Flags(flags::QUOTA),
+        SAKER_T_URING_SETUP_FLAGS => Kind::Flags(flags::URING_SETUP),
+        SAKER_T_URING_ENTER_FLAGS => Kind::Flags(flags::URING_ENTER),
+        SAKER_T_URING_FEATURES => Kind::Flags(flags::URING_FEATURES),
+        SAKER_T_WHENCE => Kind::Enum(enums::WHENCE),
+        SAKER_T_RLIMIT => Kind::Enum(enums::RLIMIT),
+        SAKER_T_SEMCTL_CMD => Kind::Enum(enums::SEMCTL),
+        SAKER_T_QUOTA_CMD => Kind::Enum(enums::QUOTA_CMD),
+        SAKER_T_QUOTA_TYPE => Kind::Enum(enums::QUOTA_TYPE),
+        SAKER_T_QUOTA_FORMAT => Kind::Enum(enums::QUOTA_FORMAT),
+        SAKER_T_KEYCTL_OP => Kind::Enum(enums::KEYCTL),
+        SAKER_T_FSCONFIG_CMD => Kind::Enum(enums::FSCONFIG),
+        SAKER_T_URING_REGISTER_OP => Kind::Enum(enums::URING_REGISTER),
         SAKER_T_PTRACE_REQUEST => Kind::Enum(enums::PTRACE),
         SAKER_T_BPF_CMD => Kind::Enum(enums::BPF_CMD),
         SAKER_T_DOMAIN => Kind::Enum(enums::DOMAIN),

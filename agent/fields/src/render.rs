@@ -51,6 +51,14 @@ pub(crate) fn time(out: &mut Vec<u8>, epoch_ns: u64) {
     );
 }
 
+/// Nanoseconds as seconds; `u64::MAX` is no span at all.
+pub(crate) fn seconds(out: &mut Vec<u8>, ns: u64) {
+    if ns != u64::MAX {
+        let (seconds, rest) = (ns as i64 / 1_000_000_000, (ns as i64 % 1_000_000_000).abs());
+        put!(out, "{seconds}.{rest:09}s");
+    }
+}
+
 /// Year, month and day of a day number since 1970-01-01, Gregorian calendar. Counts from March so
 /// that the leap day is the last of its year.
 fn civil(days: i64) -> (i64, i64, i64) {
@@ -166,6 +174,13 @@ mod tests {
         assert_eq!(shown(|out| octal(out, 0o644)), "0644");
         assert_eq!(shown(|out| octal(out, 0)), "0");
         assert_eq!(shown(|out| printable(out, b"a\0b c\xff")), "a.b c.");
+    }
+
+    #[test]
+    fn spans() {
+        assert_eq!(shown(|out| seconds(out, 1_500_000_000)), "1.500000000s");
+        assert_eq!(shown(|out| seconds(out, u64::MAX)), "");
+        assert!(!shown(|out| seconds(out, 1 << 63)).is_empty());
     }
 
     #[test]

@@ -3,7 +3,11 @@
 use std::collections::BTreeMap;
 
 use rustc_hash::FxHashMap;
-use saker_abi::event::{EVENTS, SYSCALLS};
+use saker_abi::driver::EventSet;
+use saker_abi::event::{EVENTS, EventInfo};
+use saker_abi::raw::{SAKER_EV_GENERIC, SAKER_HF_COMPAT32, SAKER_MAX_SYSCALLS};
+use saker_abi::record::Record;
+use saker_abi::syscalls::{self, GENERIC, SYSCALLS, Syscall};
 use saker_engine::schema::{
     ArgKind, Arity, EventType, FieldError, FieldInfo, FieldRef, Resolved, Schema,
 };
@@ -22,7 +26,7 @@ pub const MAX_INDEX: u32 = 65_535;
 ///
 /// Event types are numbered so that the number of one that drivers record is its `SAKER_EV_*`;
 /// after these come the events rules may name although nothing records them, then all other
-/// system calls.
+/// system calls, most of which are recorded as `SAKER_EV_GENERIC` when a rule names them.
 #[derive(Debug)]
 pub struct FieldSchema {
     fields: Vec<&'static Field>,
@@ -32,6 +36,7 @@ pub struct FieldSchema {
     by_name: FxHashMap<&'static str, u16>,
     events: Vec<&'static str>,
     event_by_name: FxHashMap<&'static str, u16>,
+    generic: GenericTypes,
     params: Params,
     keys: Keys,
     statics: Statics,
@@ -68,6 +73,7 @@ impl FieldSchema {
             .map(|(id, field)| (field.info.name, id as u16))
             .collect();
         let (events, event_by_name) = event_names();
+        let generic = GenericTypes::new(&event_by_name);
         let id = |name| *by_name.get(name).expect("in the table of fields");
         Self {
             infos: fields.iter().map(|field| field.info.clone()).collect(),
@@ -79,6 +85,7 @@ impl FieldSchema {
             by_name,
             events,
             event_by_name,
+            generic,
             params: Params::new(),
             keys: Keys::new(),
             statics: Statics::new(values),
@@ -87,9 +94,44 @@ impl FieldSchema {
 
     /// Whether a driver records events of this type for rules.
     pub fn captured(&self, event: EventType) -> bool {
-        EVENTS
-            .get(usize::from(event.0))
-            .is_some_and(|event| !event.is_internal())
+        self.table_event(event).is_some() || self.call(event).is_some()
+    }
+
+    /// Whether events of this type are so frequent, or so many sorts of them are one, that only rules which
+    /// name the type get them.
+    pub fn on_demand(&self, event: EventType) -> bool {
+        match self.table_event(event) {
+            Some(event) => event.is_on_demand(),
+            None => true,
+        }
+    }
+
+    /// Adds what drivers must record for events of this type; nothing when they cannot.
+    pub fn request(&self, event: EventType, set: &mut EventSet) {
+        if let Some(event) = self.table_event(event) {
+            set.insert(event.id);
+        } else if let Some(call) = self.call(event) {
+            set.insert_call(call);
+        }
+    }
+
+    /// The type of a record's event.
+    pub(crate) fn type_of(&self, record: &Record<'_>) -> EventType {
+        if record.event() == SAKER_EV_GENERIC {
+            let compat = u32::from(record.hdr().flags) & SAKER_HF_COMPAT32 != 0;
+            return self.generic.find(record.u64(0), compat);
+        }
+        EventType(record.hdr().event)
+    }
+
+    fn table_event(&self, event: EventType) -> Option<&'static EventInfo> {
+        let event = EVENTS.get(usize::from(event.0))?;
+        (!event.is_internal() && !event.is_generic()).then_some(event)
+    }
+
+    fn call(&self, event: EventType) -> Option<&'static Syscall> {
+        let beyond = usize::from(event.0) >= EVENTS.len();
+        beyond.then(|| syscalls::generic(self.event_name(event)))?
     }
 
     /// The event type called `name`.
@@ -280,6 +322,36 @@ impl Schema for FieldSchema {
     }
 }
 
+/// Types of generic events by the call's number, 64-bit first.
+#[derive(Debug)]
+struct GenericTypes([Box<[u16]>; 2]);
+
+impl GenericTypes {
+    fn new(event_by_name: &FxHashMap<&'static str, u16>) -> Self {
+        // What stands for all of them, for calls that nobody asked for.
+        let nobody =
+            || vec![SAKER_EV_GENERIC as u16; SAKER_MAX_SYSCALLS as usize].into_boxed_slice();
+        let mut types = [nobody(), nobody()];
+        for call in GENERIC.iter() {
+            let Some(&event) = event_by_name.get(call.name) else {
+                continue;
+            };
+            for (types, nr) in types.iter_mut().zip([call.nr64, call.nr32]) {
+                if let Some(slot) = nr.and_then(|nr| types.get_mut(usize::from(nr))) {
+                    *slot = event;
+                }
+            }
+        }
+        Self(types)
+    }
+
+    fn find(&self, nr: u64, compat: bool) -> EventType {
+        let types = &self.0[usize::from(compat)];
+        let found = usize::try_from(nr).ok().and_then(|nr| types.get(nr));
+        EventType(found.copied().unwrap_or(SAKER_EV_GENERIC as u16))
+    }
+}
+
 fn event_names() -> (Vec<&'static str>, FxHashMap<&'static str, u16>) {
     let mut names = Vec::new();
     let mut by_name = FxHashMap::default();
@@ -291,9 +363,10 @@ fn event_names() -> (Vec<&'static str>, FxHashMap<&'static str, u16>) {
     };
     EVENTS.iter().for_each(|event| add(event.name));
     universe::for_each(|name, _| add(name));
-    SYSCALLS.iter().for_each(|&(name, _)| add(name));
+    SYSCALLS.iter().for_each(|call| add(call.name));
     // Numbered like all, but no rule can name them.
-    for event in EVENTS.iter().filter(|event| event.is_internal()) {
+    let unnamed = |event: &&EventInfo| event.is_internal() || event.is_generic();
+    for event in EVENTS.iter().filter(unnamed) {
         by_name.remove(event.name);
     }
     (names, by_name)

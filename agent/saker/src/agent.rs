@@ -7,6 +7,7 @@ use anyhow::Context as _;
 use arc_swap::ArcSwap;
 use crossbeam_channel::Sender;
 use saker_abi::driver::{EventSet, LoadOptions};
+use saker_abi::event::EVENTS;
 use saker_abi::ring::{Counters, RingCounters, RingReader};
 use saker_alerts::{
     AlertSender, FormatOptions, Formatter, JsonOptions, Output, QueueMonitor, Stdout, Summary,
@@ -29,7 +30,7 @@ use crate::first_look::{FirstLook, adopt_running};
 use crate::host;
 use crate::http::Pages;
 use crate::metrics::{self, DriverInfo, Sources, WorkerMetrics};
-use crate::rules::Rules;
+use crate::rules::{Rules, wanted_events};
 use crate::worker::{Context, RuleWorker, WakeWorkers, labels};
 
 /// `ring_buffer_total_mib: auto` is this much for each CPU ...
@@ -100,13 +101,7 @@ pub(crate) fn plan(
     rules: &Rules,
     schema: &FieldSchema,
 ) -> anyhow::Result<LoadOptions> {
-    let mut events = EventSet::state();
-    let wanted = rules
-        .set
-        .event_types()
-        .iter()
-        .filter(|&event| schema.captured(event));
-    wanted.for_each(|event| events.insert(event.0));
+    let events = wanted_events(&rules.set, schema);
     plan_for(config, events)
 }
 
@@ -455,12 +450,14 @@ pub(crate) fn start_workers<H: Handler + 'static>(
 }
 
 fn facts(plan: &LoadOptions, first_look: FirstLook) -> Facts {
-    let names = |event: u16| saker_abi::event::EVENTS[usize::from(event)].name;
+    let events = plan.events.iter().map(|id| &EVENTS[usize::from(id)]);
+    let own = events.filter(|event| !event.is_generic());
+    let calls = plan.events.calls().map(|call| call.name);
     Facts {
         cpus: plan.cpus.len(),
         workers: plan.partitions,
         ring_bytes: plan.ring_bytes,
-        events: plan.events.iter().map(names).collect(),
+        events: own.map(|event| event.name).chain(calls).collect(),
         first_look,
     }
 }

@@ -7,11 +7,12 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::anyhow;
+use saker_abi::driver::EventSet;
 use saker_engine::compiler::{RuleMeta, RuleSet, Selection, compile};
 use saker_engine::loader::{
     Loader, LoaderOptions, MAX_FILE_BYTES, Outcome, SkippedRule, UnknownField,
 };
-use saker_engine::schema::Schema;
+use saker_engine::schema::{EventType, Schema};
 use saker_fields::{FieldSchema, is_missing_field};
 
 use crate::config::Config;
@@ -165,11 +166,29 @@ fn is_mistake(rule: &SkippedRule) -> bool {
     !rule.missing.iter().all(|field| is_missing_field(field))
 }
 
+/// Whether a rule says itself which events it is about.
+fn names_events(rule: &RuleMeta) -> bool {
+    !rule.untyped && rule.event_types.count() <= MAX_NAMED_EVENTS
+}
+
+/// What the driver must record for the rules. Rules that look at any event get those that are not frequent:
+/// nobody means every futex and every stat by leaving out the type.
+pub(crate) fn wanted_events(set: &RuleSet, schema: &FieldSchema) -> EventSet {
+    let mut events = EventSet::state();
+    for rule in set.rules() {
+        let named = names_events(rule);
+        let wanted = |event: &EventType| named || !schema.on_demand(*event);
+        for event in rule.event_types.iter().filter(wanted) {
+            schema.request(event, &mut events);
+        }
+    }
+    events
+}
+
 /// What rules ask for and no driver records.
 fn blind_spots(set: &RuleSet, schema: &FieldSchema) -> (BTreeMap<String, usize>, Vec<String>) {
     let (mut events, mut silent) = (BTreeMap::new(), Vec::new());
-    let named = |rule: &&RuleMeta| !rule.untyped && rule.event_types.count() <= MAX_NAMED_EVENTS;
-    for rule in set.rules().iter().filter(named) {
+    for rule in set.rules().iter().filter(|rule| names_events(rule)) {
         let (captured, missing): (Vec<_>, Vec<_>) = rule
             .event_types
             .iter()

@@ -1,12 +1,20 @@
 //! A set of events.
 
 use crate::event::{EVENT_COUNT, EVENTS};
+use crate::raw::{SAKER_EV_GENERIC, SAKER_MAX_SYSCALLS};
+use crate::syscalls::{GENERIC, Syscall};
 
 const WORDS: usize = EVENT_COUNT.div_ceil(64);
+/// More than there are calls: each has a number in one of two tables.
+const CALL_WORDS: usize = 2 * SAKER_MAX_SYSCALLS as usize / 64;
 
-/// Set of `SAKER_EV_*` numbers.
+/// Set of `SAKER_EV_*` numbers, and of the calls that `SAKER_EV_GENERIC` stands for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct EventSet([u64; WORDS]);
+pub struct EventSet {
+    events: [u64; WORDS],
+    /// By position in [`GENERIC`].
+    calls: [u64; CALL_WORDS],
+}
 
 impl EventSet {
     /// The empty set.
@@ -23,7 +31,7 @@ impl EventSet {
             .collect()
     }
 
-    /// Every event of the table.
+    /// Every event of the table; no generic calls.
     pub fn all() -> Self {
         EVENTS.iter().map(|event| event.id).collect()
     }
@@ -31,13 +39,33 @@ impl EventSet {
     /// Adds an event; numbers outside the table are ignored.
     pub fn insert(&mut self, event: u16) {
         if usize::from(event) < EVENT_COUNT {
-            self.0[usize::from(event) / 64] |= 1 << (event % 64);
+            self.events[usize::from(event) / 64] |= 1 << (event % 64);
         }
     }
 
     /// Whether the event is in the set.
     pub fn contains(&self, event: u16) -> bool {
-        usize::from(event) < EVENT_COUNT && self.0[usize::from(event) / 64] >> (event % 64) & 1 == 1
+        usize::from(event) < EVENT_COUNT
+            && self.events[usize::from(event) / 64] >> (event % 64) & 1 == 1
+    }
+
+    /// Adds a call to be recorded as `SAKER_EV_GENERIC`; one with an event of its own is ignored.
+    pub fn insert_call(&mut self, call: &Syscall) {
+        let found = GENERIC.binary_search_by(|other| other.name.cmp(call.name));
+        if let Ok(at) = found {
+            self.calls[at / 64] |= 1 << (at % 64);
+            self.insert(SAKER_EV_GENERIC as u16);
+        }
+    }
+
+    /// The generic calls by name.
+    pub fn calls(&self) -> impl Iterator<Item = &'static Syscall> + '_ {
+        let wanted = |at: usize| self.calls[at / 64] >> (at % 64) & 1 == 1;
+        GENERIC
+            .iter()
+            .enumerate()
+            .filter(move |&(at, _)| wanted(at))
+            .map(|(_, call)| call)
     }
 
     /// The events in ascending order.
@@ -69,6 +97,17 @@ mod tests {
             set.iter().collect::<Vec<_>>(),
             [SAKER_EV_OPENAT as u16, SAKER_EV_PRCTL as u16]
         );
+    }
+
+    #[test]
+    fn generic_calls_bring_their_event() {
+        let mut set = EventSet::new();
+        for call in GENERIC.iter() {
+            set.insert_call(call);
+        }
+        assert!(set.contains(SAKER_EV_GENERIC as u16));
+        assert_eq!(set.calls().count(), GENERIC.len());
+        assert_eq!(set.iter().count(), 1);
     }
 
     #[test]

@@ -10,7 +10,7 @@ pub mod frames;
 mod tables;
 
 pub use event_set::EventSet;
-pub use tables::SyscallTables;
+pub use tables::{SyscallTables, event_of_32, event_of_64};
 
 /// Inode of the initial pid namespace (PROC_PID_INIT_INO, include/linux/proc_ns.h).
 const INITIAL_PID_NAMESPACE: u64 = 0xEFFF_FFFC;

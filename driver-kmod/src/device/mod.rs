@@ -262,10 +262,11 @@ fn create(device: &impl Requests, options: &LoadOptions) -> Result<(), KmodError
         partitions: options.partitions,
         own_tgid: options.own_tgid,
         ring_bytes: options.ring_bytes as u32,
-        reserved: 0,
+        flags: tables.session_flags,
         wanted: tables.wanted,
         event_of_64: tables.event_of_64,
         event_of_32: tables.event_of_32,
+        subcalls: tables.subcalls,
     };
     device
         .create(session)

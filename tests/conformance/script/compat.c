@@ -67,19 +67,118 @@ static void files32(void)
 	SYS32(6, fd);
 }
 
-/* Older programs make all socket calls through one: it is not decoded, but counted. */
-static void socketcall(void)
+static void ipc(void)
+{
+	static short operations[2][3] = { { 0, 2, 0 }, { 0, -1, 0 } };
+	static unsigned value = 3;
+	long id;
+
+	step("ipc");
+	id = SYS32(117, 2, 0x5a4b0003, 1, 03600); /* semget */
+	SYS32(117, 3, id, 0, 16, &value);	   /* semctl(SETVAL) */
+	SYS32(117, 3, id, 0, 0x10c, &value);	   /* GETVAL with IPC_64 */
+	SYS32(117, 3, id, 0, 16, ODD_UNMAPPED);
+	SYS32(117, 0x10001, id, 2, 0, operations); /* semop, version 1 */
+	SYS32(117, 1, id, 1, 0, ODD_UNMAPPED);
+	SYS32(117, 3, id, 0, 0, &value); /* IPC_RMID */
+	SYS32(117, 21, 0, 0, 0);
+}
+
+/* Older programs make all socket calls, and all calls of System V IPC, through one. */
+static void multiplexed(void)
 {
 	static unsigned words[6];
+	long fd;
 
 	step("socketcall");
-	words[0] = 2;
+	words[0] = 1;
 	words[1] = 2;
-	SYS32(102, 1, words);	/* socket: counted */
-	SYS32(102, 13, words);	/* shutdown: nobody wants it */
+	fd = SYS32(102, 1, words); /* socket */
+	words[0] = fd;
+	words[1] = (unsigned)(long)S("\1\0name of old");
+	words[2] = 13;
+	SYS32(102, 2, words); /* bind */
+	words[1] = (unsigned)(long)S("\1\0no server");
+	SYS32(102, 3, words); /* connect */
+	words[1] = 5;
+	SYS32(102, 4, words); /* listen: not of datagrams */
 	words[0] = 77;
-	SYS32(102, 3, words);	/* connect: counted */
+	words[1] = words[2] = 0;
+	words[3] = 1;
+	SYS32(102, 5, words);	/* accept */
+	SYS32(102, 18, words);	/* accept4 */
 	SYS32(102, 99, words);
+	SYS32(102, 0, words);
+	SYS32(102, 3, ODD_UNMAPPED);
+	SYS32(6, fd);
+	/* Numbers of semaphores begin anew there. */
+	CHILD(must(SYSN(unshare, 0x08000000 /* CLONE_NEWIPC */), "unshare"); ipc());
+	step("mmap as it was first");
+	words[0] = 0x30000000;
+	words[1] = PAGE;
+	words[2] = 3;
+	words[3] = 0x22;
+	words[4] = -1;
+	words[5] = 0;
+	SYS32(91, SYS32(90, words), PAGE);
+	SYS32(90, ODD_UNMAPPED);
+}
+
+/* Structures of another width. */
+static void narrow_structures(void)
+{
+	static unsigned limit[2] = { 100, -1 }, span[2] = { 0, 1000 };
+	static long wide_span[2] = { 0, 1000 };
+	static struct narrow_vector {
+		unsigned base, length;
+	} local = { 0, 5 }, remote = { 0, 5 };
+	static unsigned short narrow[3];
+	static unsigned a, b, c, offset = 1;
+	static long wide_offset = 2;
+	static char text[16] = "0123456789";
+	long from, to;
+
+	step("structures of 32 bits");
+	CHILD(SYS32(75, 4, limit));
+	SYS32(191, 4, limit);
+	SYS32(76, 4, limit);
+	SYS32(162, span, 0);
+	SYS32(162, ODD_UNMAPPED, 0);
+	SYS32(309, 0, 0, span, 0, 8);
+	SYS32(414, 0, 0, wide_span, 0, 8);
+	local.base = (unsigned)(long)text;
+	remote.base = (unsigned)(long)text + 5;
+	SYS32(347, SYSN(getpid), &local, 1, &remote, 1);
+	CHILD({
+		SYS32(210, 11, 12, 13);
+		SYS32(208, 1, 2, 3);
+		SYS32(165, narrow, narrow + 1, narrow + 2);
+		SYS32(209, &a, &b, &c);
+		SYS32(171, narrow, narrow + 1, narrow + 2);
+		SYS32(211, &a, &b, &c);
+		SYS32(24);
+		SYS32(199);
+	});
+	from = SYS32(5, S("source"), 0);
+	to = SYS32(5, S("sink"), O_RDWR);
+	SYS32(187, to, from, &offset, 3);
+	SYS32(239, to, from, &wide_offset, 3);
+	SYS32(140, from, 0, 3, &wide_offset, 0);
+	SYS32(140, from, -1L, -2L, &wide_offset, 2);
+	SYS32(6, from);
+	SYS32(6, to);
+	SYS32(106, S("source"), long_string(0, "", 100));
+	SYS32(195, S("source"), long_string(0, "", 100));
+	SYS32(300, AT_FDCWD, S("source"), long_string(0, "", 100), 0);
+	SYS32(192, 0x30000000L, PAGE, 3, 0x22, -1L);
+	SYS32(125, 0x30000000L, PAGE, 1);
+	SYS32(91, 0x30000000L, PAGE);
+	SYS32(168, 0, 0, 0);
+	SYS32(142, 0, 0, 0, 0, span);
+	SYS32(82, ODD_UNMAPPED);
+	SYS32(6, SYS32(328, 3, O_CLOEXEC));
+	SYS32(240, long_string(0, "", 8), 1, 1);
+	SYS32(45, 0);
 }
 
 static void credentials32(void)
@@ -142,7 +241,8 @@ void compat(void)
 	if (!has_compat)
 		return;
 	files32();
-	socketcall();
+	multiplexed();
+	narrow_structures();
 	credentials32();
 	others32();
 }

@@ -72,6 +72,8 @@ static int run(void)
 	threads();
 	exits();
 	kernel_calls();
+	descriptors();
+	system_calls();
 	credentials();
 	execs();
 	failed_execs();

@@ -177,6 +177,8 @@ void failed_execs(void);
 void exits(void);
 void credentials(void);
 void kernel_calls(void);
+void descriptors(void);
+void system_calls(void);
 void mounts(void);
 void compat(void);
 void standing_still(void);

@@ -11,6 +11,7 @@ use saker_abi::event::{Class, DROP_CAUSES, EVENTS, partition};
 use saker_abi::raw::{SAKER_DROP_ABI, SAKER_EF_ITERATE};
 use saker_abi::record::Record;
 use saker_abi::ring::{Counters, Head, RingReader};
+use saker_abi::syscalls;
 use saker_capture::Driver;
 
 use crate::driver::Kind;
@@ -28,6 +29,9 @@ const DRAIN: Timespec = Timespec {
 };
 /// A record is reserved for nanoseconds; this long is a driver that forgot one.
 const BUSY_LIMIT: Duration = Duration::from_secs(5);
+
+/// Calls without an event of their own that the script makes, and nobody's loops.
+const GENERIC: [&str; 3] = ["getpgid", "personality", "waitpid"];
 
 /// A process that was killed ends within this time.
 const END_LIMIT: Duration = Duration::from_secs(20);
@@ -61,6 +65,9 @@ pub fn collect(kind: Kind, limit: Duration) -> Result<Collected> {
         .iter()
         .filter(|event| event.flags & SAKER_EF_ITERATE as u16 == 0)
         .for_each(|event| events.insert(event.id));
+    for name in GENERIC {
+        events.insert_call(syscalls::generic(name).context(name)?);
+    }
     let options = LoadOptions {
         partitions: PARTITIONS,
         ring_bytes: RING_BYTES,

@@ -277,6 +277,8 @@ fn settle_races(group: &mut Group) {
         .iter_mut()
         .filter(|step| step.name.starts_with(RACE))
     {
+        // Whether a thread that ends anyway is still told to is part of the race.
+        step.lines.retain(|line| line.event != "signaldeliver");
         step.lines.sort_by_key(|line| line.thread);
         for line in &mut step.lines {
             for (name, value) in &mut line.parameters {

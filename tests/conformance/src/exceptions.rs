@@ -98,6 +98,13 @@ pub static EXCEPTIONS: &[Exception] = &[
         reason: "5.15 (94531cfcbe79) has a protocol of its own for unix stream sockets: UNIX-STREAM",
     },
     Exception {
+        since: (6, 1),
+        steps: &["io_uring"],
+        event: "io_uring_setup",
+        parameter: Some("features"),
+        reason: "newer kernels can do more",
+    },
+    Exception {
         since: (6, 6),
         steps: &["*"],
         event: "fchmodat2",

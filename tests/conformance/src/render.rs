@@ -63,8 +63,13 @@ fn fixed(record: &Record<'_>, slot: u32, ty: u32, name: &str, labels: &mut Label
         (_, "dev" | "exe_dev") => labels.device(value),
         (_, "ino") => labels.inode(sibling("dev"), value),
         (_, "exe_ino") => labels.inode(sibling("exe_dev"), value),
+        // Where the heap begins is another place each time, and how much of the memory is there depends on
+        // what the kernel does besides.
+        (SAKER_T_HEX, "res") | (_, "vm_rss" | "vm_swap") => {
+            if value == 0 { "0" } else { "set" }.to_owned()
+        }
         (SAKER_T_ABSTIME, _) => if value == 0 { "0" } else { "set" }.to_owned(),
-        (SAKER_T_OCTAL | SAKER_T_MODE, _) => format!("0{value:o}"),
+        (SAKER_T_OCTAL | SAKER_T_MODE | SAKER_T_MKNOD_MODE, _) => format!("0{value:o}"),
         (
             SAKER_T_HEX
             | SAKER_T_OPEN_FLAGS
@@ -81,7 +86,10 @@ fn fixed(record: &Record<'_>, slot: u32, ty: u32, name: &str, labels: &mut Label
             | SAKER_T_MEMFD_FLAGS
             | SAKER_T_MODULE_FLAGS
             | SAKER_T_CAPS
-            | SAKER_T_FILE_FACTS,
+            | SAKER_T_FILE_FACTS
+            | SAKER_T_ERRNO_HEX
+            | SAKER_T_SIGSET
+            | SAKER_T_FD_FLAGS..=SAKER_T_URING_FEATURES,
             _,
         ) => format!("{value:#x}"),
         (SAKER_T_U64 | SAKER_T_U32 | SAKER_T_UID | SAKER_T_GID, _) => value.to_string(),

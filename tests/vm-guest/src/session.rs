@@ -24,10 +24,11 @@ pub fn request(ring_bytes: u32) -> saker_ioc_create {
         partitions: 1,
         own_tgid: 0,
         ring_bytes,
-        reserved: 0,
+        flags: tables.session_flags,
         wanted: tables.wanted,
         event_of_64: tables.event_of_64,
         event_of_32: tables.event_of_32,
+        subcalls: tables.subcalls,
     }
 }
 

@@ -82,7 +82,7 @@ impl<'a> EventView<'a> {
             return None;
         }
         match declared {
-            ValueType::Int => Some(Value::Int(self.signed(param))),
+            ValueType::Int | ValueType::RelTime => Some(Value::Int(self.signed(param))),
             ValueType::Bytes => Some(Value::Bytes(self.bytes(param))),
             ValueType::Str => text(self.made(Made::RawText, at, |out| {
                 self.write_raw(param, out);
@@ -158,8 +158,15 @@ impl<'a> EventView<'a> {
             SAKER_T_RESOLVE_FLAGS => convert::resolve_flags(low),
             SAKER_T_PTRACE_REQUEST => convert::ptrace_request(low),
             SAKER_T_FCNTL_CMD => convert::fcntl_command(low),
+            SAKER_T_FD_FLAGS => convert::socket_flags(low),
+            SAKER_T_PROT_FLAGS => convert::protection(low),
+            SAKER_T_MMAP_FLAGS => convert::mmap_flags(low),
+            SAKER_T_QUOTA_CMD => convert::quota_command(low),
+            SAKER_T_QUOTA_TYPE => convert::quota_type(low),
+            SAKER_T_SEMCTL_CMD => convert::semctl_command(low),
             _ => match kind {
                 Kind::Unsigned | Kind::Hex | Kind::Octal | Kind::Time => value,
+                Kind::Span | Kind::SignalSet => value,
                 _ => low,
             },
         }
@@ -195,7 +202,14 @@ impl<'a> EventView<'a> {
                 id => put!(out, "{id}"),
             },
             Kind::Hex => put!(out, "{:X}", self.number(param)),
-            Kind::Octal | Kind::Mode => render::octal(out, self.number(param)),
+            Kind::ErrnoHex => put!(out, "{:X}", self.signed(param)),
+            Kind::SignalSet => put!(out, "0x{:x}", self.number(param)),
+            Kind::Span => match self.number(param) {
+                u64::MAX => out.extend_from_slice(b"none"),
+                ns => put!(out, "{ns}"),
+            },
+            Kind::FdList => self.write_fd_list(param, out),
+            Kind::Octal | Kind::Mode | Kind::NodeMode => render::octal(out, self.number(param)),
             Kind::Time => render::time(out, self.number(param)),
             Kind::Path | Kind::PathAt(_) | Kind::Text => {
                 out.extend_from_slice(self.bytes(param));
@@ -203,13 +217,13 @@ impl<'a> EventView<'a> {
             Kind::Bytes => render::printable(out, self.bytes(param)),
             Kind::Address => _ = render::address(out, self.bytes(param)),
             Kind::Tuple => self.write_tuple(param, out),
-            Kind::Unsigned | Kind::Unsigned32 | Kind::Flags(_) | Kind::Enum(_) => {
+            Kind::Unsigned | Kind::Unsigned32 | Kind::Syscall | Kind::Flags(_) | Kind::Enum(_) => {
                 put!(out, "{}", self.number(param));
             }
         }
         if out.len() == start {
             out.extend_from_slice(match param.kind {
-                Kind::Bytes | Kind::Address | Kind::Tuple => NULL,
+                Kind::Bytes | Kind::Address | Kind::Tuple | Kind::FdList => NULL,
                 _ => NOT_AVAILABLE,
             });
         }
@@ -228,7 +242,7 @@ impl<'a> EventView<'a> {
 
     fn write_resolved(&self, param: &Param, out: &mut Vec<u8>) {
         match param.kind {
-            Kind::Errno => {
+            Kind::Errno | Kind::ErrnoHex => {
                 out.extend_from_slice(
                     errno::of_return_value(self.signed(param))
                         .unwrap_or("")
@@ -245,6 +259,18 @@ impl<'a> EventView<'a> {
                 out.extend_from_slice(signal.unwrap_or("").as_bytes());
             }
             Kind::Mode => write_flags(out, flags::MODE, self.number(param)),
+            Kind::NodeMode => {
+                let mode = self.number(param);
+                write_flags(out, flags::MODE, mode & 0o7777);
+                let before = out.len();
+                write_flags(out, flags::MKNOD_TYPE, mode & !0o7777);
+                if before != 0 && out.len() > before {
+                    out.insert(before, b'|');
+                }
+            }
+            Kind::Span => render::seconds(out, self.number(param)),
+            Kind::SignalSet => signals::write_set(out, self.number(param)),
+            Kind::Syscall => out.extend_from_slice(self.type_name().as_bytes()),
             Kind::Flags(table) => write_flags(out, table, self.number(param)),
             Kind::Enum(table) => write_enum(out, table, self.number(param)),
             Kind::Path | Kind::PathAt(_) => self.write_absolute(param, out),
@@ -278,6 +304,25 @@ impl<'a> EventView<'a> {
             fd::write_type_chars(entry, out);
             out.push(b'>');
             out.extend_from_slice(&entry.name);
+        }
+    }
+
+    /// `fd:Tevents` of each, separated by spaces: the type's character, then what was reported.
+    fn write_fd_list(&self, param: &Param, out: &mut Vec<u8>) {
+        let start = out.len();
+        // struct pollfd: an int, then asked-for and reported events, two bytes each.
+        for polled in self.bytes(param).chunks_exact(8) {
+            let number = i32::from_le_bytes([polled[0], polled[1], polled[2], polled[3]]);
+            let events = u16::from_le_bytes([polled[6], polled[7]]);
+            if out.len() > start {
+                out.push(b' ');
+            }
+            put!(out, "{number}:");
+            match self.state.fd_at(number) {
+                Some(entry) => fd::write_type_chars(entry, out),
+                None => out.push(b'?'),
+            }
+            put!(out, "{:x}", convert::poll_events(u64::from(events)));
         }
     }
 

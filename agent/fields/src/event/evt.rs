@@ -2,6 +2,7 @@
 
 use saker_abi::raw::*;
 use saker_engine::schema::ArgKind::Key;
+use saker_engine::schema::Event as _;
 use saker_engine::value::Value;
 use saker_engine::value::ValueType::*;
 
@@ -24,7 +25,7 @@ pub(super) const FIELDS: &[Field] = &[
     Field::new(
         "evt.type",
         Str,
-        |e, _| text(e.info().name.as_bytes()),
+        |e, _| text(e.type_name().as_bytes()),
         "Name of the event.",
     )
     .cost(1),
@@ -173,7 +174,7 @@ pub(super) const FIELDS: &[Field] = &[
                 e.open().is_some_and(|o| o.flags & flags::O_RDONLY != 0),
             ))
         },
-        "open, openat or openat2 for reading, successful or not.",
+        "open, openat, openat2 or open_by_handle_at for reading, successful or not.",
     ),
     Field::new(
         "evt.is_open_write",
@@ -183,7 +184,7 @@ pub(super) const FIELDS: &[Field] = &[
                 e.open().is_some_and(|o| o.flags & flags::O_WRONLY != 0),
             ))
         },
-        "open, openat or openat2 for writing, successful or not.",
+        "open, openat, openat2 or open_by_handle_at for writing, successful or not.",
     ),
     Field::new(
         "evt.is_open_exec",
@@ -206,7 +207,7 @@ pub(super) struct Open {
 }
 
 impl EventView<'_> {
-    /// Only open, openat and openat2 (rules-spec D1). Slots are looked up by number: rules ask this
+    /// Only open, openat, openat2 and open_by_handle_at, which cannot create (rules-spec D1). Slots are looked up by number: rules ask this
     /// of every open.
     pub(super) fn open(&self) -> Option<Open> {
         let (flags, mode, facts) = match self.record.event() {
@@ -221,6 +222,14 @@ impl EventView<'_> {
                 SAKER_P_OPENAT2_mode,
                 SAKER_P_OPENAT2_facts,
             ),
+            SAKER_EV_OPEN_BY_HANDLE_AT => {
+                let flags = self.record.u64(SAKER_P_OPEN_BY_HANDLE_AT_flags);
+                let facts = self.record.u64(SAKER_P_OPEN_BY_HANDLE_AT_facts);
+                return Some(Open {
+                    flags: convert::open_flags(flags) | convert::open_facts(facts),
+                    mode: 0,
+                });
+            }
             _ => return None,
         };
         let kernel_flags = self.record.u64(flags);
@@ -232,10 +241,10 @@ impl EventView<'_> {
         })
     }
 
-    /// First parameter of a system call.
+    /// First parameter of a system call that has an event of its own.
     pub(super) fn return_value(&self) -> Option<i64> {
-        let is_call = self.record.event() != SAKER_EV_PROCEXIT;
-        let first = self.params().first().filter(|_| is_call)?;
+        let has_one = self.info().is_call() && !self.info().is_generic();
+        let first = self.params().first().filter(|_| has_one)?;
         Some(match first.kind {
             // An int in a register: its upper half may be anything.
             Kind::Fd | Kind::Pid => i64::from(self.record.i64(0) as i32),
@@ -245,21 +254,17 @@ impl EventView<'_> {
 }
 
 fn is_type<'e>(e: &'e EventView<'_>, arg: Arg) -> Option<Value<'e>> {
-    let is = arg.as_key() == Some(e.record.event());
+    let is = arg.as_key() == Some(u32::from(e.event_type().0));
     Some(Value::Uint(is.into()))
 }
 
 fn syscall_type<'e>(e: &'e EventView<'_>, _: Arg) -> Option<Value<'e>> {
-    let is_call = e.record.event() != SAKER_EV_PROCEXIT;
-    is_call.then_some(Value::Bytes(e.info().name.as_bytes()))
+    let is_call = e.info().is_call();
+    is_call.then_some(Value::Bytes(e.type_name().as_bytes()))
 }
 
 fn dir<'e>(e: &'e EventView<'_>, _: Arg) -> Option<Value<'e>> {
-    text(if e.record.event() == SAKER_EV_PROCEXIT {
-        b">"
-    } else {
-        b"<"
-    })
+    text(if e.info().is_call() { b"<" } else { b">" })
 }
 
 fn time<'e>(e: &'e EventView<'_>, _: Arg) -> Option<Value<'e>> {

@@ -63,7 +63,8 @@ enum Which {
 fn parameter(event: u32, which: Which) -> Option<&'static str> {
     let (name, source, target) = match event {
         SAKER_EV_OPEN | SAKER_EV_OPENAT | SAKER_EV_OPENAT2 | SAKER_EV_CREAT => ("name", "", ""),
-        SAKER_EV_UNLINKAT | SAKER_EV_UMOUNT2 => ("name", "", ""),
+        SAKER_EV_UNLINKAT | SAKER_EV_UMOUNT | SAKER_EV_UMOUNT2 => ("name", "", ""),
+        SAKER_EV_OPEN_BY_HANDLE_AT => ("path", "", ""),
         SAKER_EV_UNLINK | SAKER_EV_RMDIR | SAKER_EV_MKDIR | SAKER_EV_MKDIRAT => ("path", "", ""),
         SAKER_EV_CHOWN | SAKER_EV_LCHOWN => ("path", "", ""),
         SAKER_EV_CHMOD | SAKER_EV_FCHMODAT | SAKER_EV_FCHMODAT2 => ("filename", "", ""),

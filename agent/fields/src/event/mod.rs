@@ -15,7 +15,7 @@ use std::net::IpAddr;
 use std::ops::ControlFlow;
 
 use saker_abi::record::Record;
-use saker_engine::schema::{Event, EventType, FieldRef};
+use saker_engine::schema::{Event, EventType, FieldRef, Schema as _};
 use saker_engine::value::Value;
 use saker_state::{Fd, Names, Process, View};
 
@@ -124,6 +124,15 @@ impl<'a> EventView<'a> {
         boot_ns.saturating_add(self.host.boot_to_epoch_ns)
     }
 
+    /// `evt.type`: of generic events the name of the call.
+    fn type_name(&self) -> &'a str {
+        if self.info().is_generic() {
+            self.schema.event_name(self.event_type())
+        } else {
+            self.info().name
+        }
+    }
+
     fn process(&self) -> Option<&'a Process> {
         self.state.process()
     }
@@ -141,7 +150,7 @@ impl<'a> EventView<'a> {
 
 impl Event for EventView<'_> {
     fn event_type(&self) -> EventType {
-        EventType(self.record.hdr().event)
+        self.schema.type_of(&self.record)
     }
 
     fn get(&self, field: FieldRef) -> Option<Value<'_>> {

@@ -188,6 +188,72 @@ pub fn fcntl_command(kernel_command: u64) -> u64 {
     }
 }
 
+/// Protection of memory, `include/uapi/asm-generic/mman-common.h`.
+pub fn protection(kernel_flags: u64) -> u64 {
+    const BITS: &[(u64, u64)] = &[
+        (0x1, 1 << 0),
+        (0x2, 1 << 1),
+        (0x4, 1 << 2),
+        (0x8, 1 << 3),
+        (0x0100_0000, 1 << 4),
+        (0x0200_0000, 1 << 5),
+    ];
+    any_bits(BITS, kernel_flags)
+}
+
+/// Flags of mmap(2), the same file and x86's `mman.h`.
+pub fn mmap_flags(kernel_flags: u64) -> u64 {
+    const BITS: &[(u64, u64)] = &[
+        (0x01, 1 << 0),     // SHARED
+        (0x02, 1 << 1),     // PRIVATE
+        (0x10, 1 << 2),     // FIXED
+        (0x20, 1 << 3),     // ANONYMOUS
+        (0x40, 1 << 4),     // 32BIT
+        (0x4000, 1 << 6),   // NORESERVE
+        (0x8000, 1 << 7),   // POPULATE
+        (0x1_0000, 1 << 8), // NONBLOCK
+        (0x0100, 1 << 9),   // GROWSDOWN
+        (0x0800, 1 << 10),  // DENYWRITE
+        (0x1000, 1 << 11),  // EXECUTABLE
+        (0x2000, 1 << 14),  // LOCKED
+    ];
+    any_bits(BITS, kernel_flags)
+}
+
+/// Events of poll(2), `include/uapi/asm-generic/poll.h`: what is there, in the numbers of rules.
+pub fn poll_events(kernel_events: u64) -> u64 {
+    const BITS: &[(u64, u64)] = &[
+        (0x001, 1 << 0),  // IN
+        (0x002, 1 << 1),  // PRI
+        (0x004, 1 << 2),  // OUT
+        (0x2000, 1 << 3), // RDHUP
+        (0x008, 1 << 4),  // ERR
+        (0x010, 1 << 5),  // HUP
+        (0x020, 1 << 6),  // NVAL
+        (0x040, 1 << 7),  // RDNORM
+        (0x080, 1 << 8),  // RDBAND
+        (0x100, 1 << 9),  // WRNORM
+        (0x200, 1 << 10), // WRBAND
+    ];
+    any_bits(BITS, kernel_events)
+}
+
+/// The operation of quotactl(2) without its type.
+pub fn quota_command(command: u64) -> u64 {
+    command >> 8
+}
+
+/// The type of quotactl(2) without its operation.
+pub fn quota_type(command: u64) -> u64 {
+    command & 0xff
+}
+
+/// semctl(2): which structures a 32-bit program has is no part of the command.
+pub fn semctl_command(command: u64) -> u64 {
+    const IPC_64: u64 = 0x100;
+    command & !IPC_64
+}
+
 fn any_bits(table: &[(u64, u64)], value: u64) -> u64 {
     table
         .iter()
@@ -251,6 +317,33 @@ mod tests {
         assert_eq!(name(0x4206), "PTRACE_SEIZE");
         assert_eq!(name(33), "PTRACE_SINGLEBLOCK");
         assert_eq!(name(9999), "PTRACE_UNKNOWN");
+    }
+
+    #[test]
+    fn memory_flags_have_their_names() {
+        let text = |table, value| {
+            let mut out = Vec::new();
+            write_flags(&mut out, table, value);
+            String::from_utf8(out).expect("names are ASCII")
+        };
+        assert_eq!(text(PROT, protection(5)), "PROT_READ|PROT_EXEC");
+        assert_eq!(text(PROT, protection(0)), "PROT_NONE");
+        assert_eq!(text(MMAP, mmap_flags(0x22)), "MAP_PRIVATE|MAP_ANONYMOUS");
+        assert_eq!(
+            text(MMAP, mmap_flags(0x12 | 1 << 40)),
+            "MAP_PRIVATE|MAP_FIXED"
+        );
+    }
+
+    #[test]
+    fn commands_are_told_from_what_they_carry() {
+        let command = 0x80_0007 << 8 | 1;
+        assert_eq!(
+            (quota_command(command), quota_type(command)),
+            (0x80_0007, 1)
+        );
+        assert_eq!(semctl_command(0x100 | 16), 16);
+        assert_eq!(poll_events(0x2001), 0b1001);
     }
 
     #[test]

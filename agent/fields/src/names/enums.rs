@@ -197,6 +197,182 @@ pub const FCNTL: &[Name] = &[
     ("F_OFD_SETLKW", 32),
 ];
 
+/// lseek(2).
+pub const WHENCE: &[Name] = &[
+    ("SEEK_SET", 0),
+    ("SEEK_CUR", 1),
+    ("SEEK_END", 2),
+    ("SEEK_DATA", 3),
+    ("SEEK_HOLE", 4),
+];
+
+/// getrlimit(2) and its kin.
+pub const RLIMIT: &[Name] = &[
+    ("RLIMIT_CPU", 0),
+    ("RLIMIT_FSIZE", 1),
+    ("RLIMIT_DATA", 2),
+    ("RLIMIT_STACK", 3),
+    ("RLIMIT_CORE", 4),
+    ("RLIMIT_RSS", 5),
+    ("RLIMIT_NPROC", 6),
+    ("RLIMIT_NOFILE", 7),
+    ("RLIMIT_MEMLOCK", 8),
+    ("RLIMIT_AS", 9),
+    ("RLIMIT_LOCKS", 10),
+    ("RLIMIT_SIGPENDING", 11),
+    ("RLIMIT_MSGQUEUE", 12),
+    ("RLIMIT_NICE", 13),
+    ("RLIMIT_RTPRIO", 14),
+    ("RLIMIT_RTTIME", 15),
+];
+
+/// semctl(2), without the bit for newer structures.
+pub const SEMCTL: &[Name] = &[
+    ("IPC_RMID", 0),
+    ("IPC_SET", 1),
+    ("IPC_STAT", 2),
+    ("IPC_INFO", 3),
+    ("GETPID", 11),
+    ("GETVAL", 12),
+    ("GETALL", 13),
+    ("GETNCNT", 14),
+    ("GETZCNT", 15),
+    ("SETVAL", 16),
+    ("SETALL", 17),
+    ("SEM_STAT", 18),
+    ("SEM_INFO", 19),
+    ("SEM_STAT_ANY", 20),
+];
+
+/// quotactl(2), the upper part of the command.
+pub const QUOTA_CMD: &[Name] = &[
+    ("Q_SYNC", 0x80_0001),
+    ("Q_QUOTAON", 0x80_0002),
+    ("Q_QUOTAOFF", 0x80_0003),
+    ("Q_GETFMT", 0x80_0004),
+    ("Q_GETINFO", 0x80_0005),
+    ("Q_SETINFO", 0x80_0006),
+    ("Q_GETQUOTA", 0x80_0007),
+    ("Q_SETQUOTA", 0x80_0008),
+    ("Q_GETNEXTQUOTA", 0x80_0009),
+    ("Q_XQUOTAON", 0x5801),
+    ("Q_XQUOTAOFF", 0x5802),
+    ("Q_XGETQUOTA", 0x5803),
+    ("Q_XSETQLIM", 0x5804),
+    ("Q_XGETQSTAT", 0x5805),
+    ("Q_XQUOTARM", 0x5806),
+    ("Q_XQUOTASYNC", 0x5807),
+    ("Q_XGETQSTATV", 0x5808),
+    ("Q_XGETNEXTQUOTA", 0x5809),
+];
+
+/// quotactl(2), the low byte of the command.
+pub const QUOTA_TYPE: &[Name] = &[("USRQUOTA", 0), ("GRPQUOTA", 1), ("PRJQUOTA", 2)];
+
+/// Formats of quota files.
+pub const QUOTA_FORMAT: &[Name] = &[
+    ("QFMT_NOT_USED", 0),
+    ("QFMT_VFS_OLD", 1),
+    ("QFMT_VFS_V0", 2),
+    ("QFMT_OCFS2", 3),
+    ("QFMT_VFS_V1", 4),
+];
+
+/// keyctl(2).
+pub const KEYCTL: &[Name] = &[
+    ("KEYCTL_GET_KEYRING_ID", 0),
+    ("KEYCTL_JOIN_SESSION_KEYRING", 1),
+    ("KEYCTL_UPDATE", 2),
+    ("KEYCTL_REVOKE", 3),
+    ("KEYCTL_CHOWN", 4),
+    ("KEYCTL_SETPERM", 5),
+    ("KEYCTL_DESCRIBE", 6),
+    ("KEYCTL_CLEAR", 7),
+    ("KEYCTL_LINK", 8),
+    ("KEYCTL_UNLINK", 9),
+    ("KEYCTL_SEARCH", 10),
+    ("KEYCTL_READ", 11),
+    ("KEYCTL_INSTANTIATE", 12),
+    ("KEYCTL_NEGATE", 13),
+    ("KEYCTL_SET_REQKEY_KEYRING", 14),
+    ("KEYCTL_SET_TIMEOUT", 15),
+    ("KEYCTL_ASSUME_AUTHORITY", 16),
+    ("KEYCTL_GET_SECURITY", 17),
+    ("KEYCTL_SESSION_TO_PARENT", 18),
+    ("KEYCTL_REJECT", 19),
+    ("KEYCTL_INSTANTIATE_IOV", 20),
+    ("KEYCTL_INVALIDATE", 21),
+    ("KEYCTL_GET_PERSISTENT", 22),
+    ("KEYCTL_DH_COMPUTE", 23),
+    ("KEYCTL_PKEY_QUERY", 24),
+    ("KEYCTL_PKEY_ENCRYPT", 25),
+    ("KEYCTL_PKEY_DECRYPT", 26),
+    ("KEYCTL_PKEY_SIGN", 27),
+    ("KEYCTL_PKEY_VERIFY", 28),
+    ("KEYCTL_RESTRICT_KEYRING", 29),
+    ("KEYCTL_MOVE", 30),
+    ("KEYCTL_CAPABILITIES", 31),
+    ("KEYCTL_WATCH_KEY", 32),
+];
+
+/// fsconfig(2).
+pub const FSCONFIG: &[Name] = &[
+    ("FSCONFIG_SET_FLAG", 0),
+    ("FSCONFIG_SET_STRING", 1),
+    ("FSCONFIG_SET_BINARY", 2),
+    ("FSCONFIG_SET_PATH", 3),
+    ("FSCONFIG_SET_PATH_EMPTY", 4),
+    ("FSCONFIG_SET_FD", 5),
+    ("FSCONFIG_CMD_CREATE", 6),
+    ("FSCONFIG_CMD_RECONFIGURE", 7),
+    ("FSCONFIG_CMD_CREATE_EXCL", 8),
+];
+
+/// io_uring_register(2).
+pub const URING_REGISTER: &[Name] = &[
+    ("IORING_REGISTER_BUFFERS", 0),
+    ("IORING_UNREGISTER_BUFFERS", 1),
+    ("IORING_REGISTER_FILES", 2),
+    ("IORING_UNREGISTER_FILES", 3),
+    ("IORING_REGISTER_EVENTFD", 4),
+    ("IORING_UNREGISTER_EVENTFD", 5),
+    ("IORING_REGISTER_FILES_UPDATE", 6),
+    ("IORING_REGISTER_EVENTFD_ASYNC", 7),
+    ("IORING_REGISTER_PROBE", 8),
+    ("IORING_REGISTER_PERSONALITY", 9),
+    ("IORING_UNREGISTER_PERSONALITY", 10),
+    ("IORING_REGISTER_RESTRICTIONS", 11),
+    ("IORING_REGISTER_ENABLE_RINGS", 12),
+    ("IORING_REGISTER_FILES2", 13),
+    ("IORING_REGISTER_FILES_UPDATE2", 14),
+    ("IORING_REGISTER_BUFFERS2", 15),
+    ("IORING_REGISTER_BUFFERS_UPDATE", 16),
+    ("IORING_REGISTER_IOWQ_AFF", 17),
+    ("IORING_UNREGISTER_IOWQ_AFF", 18),
+    ("IORING_REGISTER_IOWQ_MAX_WORKERS", 19),
+    ("IORING_REGISTER_RING_FDS", 20),
+    ("IORING_UNREGISTER_RING_FDS", 21),
+    ("IORING_REGISTER_PBUF_RING", 22),
+    ("IORING_UNREGISTER_PBUF_RING", 23),
+    ("IORING_REGISTER_SYNC_CANCEL", 24),
+    ("IORING_REGISTER_FILE_ALLOC_RANGE", 25),
+];
+
 /// All tables, for the tests.
 #[cfg(test)]
-pub(crate) const ALL: &[&[Name]] = &[PTRACE, BPF_CMD, DOMAIN, PRCTL, FCNTL];
+pub(crate) const ALL: &[&[Name]] = &[
+    PTRACE,
+    BPF_CMD,
+    DOMAIN,
+    PRCTL,
+    FCNTL,
+    WHENCE,
+    RLIMIT,
+    SEMCTL,
+    QUOTA_CMD,
+    QUOTA_TYPE,
+    QUOTA_FORMAT,
+    KEYCTL,
+    FSCONFIG,
+    URING_REGISTER,
+];

@@ -207,6 +207,173 @@ pub const MODULE: &[Name] = &[
 /// delete_module(2), Linux's own bits.
 pub const DELETE_MODULE: &[Name] = &[("O_NONBLOCK", 0o4000), ("O_TRUNC", 0o1000)];
 
+/// mknod(2): permissions as [`MODE`], then the file's type. Types that contain the bits of others come first.
+pub const MKNOD_TYPE: &[Name] = &[
+    ("S_IFSOCK", 0o140_000),
+    ("S_IFBLK", 0o060_000),
+    ("S_IFREG", 0o100_000),
+    ("S_IFCHR", 0o020_000),
+    ("S_IFIFO", 0o010_000),
+];
+
+/// access(2).
+pub const ACCESS: &[Name] = &[("F_OK", 0), ("R_OK", 4), ("W_OK", 2), ("X_OK", 1)];
+
+/// newfstatat(2).
+pub const NEWFSTATAT: &[Name] = &[
+    ("AT_EMPTY_PATH", 0x1000),
+    ("AT_NO_AUTOMOUNT", 0x800),
+    ("AT_SYMLINK_NOFOLLOW", 0x100),
+];
+
+/// flock(2).
+pub const FLOCK: &[Name] = &[
+    ("LOCK_SH", 1),
+    ("LOCK_EX", 2),
+    ("LOCK_NB", 4),
+    ("LOCK_UN", 8),
+];
+
+/// splice(2).
+pub const SPLICE: &[Name] = &[
+    ("SPLICE_F_MOVE", 1),
+    ("SPLICE_F_NONBLOCK", 2),
+    ("SPLICE_F_MORE", 4),
+    ("SPLICE_F_GIFT", 8),
+];
+
+/// epoll_create1(2), Linux's own bit.
+pub const EPOLL: &[Name] = &[("EPOLL_CLOEXEC", 0o2_000_000)];
+
+/// pidfd_open(2), Linux's own bit.
+pub const PIDFD: &[Name] = &[("PIDFD_NONBLOCK", 0o4000)];
+
+/// Protection of memory.
+pub const PROT: &[Name] = &[
+    ("PROT_READ", 1 << 0),
+    ("PROT_WRITE", 1 << 1),
+    ("PROT_EXEC", 1 << 2),
+    ("PROT_SEM", 1 << 3),
+    ("PROT_GROWSDOWN", 1 << 4),
+    ("PROT_GROWSUP", 1 << 5),
+    ("PROT_SAO", 1 << 6),
+    ("PROT_NONE", 0),
+];
+
+/// mmap(2). x86 has no number for RENAME, INHERIT and FILE.
+pub const MMAP: &[Name] = &[
+    ("MAP_SHARED", 1 << 0),
+    ("MAP_PRIVATE", 1 << 1),
+    ("MAP_FIXED", 1 << 2),
+    ("MAP_ANONYMOUS", 1 << 3),
+    ("MAP_32BIT", 1 << 4),
+    ("MAP_RENAME", 1 << 5),
+    ("MAP_NORESERVE", 1 << 6),
+    ("MAP_POPULATE", 1 << 7),
+    ("MAP_NONBLOCK", 1 << 8),
+    ("MAP_GROWSDOWN", 1 << 9),
+    ("MAP_DENYWRITE", 1 << 10),
+    ("MAP_EXECUTABLE", 1 << 11),
+    ("MAP_INHERIT", 1 << 12),
+    ("MAP_FILE", 1 << 13),
+    ("MAP_LOCKED", 1 << 14),
+];
+
+/// mlockall(2).
+pub const MLOCKALL: &[Name] = &[("MCL_CURRENT", 1), ("MCL_FUTURE", 2), ("MCL_ONFAULT", 4)];
+
+/// mlock2(2).
+pub const MLOCK2: &[Name] = &[("MLOCK_ONFAULT", 1)];
+
+/// futex(2): the operation with its modifiers. Larger numbers first, so that none is taken for its parts.
+pub const FUTEX: &[Name] = &[
+    ("FUTEX_CLOCK_REALTIME", 1 << 8),
+    ("FUTEX_PRIVATE_FLAG", 1 << 7),
+    ("FUTEX_LOCK_PI2", 13),
+    ("FUTEX_CMP_REQUEUE_PI", 12),
+    ("FUTEX_WAIT_REQUEUE_PI", 11),
+    ("FUTEX_WAKE_BITSET", 10),
+    ("FUTEX_WAIT_BITSET", 9),
+    ("FUTEX_TRYLOCK_PI", 8),
+    ("FUTEX_UNLOCK_PI", 7),
+    ("FUTEX_LOCK_PI", 6),
+    ("FUTEX_WAKE_OP", 5),
+    ("FUTEX_CMP_REQUEUE", 4),
+    ("FUTEX_REQUEUE", 3),
+    ("FUTEX_FD", 2),
+    ("FUTEX_WAKE", 1),
+    ("FUTEX_WAIT", 0),
+];
+
+/// semget(2).
+pub const SEMGET: &[Name] = &[
+    ("IPC_EXCL", 0o2000),
+    ("IPC_CREAT", 0o1000),
+    ("S_IXOTH", 0o001),
+    ("S_IWOTH", 0o002),
+    ("S_IROTH", 0o004),
+    ("S_IXGRP", 0o010),
+    ("S_IWGRP", 0o020),
+    ("S_IRGRP", 0o040),
+    ("S_IXUSR", 0o100),
+    ("S_IWUSR", 0o200),
+    ("S_IRUSR", 0o400),
+];
+
+/// semop(2).
+pub const SEMOP: &[Name] = &[("IPC_NOWAIT", 0x800), ("SEM_UNDO", 0x1000)];
+
+/// Quota information, `dqi_flags`.
+pub const QUOTA: &[Name] = &[("V1_DQF_RSQUASH", 1), ("DQF_NONE", 0)];
+
+/// io_uring_setup(2).
+pub const URING_SETUP: &[Name] = &[
+    ("IORING_SETUP_IOPOLL", 1 << 0),
+    ("IORING_SETUP_SQPOLL", 1 << 1),
+    ("IORING_SETUP_SQ_AFF", 1 << 2),
+    ("IORING_SETUP_CQSIZE", 1 << 3),
+    ("IORING_SETUP_CLAMP", 1 << 4),
+    ("IORING_SETUP_ATTACH_WQ", 1 << 5),
+    ("IORING_SETUP_R_DISABLED", 1 << 6),
+    ("IORING_SETUP_SUBMIT_ALL", 1 << 7),
+    ("IORING_SETUP_COOP_TASKRUN", 1 << 8),
+    ("IORING_SETUP_TASKRUN_FLAG", 1 << 9),
+    ("IORING_SETUP_SQE128", 1 << 10),
+    ("IORING_SETUP_CQE32", 1 << 11),
+    ("IORING_SETUP_SINGLE_ISSUER", 1 << 12),
+    ("IORING_SETUP_DEFER_TASKRUN", 1 << 13),
+    ("IORING_SETUP_NO_MMAP", 1 << 14),
+    ("IORING_SETUP_REGISTERED_FD_ONLY", 1 << 15),
+    ("IORING_SETUP_NO_SQARRAY", 1 << 16),
+];
+
+/// io_uring_enter(2).
+pub const URING_ENTER: &[Name] = &[
+    ("IORING_ENTER_GETEVENTS", 1 << 0),
+    ("IORING_ENTER_SQ_WAKEUP", 1 << 1),
+    ("IORING_ENTER_SQ_WAIT", 1 << 2),
+    ("IORING_ENTER_EXT_ARG", 1 << 3),
+    ("IORING_ENTER_REGISTERED_RING", 1 << 4),
+];
+
+/// What io_uring_setup(2) answers.
+pub const URING_FEATURES: &[Name] = &[
+    ("IORING_FEAT_SINGLE_MMAP", 1 << 0),
+    ("IORING_FEAT_NODROP", 1 << 1),
+    ("IORING_FEAT_SUBMIT_STABLE", 1 << 2),
+    ("IORING_FEAT_RW_CUR_POS", 1 << 3),
+    ("IORING_FEAT_CUR_PERSONALITY", 1 << 4),
+    ("IORING_FEAT_FAST_POLL", 1 << 5),
+    ("IORING_FEAT_POLL_32BITS", 1 << 6),
+    ("IORING_FEAT_SQPOLL_NONFIXED", 1 << 7),
+    ("IORING_FEAT_EXT_ARG", 1 << 8),
+    ("IORING_FEAT_NATIVE_WORKERS", 1 << 9),
+    ("IORING_FEAT_RSRC_TAGS", 1 << 10),
+    ("IORING_FEAT_CQE_SKIP", 1 << 11),
+    ("IORING_FEAT_LINKED_FILE", 1 << 12),
+    ("IORING_FEAT_REG_REG_RING", 1 << 13),
+];
+
 /// All tables, for the tests.
 #[cfg(test)]
 pub(crate) const ALL: &[&[Name]] = &[
@@ -225,4 +392,22 @@ pub(crate) const ALL: &[&[Name]] = &[
     MEMFD,
     MODULE,
     DELETE_MODULE,
+    MKNOD_TYPE,
+    ACCESS,
+    NEWFSTATAT,
+    FLOCK,
+    SPLICE,
+    EPOLL,
+    PIDFD,
+    PROT,
+    MMAP,
+    MLOCKALL,
+    MLOCK2,
+    FUTEX,
+    SEMGET,
+    SEMOP,
+    QUOTA,
+    URING_SETUP,
+    URING_ENTER,
+    URING_FEATURES,
 ];

@@ -2,6 +2,7 @@
 
 mod allocations;
 mod args;
+mod calls;
 mod compat;
 mod container;
 mod every;

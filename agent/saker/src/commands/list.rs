@@ -4,6 +4,8 @@ use std::io::Write;
 use std::process::ExitCode;
 
 use saker_abi::event::{EVENTS, EventInfo};
+use saker_abi::raw::SAKER_EV_GENERIC;
+use saker_abi::syscalls::GENERIC;
 use saker_engine::schema::{ArgKind, Arity, FieldInfo, Schema};
 use saker_fields::FieldSchema;
 use serde_json::{Value as Json, json};
@@ -78,9 +80,14 @@ fn field_json(field: &FieldInfo) -> Json {
     })
 }
 
-/// Events rules can name.
-fn events() -> impl Iterator<Item = &'static EventInfo> {
-    EVENTS.iter().filter(|event| !event.is_internal())
+/// Events rules can name; calls without an event of their own have the parameters of the generic one.
+fn events() -> impl Iterator<Item = (&'static str, &'static EventInfo)> {
+    let own = EVENTS
+        .iter()
+        .filter(|event| !event.is_internal() && !event.is_generic())
+        .map(|event| (event.name, event));
+    let generic = &EVENTS[SAKER_EV_GENERIC as usize];
+    own.chain(GENERIC.iter().map(move |call| (call.name, generic)))
 }
 
 /// Parameters rules can name; the driver's own facts are left out.
@@ -92,20 +99,22 @@ fn parameters(event: &EventInfo) -> impl Iterator<Item = &'static str> {
         .map(|param| param.name)
 }
 
-fn event_text(event: &EventInfo) -> String {
+fn event_text((name, event): (&str, &EventInfo)) -> String {
     let parameters: Vec<&str> = parameters(event).collect();
-    let (name, class) = (event.name, event.class.name());
+    let class = event.class.name();
     format!(
         "{name:NAME_COLUMNS$} {class:TYPE_COLUMNS$} {}\n",
         parameters.join(" ")
     )
 }
 
-fn event_json(event: &EventInfo) -> Json {
+fn event_json((name, event): (&str, &EventInfo)) -> Json {
     json!({
-        "name": event.name,
+        "name": name,
         "class": event.class.name(),
         "state": event.is_state(),
+        "generic": event.is_generic(),
+        "on_demand": event.is_on_demand() || event.is_generic(),
         "parameters": parameters(event).collect::<Vec<_>>(),
     })
 }

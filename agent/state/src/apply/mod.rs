@@ -1,5 +1,6 @@
 //! What each event changes, by family.
 
+mod anonymous;
 mod birth;
 mod cred;
 mod file;
@@ -75,6 +76,11 @@ pub(crate) fn dispatch(
         SAKER_EV_FCNTL => file::fcntl(ctx, process, rec),
         SAKER_EV_MEMFD_CREATE => file::memfd(ctx, process, rec, applied),
         SAKER_EV_BPF => file::bpf(ctx, process, rec, applied),
+        SAKER_EV_OPEN_BY_HANDLE_AT => anonymous::open_by_handle(ctx, process, rec, applied),
+        SAKER_EV_EVENTFD..=SAKER_EV_EPOLL_CREATE1
+        | SAKER_EV_USERFAULTFD
+        | SAKER_EV_IO_URING_SETUP
+        | SAKER_EV_PIDFD_OPEN => anonymous::create(ctx, process, rec),
         SAKER_EV_SOCKET => socket::socket(ctx, process, rec),
         SAKER_EV_CONNECT => socket::connect(ctx, process, rec, applied),
         SAKER_EV_ACCEPT | SAKER_EV_ACCEPT4 => socket::accept(ctx, process, rec, applied),

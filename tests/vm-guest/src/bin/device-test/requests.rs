@@ -130,11 +130,16 @@ pub(crate) fn create_refused() -> Result<()> {
             |r| r.ring_bytes = 2 * SAKER_RING_BYTES_MAX,
             Errno::INVAL,
         ),
-        ("reserved", |r| r.reserved = 1, Errno::INVAL),
+        ("unknown flag", |r| r.flags = 1 << 31, Errno::INVAL),
         ("no such event", |r| r.event_of_64[511] = 254, Errno::INVAL),
         (
             "no such event, 32 bit",
             |r| r.event_of_32[0] = 254,
+            Errno::INVAL,
+        ),
+        (
+            "no such event, inside another call",
+            |r| r.subcalls[63] = 254,
             Errno::INVAL,
         ),
     ];

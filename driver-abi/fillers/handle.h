@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* open_by_handle_at(2): what it opened has a name only in the kernel. */
+#ifndef SAKER_HANDLE_H
+#define SAKER_HANDLE_H
+
+#define TRY_SIZE(size)                                                                             \
+	if (len <= (size)) {                                                                       \
+		rec = ring_reserve(to->ring, size);                                                \
+		if (!rec) {                                                                        \
+			count_drop(to->counters, ring_refusal(to->ring), SAKER_CLASS_FILE);        \
+			return;                                                                    \
+		}                                                                                  \
+		kread(rec, size, sc->rec);                                                         \
+		begin(rec, to, SAKER_EV_OPEN_BY_HANDLE_AT, SAKER_NP_OPEN_BY_HANDLE_AT, flags);     \
+		commit(rec, to);                                                                   \
+		return;                                                                            \
+	}
+
+static __always_inline void emit_opened(struct saker_scratch *sc, struct subject *to, u16 flags)
+{
+	u32 len = sc->off;
+	void *rec;
+
+	TRY_SIZE(256)
+	TRY_SIZE(8192)
+	count_drop(to->counters, SAKER_DROP_BUG, SAKER_CLASS_FILE);
+}
+
+#undef TRY_SIZE
+#define SLOT(name) slots[SAKER_P_OPEN_BY_HANDLE_AT_##name]
+
+static __always_inline void record_open_by_handle_at(struct call *c)
+{
+	struct saker_scratch *sc;
+	struct subject to = {};
+	struct file *file;
+	u64 *slots;
+
+	if (!find_ring(&to, c->task->tgid, c->task->pid, SAKER_CLASS_FILE))
+		return;
+	identify(&to, c->task, FOLLOW_PROBE);
+	sc = scratch_claim(&to, SAKER_CLASS_FILE);
+	if (!sc)
+		return;
+	slots = (u64 *)(sc->rec + sizeof(struct saker_hdr));
+	sc->off = sizeof(struct saker_hdr) + 8 * SAKER_NP_OPEN_BY_HANDLE_AT;
+	file = file_of(c->task, c->ret, FOLLOW_PROBE);
+	saker_file_facts((u64)file, &c->facts);
+
+	SLOT(fd) = c->ret;
+	SLOT(mountfd) = (s64)(s32)c->args[0];
+	SLOT(flags) = (u32)c->args[2];
+	SLOT(path) = 0;
+	if (file)
+		SLOT(path) = put_walk(sc, cpu_area(to.cpu), KREAD(file, f_path.dentry),
+				      KREAD(file, f_path.mnt));
+	SLOT(dev) = c->facts.dev;
+	SLOT(ino) = c->facts.ino;
+	SLOT(facts) = c->facts.facts;
+	emit_opened(sc, &to, call_flags(c));
+	scratch_release(sc);
+}
+
+#undef SLOT
+
+#endif /* SAKER_HANDLE_H */

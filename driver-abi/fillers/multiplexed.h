@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Calls of old 32-bit programs that hold many calls: socketcall(2) and ipc(2), and mmap(2) as it was first.
+ * Their arguments are put where those of the call itself are.
+ */
+#ifndef SAKER_MULTIPLEXED_H
+#define SAKER_MULTIPLEXED_H
+
+#define NR32_OLD_MMAP 90
+#define OLD_MMAP_ARGS 6
+
+/* Comparisons with constants: nothing of this is left in the fillers of other events. */
+#define IS_IPC(event)                                                                              \
+	((event) == SAKER_EV_SEMOP || (event) == SAKER_EV_SEMGET || (event) == SAKER_EV_SEMCTL)
+
+#define ARGS_IPC(ID, args)
+#define ARGS_SOCKETCALL(ID, args)                                                                  \
+	if (event == SAKER_EV_##ID)                                                                \
+		return args;
+#define SUBCALL_ARGS(call, number, ID, args) ARGS_##call(ID, args)
+
+/* Arguments of the call behind socketcall(2), 0 when it is not one of those. */
+static __always_inline u32 socketcall_args(const u32 event)
+{
+	SAKER_SUBCALLS(SUBCALL_ARGS)
+	return 0;
+}
+
+/* `count` words behind a pointer of a 32-bit program become the arguments. */
+static __always_inline void read_args(struct call *c, u64 ptr, const u32 count)
+{
+	u32 words[6] = {};
+
+	c->fault = uread(words, 4 * count, ptr) != 0;
+	for (u32 i = 0; i < 6; i++)
+		c->args[i] = words[i];
+}
+
+/* ipc(call, first, second, third, ptr, fifth) */
+static __always_inline void order_ipc_args(struct call *c, const u32 event)
+{
+	u64 ptr = c->args[4];
+	u32 word = 0;
+
+	c->args[0] = c->args[1];
+	if (event == SAKER_EV_SEMOP) {
+		c->args[1] = ptr;
+		return; /* second is the number of operations already */
+	}
+	c->args[1] = c->args[2];
+	c->args[2] = c->args[3];
+	if (event == SAKER_EV_SEMCTL)
+		c->fault = uread(&word, sizeof(word), ptr) != 0;
+	c->args[3] = word;
+}
+
+static __always_inline void take_apart(struct call *c, const u32 event)
+{
+	if (!c->compat)
+		return;
+	if (event == SAKER_EV_MMAP && c->nr == NR32_OLD_MMAP)
+		read_args(c, c->args[0], OLD_MMAP_ARGS);
+	if (socketcall_args(event) && c->nr == SAKER_NR32_SOCKETCALL)
+		read_args(c, c->args[1], socketcall_args(event));
+	if (IS_IPC(event) && c->nr == SAKER_NR32_IPC)
+		order_ipc_args(c, event);
+}
+
+#endif /* SAKER_MULTIPLEXED_H */

@@ -1,0 +1,71 @@
+//! Events that leave the kernel only when a rule names them.
+
+use std::collections::BTreeMap;
+
+use saker_tests_live::action;
+use saker_tests_live::agent::{Agent, Options};
+use saker_tests_live::case::{of_session, stop_cleanly};
+use saker_tests_live::lab::Lab;
+
+/// The last rule names no type: frequent events do not become its own.
+const RULES: &str = r#"
+- rule: synced
+  desc: A call without an event of its own.
+  condition: evt.type in (fsync, fdatasync) and evt.arg.res=0
+  output: "%evt.type %evt.args %syscall.type %evt.res"
+  priority: INFO
+- rule: signalled
+  desc: A signal was taken.
+  condition: evt.type=signaldeliver and evt.arg.sig=SIGTERM
+  output: "%evt.arg.sig %evt.dir %evt.rawres"
+  priority: INFO
+- rule: anything
+  desc: No event type.
+  condition: fd.name endswith unlikely-name-of-saker
+  output: "%evt.type"
+  priority: INFO
+"#;
+
+const SCRIPT: &str = r#"
+echo x > $LAB/file
+sync $LAB/file
+sync -d $LAB/file
+sh -c 'kill -TERM $$' || true
+"#;
+
+#[test]
+fn what_a_rule_names_is_recorded() {
+    let lab = Lab::new().expect("a laboratory");
+    let rules = lab.write("rules.yaml", RULES).expect("a file");
+    let options = Options::rules([rules]);
+    let agent = Agent::start(&options).expect("an agent");
+    let events = agent.stderr();
+    let line = events.iter().find(|line| line.starts_with("events: "));
+    let line = line.expect("a line with the events");
+    assert!(
+        line.contains("fsync") && line.contains("signaldeliver"),
+        "{line}"
+    );
+    assert!(
+        !line.contains("futex") && !line.contains("newfstatat"),
+        "{line}"
+    );
+    let session = action::run(&lab, SCRIPT).expect("an action").session;
+    let stopped = stop_cleanly(agent).expect("an end");
+    let mut by_rule: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    for alert in of_session(&stopped.alerts, session) {
+        let output = alert.output().to_owned();
+        by_rule
+            .entry(alert.rule().to_owned())
+            .or_default()
+            .push(output);
+    }
+    let synced = &by_rule["synced"];
+    assert!(
+        synced[0].contains("fsync ID=74(fsync) nativeID=74 res=0 fsync <NA>")
+            && synced[1].contains("fdatasync ID=75(fdatasync)"),
+        "{synced:?}"
+    );
+    let signalled = &by_rule["signalled"];
+    assert!(signalled[0].contains("SIGTERM > <NA>"), "{signalled:?}");
+}
