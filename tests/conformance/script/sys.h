@@ -70,15 +70,18 @@ static inline long sys_raw(long nr, long a, long b, long c, long d, long e, long
 	return ret;
 }
 
-/* A call of the 32-bit ABI from 64-bit code. */
+/* A call of the 32-bit ABI from 64-bit code. Its sixth argument is 0: the frame pointer is away meanwhile. */
 static inline long sys_raw32(long nr, long a, long b, long c, long d, long e)
 {
 	long ret;
 
-	__asm__ volatile("int $0x80"
+	__asm__ volatile("mov %%rbp, %%r12\n\t"
+			 "xor %%ebp, %%ebp\n\t"
+			 "int $0x80\n\t"
+			 "mov %%r12, %%rbp"
 			 : "=a"(ret)
 			 : "a"(nr), "b"(a), "c"(b), "d"(c), "S"(d), "D"(e)
-			 : "r8", "r9", "r10", "r11", "memory");
+			 : "r8", "r9", "r10", "r11", "r12", "memory");
 	return (int)ret;
 }
 

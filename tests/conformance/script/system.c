@@ -152,7 +152,6 @@ static void others(void)
 	SYSN(seccomp, 77, -1L, 0);
 	SYSN(seccomp, 2 /* GET_ACTION_AVAIL */, 0, ODD_UNMAPPED);
 	step("calls without an event of their own");
-	SYSN(getpgid, 0);
 	SYSN(personality, 0xffffffffL);
 	SYSN(getpgid, 0x7ffffff0);
 	if (has_compat)
