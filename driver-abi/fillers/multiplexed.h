@@ -30,9 +30,10 @@ static __always_inline u32 socketcall_args(const u32 event)
 static __always_inline void read_args(struct call *c, u64 ptr, const u32 count)
 {
 	u32 words[6] = {};
+	u32 i;
 
 	c->fault = uread(words, 4 * count, ptr) != 0;
-	for (u32 i = 0; i < 6; i++)
+	for (i = 0; i < 6; i++)
 		c->args[i] = words[i];
 }
 

@@ -130,12 +130,12 @@ struct moved_data {
 /* A function of its own: the verifier follows the vectors once. */
 SAKER_SUBPROGRAM int saker_gather(u64 vectors, u32 count, u64 moved, u32 width, struct moved_data *out)
 {
-	u32 pos = 0, want = moved > SAKER_DATA_MAX ? SAKER_DATA_MAX : moved;
+	u32 i, pos = 0, want = moved > SAKER_DATA_MAX ? SAKER_DATA_MAX : moved;
 
 	if (!out)
 		return 0;
 	out->flags = moved > SAKER_DATA_MAX ? SAKER_VF_TRUNCATED : 0;
-	for (u32 i = 0; i < IOV_VECTORS && i < count && pos < want; i++) {
+	for (i = 0; i < IOV_VECTORS && i < count && pos < want; i++) {
 		u64 base = 0, len = 0;
 
 		/* 32-bit callers have vectors of half the size; their fields' upper halves stay 0. */

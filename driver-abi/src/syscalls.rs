@@ -136,10 +136,10 @@ mod tests {
     #[test]
     fn all_events_of_calls_are_found_by_number() {
         for event in EVENTS.iter() {
-            for nr in event.nr64 {
+            if let Some(nr) = event.nr64 {
                 assert_eq!(event_of_64(nr), Some(event.id), "{}", event.name);
             }
-            for nr in event.nr32 {
+            if let Some(nr) = event.nr32 {
                 assert_eq!(event_of_32(nr), Some(event.id), "{}", event.name);
             }
         }
