@@ -108,7 +108,7 @@ pub(crate) fn privileges() -> Result<()> {
 pub(crate) fn create_refused() -> Result<()> {
     let device = Device::open()?;
     type Change = fn(&mut saker_ioc_create);
-    let wrong: [(&str, Change, Errno); 16] = [
+    let wrong: [(&str, Change, Errno); 17] = [
         ("another version", |r| r.abi_version += 1, Errno::PROTO),
         ("another hash", |r| r.schema_hash ^= 1, Errno::PROTO),
         ("a longer struct", |r| r.size += 8, Errno::TOOBIG),
