@@ -7,8 +7,8 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, bail};
 use crossbeam_channel::{Receiver, RecvTimeoutError};
 use saker_abi::driver::EventSet;
-use saker_abi::event;
 use saker_abi::record::Record;
+use saker_abi::{event, syscalls};
 use saker_capture::recorder::Recorder;
 use saker_capture::{Gap, Handler, Proven};
 use saker_fields::FieldSchema;
@@ -118,9 +118,11 @@ fn events(args: &RecordArgs) -> anyhow::Result<Option<EventSet>> {
     }
     let mut events = EventSet::state();
     for name in &args.events {
-        match event::by_name(name).filter(|event| !event.is_internal()) {
-            Some(event) => events.insert(event.id),
-            None => bail!("there is no event {name:?}; `saker list events` lists them"),
+        let own = event::by_name(name).filter(|event| !event.is_internal() && !event.is_generic());
+        match (own, syscalls::generic(name)) {
+            (Some(event), _) => events.insert(event.id),
+            (None, Some(call)) => events.insert_call(call),
+            (None, None) => bail!("there is no event {name:?}; `saker list events` lists them"),
         }
     }
     Ok(Some(events))
