@@ -274,7 +274,7 @@ fn skipped_rules_and_uncaptured_events_are_said() {
         .replace("fd.name = ", "evt.category = ");
     let uncaptured = RULE
         .replace("Shadow", "Third")
-        .replace("= openat", "= epoll_wait");
+        .replace("= openat", "= page_fault");
     let rules = file(&dir, "r.yaml", &format!("{RULE}{unknown}{uncaptured}"));
     let agent = Agent::start(&["-r", &rules]);
     let output = agent.stop(rustix::process::Signal::TERM);
@@ -285,7 +285,7 @@ fn skipped_rules_and_uncaptured_events_are_said() {
     );
     assert!(stderr.contains("skipped \"Other\""), "{stderr}");
     assert!(stderr.contains("no field evt.category"), "{stderr}");
-    assert!(stderr.contains("epoll_wait (1)"), "{stderr}");
+    assert!(stderr.contains("page_fault (1)"), "{stderr}");
     assert!(stderr.contains("silent \"Third\""), "{stderr}");
 }
 
