@@ -1,13 +1,18 @@
 //! Recorded records through state and rules, by one thread.
 //!
 //! The records come in one order of time ([`saker_capture::file::Source`]). Each goes to the worker that owns
-//! its thread group, and the others are told that they have come as far: so no worker ever waits for another,
-//! what a fork hands over is there when the birth comes, and the outcome is the same with any number of workers.
-//! Nobody looks anything up: what no record tells stays unknown.
+//! its thread group, and the others are told that they have come as far, so no worker ever waits for another.
+//! What a fork hands over is taken in at once, and a birth whose fork is missing gets it from the parent's worker:
+//! the outcome is the same with any number of workers, whatever is missing. Nobody looks anything up: what no
+//! record tells stays unknown.
 
 use std::sync::Arc;
 
 use saker_abi::event::partition;
+use saker_abi::raw::{
+    SAKER_EV_CLONE, SAKER_EV_CLONE3, SAKER_EV_FORK, SAKER_EV_VFORK, SAKER_P_CLONE_child_pid,
+    SAKER_P_CLONE_parent_pid, SAKER_P_CLONE_res,
+};
 use saker_abi::record::Record;
 use saker_capture::Handler as _;
 use saker_state::SharedState;
@@ -58,17 +63,24 @@ impl Replay {
                 .iter_mut()
                 .for_each(|worker| worker.batch_end(self.now_ns - 1));
         }
-        let owner = partition(hdr.tgid, self.shared.partitions()) as usize;
+        let owner = self.owner(hdr.tgid);
         let worker = &mut self.workers[owner];
         worker.count_from(self.events);
-        worker.poll_inbox(self.now_ns);
         worker.record(rec);
         if worker.held() {
-            // A birth whose fork is missing: all others are past it, so it goes on with what it says.
+            // A birth whose fork is missing: all others are past it.
             self.publish(self.now_ns);
+            let parent = self.owner(rec.u64(SAKER_P_CLONE_parent_pid) as u32);
+            self.workers[parent].hand_over(rec);
             self.workers[owner].poll_inbox(self.now_ns);
         }
         self.events = self.workers[owner].events();
+        if is_fork(rec) {
+            let child = self.owner(rec.u64(SAKER_P_CLONE_child_pid) as u32);
+            if child != owner {
+                self.workers[child].take_in();
+            }
+        }
     }
 
     /// Records are missing: what is known is doubtful, wherever it is kept now.
@@ -85,8 +97,20 @@ impl Replay {
         }
     }
 
+    fn owner(&self, tgid: u32) -> usize {
+        partition(tgid, self.shared.partitions()) as usize
+    }
+
     fn publish(&self, done_ns: u64) {
         let progress = self.shared.progress();
         (0..self.shared.partitions()).for_each(|worker| progress.publish(worker, done_ns));
     }
+}
+
+/// Whether the record's process has made another.
+fn is_fork(rec: &Record<'_>) -> bool {
+    matches!(
+        rec.event(),
+        SAKER_EV_CLONE | SAKER_EV_CLONE3 | SAKER_EV_FORK | SAKER_EV_VFORK
+    ) && rec.i64(SAKER_P_CLONE_res) > 0
 }

@@ -118,6 +118,16 @@ impl RuleWorker {
         self.evaluator.events
     }
 
+    /// As [`Partition::hand_over`].
+    pub(crate) fn hand_over(&mut self, birth: &Record<'_>) {
+        self.partition.hand_over(birth);
+    }
+
+    /// As [`Partition::take_in`].
+    pub(crate) fn take_in(&mut self) {
+        self.partition.take_in();
+    }
+
     /// Notes that records are missing, where nobody can look them up.
     pub(crate) fn mark_loss(&mut self) {
         self.partition.mark_loss();

@@ -7,6 +7,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use common::{Output, run, saker};
+use saker_abi::driver::Iterate;
+use saker_capture::file::{CaptureWriter, Item, Source};
+use saker_capture::recorder::{Recorder, chunk_pool};
 
 /// Set to write what is replayed as what is expected (CONTRIBUTING.md).
 const BLESS: &str = "SAKER_BLESS";
@@ -56,6 +59,62 @@ fn golden_captures_replay_to_the_alerts_kept_with_them() {
         }
         let bytes = fs::metadata(&file).expect("there").len();
         assert!(bytes < 100 << 10, "{}: {bytes} bytes", file.display());
+    }
+}
+
+/// `file` without some of its records, which no gap tells of.
+fn thinned(file: &Path, to: &Path, mut state: u64) {
+    let mut source = Source::open(&[file.to_owned()], false).expect("whole");
+    let mut writer = CaptureWriter::create(to, source.meta()).expect("made");
+    let before = source.take_state();
+    writer
+        .state(Iterate::Tasks, &before.tasks)
+        .expect("written");
+    writer
+        .state(Iterate::Files, &before.files)
+        .expect("written");
+    let streams = source.meta().partitions;
+    let (pool, chunks) = chunk_pool(streams.into());
+    let mut recorders: Vec<Recorder> = (0..streams)
+        .map(|stream| Recorder::new(stream, pool.clone()))
+        .collect();
+    while let Some(item) = source.next().expect("whole") {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        let Item::Record(record) = item else { continue };
+        if !state.is_multiple_of(5) {
+            let stream = saker_abi::event::partition(record.hdr().tgid, streams.into());
+            recorders[stream as usize].record(&record);
+        }
+    }
+    for recorder in &mut recorders {
+        recorder.flush(u64::MAX);
+        let chunk = chunks.receiver().try_recv().expect("small enough for one");
+        writer.chunk(&chunk).expect("written");
+    }
+    writer.finish().expect("written");
+}
+
+#[test]
+fn the_number_of_workers_makes_no_difference_where_records_are_missing() {
+    let dir = tempfile::tempdir().expect("a directory");
+    for (number, file) in (0..).zip(golden()) {
+        for seed in 1..=8_u64 {
+            let thin = dir.path().join(format!("{number}-{seed}.saker"));
+            thinned(&file, &thin, seed.wrapping_mul(0x9E37_79B9_7F4A_7C15));
+            let one = replay(&thin, &["--workers", "1"]);
+            assert_eq!(one.status, 0, "{}", one.stderr);
+            assert!(one.stdout.lines().count() > 3, "{}", one.stderr);
+            for workers in ["2", "8"] {
+                let more = replay(&thin, &["--workers", workers]);
+                let place = file.display();
+                assert_eq!(
+                    one.stdout, more.stdout,
+                    "{place}, seed {seed}, {workers} workers"
+                );
+            }
+        }
     }
 }
 

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::{Duration, Instant};
 
 use saker_tests_live::action;
 use saker_tests_live::agent::{Agent, Options};
@@ -12,6 +13,10 @@ use saker_tests_live::command::{Ended, run};
 use saker_tests_live::host::agent_program;
 use saker_tests_live::lab::Lab;
 use serde_json::{Value, json};
+
+/// Longest wait for a capture to begin, and the pause between two looks.
+const LIMIT: Duration = Duration::from_secs(20);
+const POLL: Duration = Duration::from_millis(5);
 
 /// Rules on what the script does, with lineage and state; the first one asks for a capture.
 const RULES: &str = r#"
@@ -46,9 +51,14 @@ const RULES: &str = r#"
   priority: INFO
 "#;
 
-const SCRIPT: &str = r#"
+/// What begins the capture.
+const FIRST: &str = r#"
 echo x > $LAB/data-$TOKEN
-mkdir -p $LAB/a
+cat $LAB/data-$TOKEN
+mkdir $LAB/a
+"#;
+
+const SCRIPT: &str = r#"
 cd $LAB/a
 sh -c 'cd ..; sh -c "cat data-$TOKEN; true"; true'
 ( ( ( cat ../data-$TOKEN; true ); cd /; true ); true )
@@ -114,9 +124,16 @@ fn a_capture_replays_to_the_alerts_of_the_run() {
         .set("json_include_output_property", json!(false))
         .set("json_include_message_property", json!(true));
     let agent = Agent::start(&options).expect("an agent");
+    let first = action::run(&lab, FIRST).expect("an action").session;
+    // What ran before is in the file then: all of the script is told by records.
+    let deadline = Instant::now() + LIMIT;
+    while !agent.stderr().iter().any(|line| line.contains(" begins: ")) {
+        assert!(Instant::now() < deadline, "{:#?}", agent.stderr());
+        std::thread::sleep(POLL);
+    }
     let session = action::run(&lab, SCRIPT).expect("an action").session;
     let trouble = agent.trouble();
-    let stopped = stop_cleanly(agent);
+    let stopped = stop_cleanly(agent).expect("a clean stop");
     let live = of(&stopped.alerts, session);
     assert!(live.len() > 20, "{live:#?}");
 
@@ -142,8 +159,27 @@ fn a_capture_replays_to_the_alerts_of_the_run() {
         command.args(["replay", "--workers", workers, "-c"]);
         let ended = run(command.arg(&config).arg(file)).expect("a replay");
         assert_eq!(ended.status, Some(0), "{}", ended.stderr);
-        let replayed = of(&alerts(&ended), session);
-        assert_eq!(live, replayed, "{trouble:#?}\n{}", ended.stderr);
+        let alerts = alerts(&ended);
+        let begun = |alerts: &[Alert]| {
+            let begin = alerts.iter().filter(|alert| alert.rule() == "begin");
+            begin.filter(|alert| alert.session() == Some(first)).count()
+        };
+        assert_eq!(
+            begun(&alerts),
+            begun(&stopped.alerts),
+            "what was before the capture"
+        );
+        let replayed = of(&alerts, session);
+        let differ = |(alert, count): &(&String, &usize), other: &BTreeMap<String, usize>| {
+            other.get(*alert) != Some(count)
+        };
+        let missing: Vec<_> = live.iter().filter(|one| differ(one, &replayed)).collect();
+        let new: Vec<_> = replayed.iter().filter(|one| differ(one, &live)).collect();
+        assert!(
+            missing.is_empty() && new.is_empty(),
+            "only in the run: {missing:#?}\nonly in the replay: {new:#?}\n{trouble}\n{}",
+            ended.stderr
+        );
         // The same bytes whatever the number of workers.
         assert_eq!(printed.get_or_insert(ended.stdout.clone()), &ended.stdout);
     }

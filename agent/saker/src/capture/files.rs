@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use saker_abi::driver::Iterate;
 use saker_capture::Driver;
 use saker_capture::file::{CaptureWriter, Meta, Totals};
+use saker_state::scan::{Scanner, complete};
 
 /// The driver, which more than one thread asks what runs. Nothing in it when it was detached.
 pub(crate) type SharedDriver = Arc<Mutex<Option<Driver>>>;
@@ -37,7 +38,14 @@ pub(super) fn begin(path: &Path, meta: &Meta, driver: &SharedDriver) -> io::Resu
         });
         match told {
             None => {}
-            Some(Ok(bytes)) => writer.state(what, &bytes)?,
+            Some(Ok(bytes)) => {
+                writer.state(what, &bytes)?;
+                if what == Iterate::Tasks
+                    && let Ok(mut scanner) = Scanner::open("/".as_ref())
+                {
+                    writer.state(what, &complete(&bytes, &mut scanner))?;
+                }
+            }
             Some(Err(error)) => tracing::warn!(
                 "{}: what ran before the recording stays unknown to it: {error}",
                 path.display()
@@ -56,6 +64,8 @@ pub(crate) struct Finished {
     pub bytes: u64,
     /// Sums over all files.
     pub totals: Totals,
+    /// Records for which the recorder had no room, in gaps or at the very end.
+    pub no_room: u64,
 }
 
 impl Finished {

@@ -3,13 +3,14 @@
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, anyhow};
 use crossbeam_channel::{RecvTimeoutError, Sender};
 use saker_capture::file::{CaptureWriter, Meta};
-use saker_capture::recorder::{Chunk, ChunkPool, Chunks, chunk_pool};
+use saker_capture::recorder::{Chunk, ChunkPool, Chunks, RecorderStats, chunk_pool};
 use saker_capture::{Clock, SystemClock};
 
 use super::files::{Finished, SharedDriver, begin};
@@ -45,6 +46,7 @@ impl Limits {
 pub(crate) struct Recording {
     thread: JoinHandle<io::Result<Finished>>,
     pool: ChunkPool,
+    stats: Arc<RecorderStats>,
 }
 
 impl Recording {
@@ -61,6 +63,7 @@ impl Recording {
         stop: Sender<Stop>,
     ) -> anyhow::Result<Self> {
         let (pool, chunks) = chunk_pool(POOL_CHUNKS);
+        let stats = Arc::clone(chunks.stats());
         let first = numbered(path, &limits, 0);
         let hint = || format!("cannot write {}", first.display());
         let writer = begin(&first, &meta, &driver).map_err(|error| match error.kind() {
@@ -87,7 +90,11 @@ impl Recording {
                 result
             })
             .context("cannot start the recorder's thread")?;
-        Ok(Self { thread, pool })
+        Ok(Self {
+            thread,
+            pool,
+            stats,
+        })
     }
 
     /// Where workers put their records.
@@ -102,7 +109,11 @@ impl Recording {
     pub(crate) fn finish(self) -> anyhow::Result<Finished> {
         drop(self.pool);
         match self.thread.join() {
-            Ok(result) => result.context("the recording is not complete"),
+            Ok(result) => {
+                let mut finished = result.context("the recording is not complete")?;
+                finished.no_room = self.stats.lost();
+                Ok(finished)
+            }
             Err(_) => Err(anyhow!("the recorder's thread has panicked")),
         }
     }
@@ -196,7 +207,7 @@ impl Files {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::{Arc, Mutex};
+    use std::sync::Mutex;
 
     use saker_abi::driver::EventSet;
     use saker_abi::raw::*;

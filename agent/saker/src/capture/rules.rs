@@ -195,6 +195,8 @@ impl Writer {
     fn begin(&mut self, begin: &Begin) {
         match self.create(begin) {
             Ok(writer) => {
+                let rule = &self.host.context.labels[begin.rule].name;
+                tracing::info!("capture {} begins: rule {rule:?}", writer.path().display());
                 let workers = self.host.plan.partitions as usize;
                 self.open = Some(Open {
                     writer,

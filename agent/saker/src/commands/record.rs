@@ -158,6 +158,7 @@ fn report(finished: &Finished, dropped: u64) {
         paths,
         bytes,
         totals,
+        no_room,
     } = finished;
     let records = totals.records;
     let each = *bytes as f64 / records.max(1) as f64;
@@ -168,10 +169,7 @@ fn report(finished: &Finished, dropped: u64) {
         "{records} records and {} of what ran before, {bytes} bytes: {each:.1} a record",
         totals.state_records
     );
-    eprintln!(
-        "lost: {} records in gaps, {dropped} dropped by the driver",
-        totals.lost
-    );
+    eprintln!("lost: {dropped} records dropped by the driver, {no_room} by a slow disk");
 }
 
 /// A worker that copies.

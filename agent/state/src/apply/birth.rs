@@ -172,6 +172,23 @@ impl Partition {
         }
     }
 
+    /// Gives the child of a birth whose fork record is missing to its owner, as that record would have. For who
+    /// runs all partitions in one thread and so can ask the parent's; nobody else need wait for it.
+    pub fn hand_over(&mut self, birth: &Record<'_>) {
+        let born = Born::from(birth);
+        let owner = self.ctx.shared.owner_of(born.tgid);
+        if let Some(parent) = self.processes.get(&born.parent_pid) {
+            let child = born.child(parent, Arc::clone(&parent.cell), owner);
+            self.deliver(Box::new(child));
+        }
+    }
+
+    /// Takes in what other partitions have sent, before any birth record, as if their processes were its own.
+    pub fn take_in(&mut self) {
+        self.poll_inbox(0, |_, _, _| {});
+        self.adopt_arrived(u64::MAX);
+    }
+
     /// Gives a child of one of our processes to its owner.
     pub(crate) fn deliver(&mut self, child: Box<Process>) {
         let owner = child.cell.owner();

@@ -3,6 +3,7 @@
 //!
 //! A process may vanish at any step; what is then missing is left out, never an error.
 
+mod complete;
 mod fds;
 mod net;
 mod read;
@@ -24,6 +25,7 @@ use crate::process::{Blank, Comm, Cred, Doubt, NO_ID, Origin, Process, Thread};
 use self::net::Nets;
 use self::read::{MAX_FILE, Reader};
 
+pub use self::complete::complete;
 pub use self::records::{Told, from_records};
 
 /// A process that was found.

@@ -241,7 +241,7 @@ fn process(rec: &Record<'_>) -> Option<Scanned> {
 }
 
 /// Whether program, arguments and environment are what /proc would show.
-fn says_all(rec: &Record<'_>) -> bool {
+pub(super) fn says_all(rec: &Record<'_>) -> bool {
     let (exe, args) = (rec.var(SAKER_P_TASK_exe), rec.var(SAKER_P_TASK_args));
     let path = rec.var(SAKER_P_TASK_trusted_exepath);
     // Without its NUL at the end this is a title that goes on behind the arguments (setproctitle(3)).

@@ -1,0 +1,155 @@
+//! Records of what the iterators of a driver leave out, from /proc: for captures, which hold records and nothing
+//! else.
+
+use rustc_hash::FxHashSet;
+use saker_abi::driver::frames;
+use saker_abi::raw::*;
+use saker_abi::record::{Record, RecordBuilder};
+
+use super::records::says_all;
+use super::{Scanned, Scanner};
+use crate::directory::MAX_PROCESSES;
+
+/// TASK records to stand behind `tasks` ([`frames`]): of parents that no record tells of, as a kernel may hide
+/// one from iterators, and of processes whose program or arguments a record does not say in full.
+pub fn complete(tasks: &[u8], proc: &mut Scanner) -> Vec<u8> {
+    let records = frames::records(tasks).filter_map(|bytes| Record::parse(bytes).ok());
+    let leaders: Vec<_> = records
+        .filter(|rec| rec.event() == SAKER_EV_TASK && rec.hdr().tid == rec.hdr().tgid)
+        .collect();
+    let mut told: FxHashSet<u32> = leaders.iter().map(|rec| rec.hdr().tgid).collect();
+    let mut asked: Vec<u32> = Vec::new();
+    for rec in &leaders {
+        let parent = rec.u64(SAKER_P_TASK_ptid) as u32;
+        if parent != 0 && told.insert(parent) {
+            asked.push(parent);
+        }
+        // A kernel thread has no program and nothing to be completed.
+        if !says_all(rec) {
+            asked.push(rec.hdr().tgid);
+        }
+    }
+    let mut bytes = Vec::new();
+    let mut at = 0;
+    while let Some(&tgid) = asked.get(at).filter(|_| at < MAX_PROCESSES) {
+        at += 1;
+        let Some(found) = proc.process(tgid) else {
+            continue;
+        };
+        if found.ppid != 0 && told.insert(found.ppid) {
+            asked.push(found.ppid);
+        }
+        let record = record(&found);
+        bytes.extend_from_slice(&(record.len() as u64).to_ne_bytes());
+        bytes.extend_from_slice(&record);
+        bytes.resize(bytes.len().next_multiple_of(8), 0);
+    }
+    bytes
+}
+
+/// A process as an iterator would have told it. The title of one that has set it stands for its arguments, as
+/// in /proc.
+fn record(found: &Scanned) -> Vec<u8> {
+    let image = &found.image;
+    let mut args = Vec::with_capacity(image.args.len() + 1);
+    let mut start = 0;
+    for &end in &image.arg_ends {
+        args.extend_from_slice(image.args.get(start..end as usize).unwrap_or_default());
+        args.push(0);
+        // Past the space between two arguments.
+        start = end as usize + 1;
+    }
+    let mut record = RecordBuilder::new(SAKER_EV_TASK, 0, found.tgid, found.tgid);
+    for (slot, text) in [
+        (SAKER_P_TASK_exe, &*image.exe),
+        (SAKER_P_TASK_args, &args),
+        (SAKER_P_TASK_trusted_exepath, &image.exepath),
+        (SAKER_P_TASK_comm, &image.comm),
+        (SAKER_P_TASK_env, &image.env),
+        (SAKER_P_TASK_cwd, &found.cwd),
+    ] {
+        // A driver cuts at the same length.
+        let kept = &text[..text.len().min(SAKER_PATH_MAX as usize)];
+        record = match kept.len() == text.len() {
+            true => record.var(slot, kept),
+            false => record.var_with_flags(slot, kept, SAKER_VF_TRUNCATED),
+        };
+    }
+    for (slot, number) in [
+        (SAKER_P_TASK_tid, found.tgid.into()),
+        (SAKER_P_TASK_pid, found.tgid.into()),
+        (SAKER_P_TASK_ptid, found.ppid.into()),
+        (SAKER_P_TASK_fdlimit, found.fdlimit as i64),
+        (SAKER_P_TASK_tty, found.tty.into()),
+        (SAKER_P_TASK_vpgid, found.vpgid.into()),
+        (SAKER_P_TASK_pgid, found.pgid.into()),
+        (SAKER_P_TASK_sid, found.sid.into()),
+        (SAKER_P_TASK_vtid, found.vpid.into()),
+        (SAKER_P_TASK_vpid, found.vpid.into()),
+        (SAKER_P_TASK_uid, found.cred.uid.into()),
+        (SAKER_P_TASK_gid, found.cred.gid.into()),
+        (SAKER_P_TASK_loginuid, found.cred.loginuid.into()),
+        (
+            SAKER_P_TASK_cap_inheritable,
+            found.cred.cap_inheritable as i64,
+        ),
+        (SAKER_P_TASK_cap_permitted, found.cred.cap_permitted as i64),
+        (SAKER_P_TASK_cap_effective, found.cred.cap_effective as i64),
+        (SAKER_P_TASK_flags, image.exe_flags.into()),
+        (SAKER_P_TASK_exe_ino, image.exe_ino as i64),
+        (SAKER_P_TASK_exe_dev, image.exe_dev.into()),
+        (SAKER_P_TASK_exe_ino_ctime, image.exe_ctime_ns as i64),
+        (SAKER_P_TASK_exe_ino_mtime, image.exe_mtime_ns as i64),
+        (SAKER_P_TASK_start_ns, found.start_ns as i64),
+        (SAKER_P_TASK_pidns_start_ns, found.pidns_start_ns as i64),
+    ] {
+        record = record.num(slot, number);
+    }
+    record.build()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::from_records;
+    use super::*;
+
+    /// A record of a process that this one is the parent of.
+    fn child() -> Vec<u8> {
+        let record = RecordBuilder::new(SAKER_EV_TASK, 5, 9_999_999, 9_999_999)
+            .num(SAKER_P_TASK_ptid, std::process::id().into())
+            .var(SAKER_P_TASK_exe, b"x")
+            .build();
+        let mut bytes = (record.len() as u64).to_ne_bytes().to_vec();
+        bytes.extend_from_slice(&record);
+        bytes.resize(bytes.len().next_multiple_of(8), 0);
+        bytes
+    }
+
+    #[test]
+    fn parents_that_iterators_hide_are_told_by_proc() {
+        let mut proc = Scanner::open("/".as_ref()).expect("/proc");
+        let mut tasks = child();
+        let added = complete(&tasks, &mut proc);
+        tasks.extend_from_slice(&added);
+        let told = from_records(&tasks, &[], None);
+        assert_eq!(told.undecodable, 0);
+        let own = std::process::id();
+        let found = |tgid| told.processes.iter().find(|found| found.tgid == tgid);
+        let (this, expected) = (found(own).expect("this process"), proc.process(own));
+        let expected = expected.expect("this process");
+        assert_eq!(this.image.args, expected.image.args);
+        assert_eq!(this.image.arg_ends, expected.image.arg_ends);
+        assert_eq!(this.image.exepath, expected.image.exepath);
+        assert_eq!(
+            (this.ppid, this.sid, &this.cwd),
+            (expected.ppid, expected.sid, &expected.cwd)
+        );
+        assert_eq!(this.cred, expected.cred);
+        assert_eq!(this.start_ns, expected.start_ns);
+        assert!(found(expected.ppid).is_some(), "and its parent");
+        assert!(
+            complete(&tasks, &mut proc).is_empty(),
+            "nothing is missing any more"
+        );
+    }
+}
