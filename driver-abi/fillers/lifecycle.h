@@ -21,8 +21,11 @@ static __always_inline u32 fork_flags(struct task_struct *parent, struct task_st
 {
 	u32 level = KREAD(saker_task_pid(child), level);
 	u32 parent_level = KREAD(saker_task_pid(parent), level);
+	u32 thread = same(KREAD(parent, tgid), KREAD(child, tgid));
+	/* Threads are siblings, too, and nobody asks for that. */
+	u32 sibling = 1 ^ (thread | same(KREAD(parent, tgid), KREAD(child, real_parent, tgid)));
 
-	return SAKER_CL_THREAD * same(KREAD(parent, tgid), KREAD(child, tgid)) |
+	return SAKER_CL_THREAD * thread | SAKER_CL_PARENT * sibling |
 	       SAKER_CL_FILES * same((u64)KREAD(parent, files),
 				     (u64)KREAD(child, files)) |
 	       SAKER_CL_FS *

@@ -91,6 +91,7 @@ struct saker_tuple {
 #define SAKER_CL_FILES (1u << 0)
 #define SAKER_CL_FS (1u << 1)
 #define SAKER_CL_NEWPID (1u << 6)
+#define SAKER_CL_PARENT (1u << 8)
 #define SAKER_CL_THREAD (1u << 13)
 #define SAKER_CL_VM (1u << 15)
 #define SAKER_CL_VFORK (1u << 27)

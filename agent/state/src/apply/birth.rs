@@ -12,9 +12,6 @@ use crate::process::{Doubt, Origin, Process};
 use crate::recovery::Request;
 use crate::scan::Scanned;
 
-/// CLONE_PARENT in the numbers of fork records (rules-spec I): the caller is not the parent.
-const CL_PARENT: u32 = 1 << 8;
-
 /// The record of a new process about itself.
 fn is_birth(rec: &Record<'_>) -> bool {
     matches!(
@@ -26,7 +23,7 @@ fn is_birth(rec: &Record<'_>) -> bool {
 
 /// Partition of the process that called fork; `None` when the birth record does not say.
 pub(crate) fn fork_owner(ctx: &Ctx, birth: &Record<'_>) -> Option<u32> {
-    let sibling = birth.u64(SAKER_P_CLONE_flags) as u32 & CL_PARENT != 0;
+    let sibling = birth.u64(SAKER_P_CLONE_flags) as u32 & SAKER_CL_PARENT != 0;
     (!sibling).then(|| ctx.shared.owner_of(Born::from(birth).parent_pid))
 }
 

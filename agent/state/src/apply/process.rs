@@ -34,13 +34,20 @@ pub(super) struct Born<'a> {
 impl<'a> Born<'a> {
     pub(super) fn from(rec: &Record<'a>) -> Self {
         let id = |slot| rec.i64(slot) as i32;
+        let flags = rec.u64(SAKER_P_CLONE_flags) as u32;
+        // A sibling's parent is that of the caller, which either record has.
+        let parent = if flags & SAKER_CL_PARENT == 0 {
+            SAKER_P_CLONE_parent_pid
+        } else {
+            SAKER_P_CLONE_ptid
+        };
         Self {
             tgid: rec.u64(SAKER_P_CLONE_child_pid) as u32,
             tid: rec.u64(SAKER_P_CLONE_child_tid) as u32,
             ts_ns: rec.hdr().ts_ns,
             start_ns: rec.u64(SAKER_P_CLONE_child_start_ns),
-            parent_pid: rec.u64(SAKER_P_CLONE_parent_pid) as u32,
-            thread: rec.u64(SAKER_P_CLONE_flags) as u32 & SAKER_CL_THREAD != 0,
+            parent_pid: rec.u64(parent) as u32,
+            thread: flags & SAKER_CL_THREAD != 0,
             comm: rec.var(SAKER_P_CLONE_comm).bytes,
             uid: rec.u64(SAKER_P_CLONE_uid) as u32,
             gid: rec.u64(SAKER_P_CLONE_gid) as u32,

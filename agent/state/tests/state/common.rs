@@ -75,6 +75,18 @@ pub(crate) fn fork(ts: u64, parent: Who, child: Who, comm: &str) -> (Vec<u8>, Ve
     (side(parent, child.pid), side(child, 0))
 }
 
+/// Both records of a fork with CLONE_PARENT: `parent` is the caller's and the child's.
+pub(crate) fn fork_sibling(ts: u64, parent: Who, caller: Who, child: Who) -> [Vec<u8>; 2] {
+    [(caller, child.pid), (child, 0)].map(|(who, res)| {
+        let rec = RecordBuilder::new(SAKER_EV_CLONE, ts, who.pid, who.pid)
+            .num(SAKER_P_CLONE_res, res.into());
+        fork_like(rec, ts, caller, child, "sibling")
+            .num(SAKER_P_CLONE_flags, SAKER_CL_PARENT.into())
+            .num(SAKER_P_CLONE_ptid, parent.pid.into())
+            .build()
+    })
+}
+
 /// The one record of a new thread.
 pub(crate) fn thread(ts: u64, group: Who, tid: u32, comm: &str) -> Vec<u8> {
     let rec = RecordBuilder::new(SAKER_EV_CLONE, ts, group.pid, group.pid)

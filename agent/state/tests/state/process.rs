@@ -103,6 +103,32 @@ fn a_child_inherits_and_goes_its_own_way() {
     assert_eq!(names, ["bash"]);
 }
 
+/// As runc makes the first process of a container: what rules ask for is the program that waits for it.
+#[test]
+fn a_sibling_has_the_parent_of_its_maker() {
+    let mut partition = with_shell();
+    let (caller, birth) = fork(20, SHELL, CHILD, "maker");
+    run(&mut partition, &caller);
+    run(&mut partition, &birth);
+    let sibling = who(300, 300 << 20);
+    for record in fork_sibling(30, SHELL, CHILD, sibling) {
+        run(&mut partition, &record);
+    }
+    run(&mut partition, &exit(40, CHILD.pid, 1));
+    let parent = step(
+        &mut partition,
+        &exec(50, sibling, "sh", "").build(),
+        |view, _| {
+            let cell = view.lineage().parent(&view.process()?.cell)?;
+            Some((
+                view.process()?.ppid,
+                text(&view.lineage().image(&cell).comm),
+            ))
+        },
+    );
+    assert_eq!(parent, Some((100, "bash".to_owned())));
+}
+
 #[test]
 fn threads_have_names_and_exec_ends_them() {
     let mut partition = with_shell();
