@@ -129,7 +129,8 @@ pub(super) fn bind(ctx: &mut Ctx, process: &mut Process, rec: &Record<'_>, appli
     applied.name_changed = update(ctx, process, number, &tuple, Role::Listener);
 }
 
-/// Changes nothing (rules-spec F7) unless the socket was not known.
+/// Changes nothing (rules-spec F7) unless the socket was not known, or not its address: bind is seen only where a
+/// rule names it.
 pub(super) fn listen(
     ctx: &mut Ctx,
     process: &mut Process,
@@ -143,7 +144,8 @@ pub(super) fn listen(
     if rec.i64(SAKER_P_LISTEN_res) < 0 {
         return;
     }
-    if heal(ctx, process, number, &tuple) {
+    let unnamed = process.fds.get(number).is_none_or(|fd| fd.name.is_empty());
+    if heal(ctx, process, number, &tuple) || unnamed {
         applied.name_changed = update(ctx, process, number, &tuple, Role::Listener);
     }
 }

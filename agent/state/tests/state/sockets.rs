@@ -163,6 +163,20 @@ fn the_kernel_is_right_about_stale_entries() {
     assert_eq!(text(&fd(&partition, 12).name), "0.0.0.0:22");
 }
 
+/// Rules that name socket and listen, but not bind.
+#[test]
+fn listen_tells_the_address_that_bind_gave() {
+    let mut partition = partition();
+    run(&mut partition, &socket(10, 3, 2, 1));
+    let listen = RecordBuilder::new(SAKER_EV_LISTEN, 11, 60, 60).num(SAKER_P_LISTEN_fd, 3);
+    let listen = listen.tuple(
+        SAKER_P_LISTEN_tuple,
+        &tuple(2, "192.0.2.1 7001", "0.0.0.0 0"),
+    );
+    run(&mut partition, &listen.build());
+    assert_eq!(text(&fd(&partition, 3).name), "192.0.2.1:7001");
+}
+
 /// The number was closed, which nobody records, and is a pipe by now: a shell that gets its input from
 /// there is not talking to the network.
 #[test]
