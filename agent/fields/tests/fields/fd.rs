@@ -212,7 +212,7 @@ fn a_new_socket_has_no_role() {
 }
 
 #[test]
-fn no_address_is_local_to_a_container_without_metadata() {
+fn the_local_end_is_the_process_s_own_in_a_container_as_well() {
     let mut world = World::new();
     let id = "a1b2c3d4e5f6".repeat(6)[..64].to_owned();
     let inside = exec(CHILD, SHELL, 5_000, "sh", &[])
@@ -225,8 +225,8 @@ fn no_address_is_local_to_a_container_without_metadata() {
     let loopback = tcp(([127, 0, 0, 1], 54346), ([127, 0, 0, 1], 45999));
     let call = connect(6_000, 0, 4, &loopback).hdr(|hdr| hdr.cgroup_id = 5);
     let fields = [
-        ("fd.lport", "45999"),
-        ("fd.rport", "54346"),
+        ("fd.lport", "54346"),
+        ("fd.rport", "45999"),
         ("fd.sip", "127.0.0.1"),
     ];
     world.expect(&call, &fields);

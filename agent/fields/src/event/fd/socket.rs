@@ -33,15 +33,16 @@ impl<'a> EventView<'a> {
         Some(Ends { client, server })
     }
 
-    /// Local and remote end: the client's is local if its address is this machine's, otherwise the
-    /// server's. Absent while the role is not known and for listening sockets.
+    /// Local and remote end: this process's is the local one, as the kernel has it; no list of the machine's
+    /// addresses could tell where both ends are on it, or in a container. Absent while the role is not
+    /// known and for listening sockets.
     pub(super) fn sides(&self) -> Option<(End, End)> {
         let Ends { client, server } = self.ends()?;
         let (client, server) = (client?, server?);
-        if self.is_local(client.0) {
-            Some((client, server))
-        } else {
+        if self.inet()?.role == Role::Server {
             Some((server, client))
+        } else {
+            Some((client, server))
         }
     }
 
