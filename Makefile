@@ -5,12 +5,13 @@ CARGO ?= cargo
 TARGET := x86_64-unknown-linux-gnu
 RELEASE := target/$(TARGET)/release
 
-.PHONY: help run test compat bench bench-rules check build kmod-source deps fmt clippy unit live vm-deps vm-debug-deps vm-programs vm-test vm vm-debug vm-debug-tests bench-vm fuzz clean
+.PHONY: help run test compat bench bench-rules check build kmod-source deps fmt clippy unit live attacks-deps busy vm-deps vm-debug-deps vm-programs vm-test vm vm-debug vm-debug-tests bench-vm fuzz clean
 
 help:
 	@echo "make run      build, run the agent with the default rules, print alerts (root)"
 	@echo "make test     everything CI runs but the compatibility data: format, clippy, tests, live tests (root)"
 	@echo "make compat   tests against the data in SAKER_COMPAT (default ../shared/compat) (root)"
+	@echo "make busy     alerts of the stock rules on a busy host: BUSY_SECONDS=600 (root)"
 	@echo "make bench    cost of the agent, measured against the same loads without it (root)"
 	@echo "make vm       the drivers on Debian kernels under qemu: KERNELS=\"5.10 6.1\" or all (root, long)"
 	@echo "make vm-debug the module on a kernel with KASAN and lockdep, built from source once (root, very long)"
@@ -31,6 +32,10 @@ vm-deps:
 # And of its kernel `debug`, which is built here.
 vm-debug-deps:
 	@packaging/install-build-deps.sh vm-debug
+
+# Those of the attack suite.
+attacks-deps:
+	@packaging/install-build-deps.sh attacks
 
 build: deps
 	$(CARGO) build --locked --release -p saker
@@ -96,9 +101,13 @@ vm-debug-tests: vm-programs
 bench-vm: vm-programs
 	$(VM_TEST) --test bench -- --ignored --nocapture
 
-compat: build
+compat: build attacks-deps
 	SAKER_BIN=$(abspath $(RELEASE)/saker) SAKER_COMPAT=$(abspath $(or $(SAKER_COMPAT),../shared/compat)) \
 		$(CARGO) test --locked --workspace compat_ -- --ignored --test-threads=1
+
+# Alerts of the stable stock rules on a host that is busy and not attacked, BUSY_SECONDS (600) long (root).
+busy: build
+	tests/attacks/busy.sh $(RELEASE)/saker $(abspath $(or $(SAKER_COMPAT),../shared/compat))/falco-rules/falco_rules.yaml
 
 # Rules alone, no kernel and no root: loading, matching, memory, against the oracle.
 bench-rules: deps

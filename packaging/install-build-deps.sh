@@ -1,6 +1,7 @@
 #!/bin/sh
 # Installs the Debian packages that building Saker needs, if one of them is missing; with the argument
-# "vm" those of the test bed (tests/vm), too, with "vm-debug" also those that build its debug kernel.
+# "vm" those of the test bed (tests/vm), too, with "vm-debug" also those that build its debug kernel, with "attacks"
+# those of the attack suite (tests/attacks).
 #
 # gcc, libc6-dev, make   C for build scripts and a static libc
 # clang, llvm            the eBPF programs (clang) and stripping them (llvm-strip)
@@ -22,6 +23,9 @@
 # For its debug kernel:
 # bison, flex, bc        configuration, time constants
 # libelf-dev             objtool
+#
+# For the attack suite:
+# runc, busybox-static   containers
 set -eu
 
 packages="gcc libc6-dev make clang llvm libclang-dev libbpf-dev bpftool iproute2 linux-libc-dev cpio"
@@ -30,8 +34,9 @@ case "${1:-}" in
 "") ;;
 vm) packages="$packages $vm" ;;
 vm-debug) packages="$packages $vm bison flex bc libelf-dev" ;;
+attacks) packages="$packages runc busybox-static" ;;
 *)
-	echo "usage: $0 [vm | vm-debug]" >&2
+	echo "usage: $0 [vm | vm-debug | attacks]" >&2
 	exit 2
 	;;
 esac

@@ -1,0 +1,181 @@
+//! What an alert must say.
+//!
+//! Every field of a rule's output is compared: with the value its attack states, else with the default
+//! of the place. A field with neither is a mistake of the table.
+
+use std::collections::BTreeSet;
+use std::fs;
+
+use anyhow::{Context, Result, ensure};
+use saker_tests_live::alert::Alert;
+use serde_json::Value;
+
+use crate::attack::{Attack, Place};
+use crate::run::{Ran, TOKEN_FIELD};
+use crate::stage::PROGRAMS;
+use crate::stock::Rule;
+
+/// Any value, but there must be one; text after it is how the value ends.
+pub const ANY: &str = "*";
+/// Any value or none.
+pub const MAYBE: &str = "?";
+/// No value, as alerts print it.
+const ABSENT: &str = "<NA>";
+/// Fields that the agent's configuration adds to every alert for the suite.
+pub const OWN_FIELDS: [&str; 2] = ["proc.sid", TOKEN_FIELD];
+/// Fields that it adds as Falco's container plugin suggests.
+const SUGGESTED: [&str; 6] = [
+    "container.id",
+    "container.image.repository",
+    "container.image.tag",
+    "container.name",
+    "k8s.ns.name",
+    "k8s.pod.name",
+];
+/// This process's audit user, which its children inherit.
+const LOGINUID: &str = "/proc/self/loginuid";
+/// The audit user of those who never logged in.
+const NO_LOGINUID: &str = "4294967295";
+
+/// Compares an alert with the stock rule and the attack.
+///
+/// # Errors
+/// When something differs, with all that does.
+pub fn compare(alert: &Alert, rule: &Rule, attack: &Attack, ran: &Ran) -> Result<()> {
+    let mut wrong = Vec::new();
+    let mut differ = |what: &str, got: String, want: String| {
+        if got != want {
+            wrong.push(format!("{what} is {got}, not {want}"));
+        }
+    };
+    let text = |key: &str| alert.json[key].as_str().unwrap_or_default().to_owned();
+    differ("priority", text("priority"), rule.priority.clone());
+    differ("source", text("source"), "syscall".to_owned());
+    differ(
+        "tags",
+        format!("{:?}", strings(&alert.json["tags"])),
+        format!("{:?}", rule.tags),
+    );
+    let fields: BTreeSet<String> = alert.json["output_fields"]
+        .as_object()
+        .context("no output fields")?
+        .keys()
+        .filter(|name| !OWN_FIELDS.contains(&name.as_str()))
+        .cloned()
+        .collect();
+    let mut expected = rule.fields.clone();
+    expected.insert("evt.time".to_owned());
+    expected.extend(SUGGESTED.map(str::to_owned));
+    differ(
+        "set of fields",
+        format!("{fields:?}"),
+        format!("{expected:?}"),
+    );
+    for name in &fields {
+        let got = alert.field(name).unwrap_or_else(|| ABSENT.to_owned());
+        let Some(want) = expectation(name, attack, ran)? else {
+            differ(
+                name,
+                got,
+                "expected by anybody: state it in the table".to_owned(),
+            );
+            continue;
+        };
+        match want.as_str() {
+            MAYBE => {}
+            end if got != ABSENT && end.strip_prefix(ANY).is_some_and(|end| got.ends_with(end)) => {
+            }
+            _ => differ(name, got, want),
+        }
+    }
+    ensure!(wrong.is_empty(), "{}", wrong.join("\n    "));
+    Ok(())
+}
+
+fn strings(value: &Value) -> BTreeSet<String> {
+    let items = value.as_array().into_iter().flatten();
+    items
+        .filter_map(|item| item.as_str().map(str::to_owned))
+        .collect()
+}
+
+/// The value that a field must have; `None` when nobody says.
+fn expectation(name: &str, attack: &Attack, ran: &Ran) -> Result<Option<String>> {
+    let stated = |name: &str| {
+        let mut fields = attack.fields.iter();
+        let value = fields.find(|(field, _)| *field == name)?.1;
+        Some(ran.expand(value))
+    };
+    if let Some(value) = stated(name) {
+        return Ok(Some(value));
+    }
+    let place = attack.action.place;
+    let program = || {
+        let line = stated("proc.cmdline")?;
+        line.split(' ').next().map(str::to_owned)
+    };
+    let value = match name {
+        "evt.time" => ANY.to_owned(),
+        "proc.name" => return Ok(program()),
+        "proc.exepath" => return Ok(program().map(|name| executable(&name, place, ran))),
+        // Programs of the laboratory are no part of the image.
+        "evt.arg.flags" => return Ok(program().map(|name| flags(&name, place).to_owned())),
+        "user.loginuid" => match loginuid()?.as_str() {
+            NO_LOGINUID => "-1".to_owned(),
+            uid => uid.to_owned(),
+        },
+        "user.loginname" if loginuid()? != NO_LOGINUID => ANY.to_owned(),
+        "container.id" => ran.container.clone().unwrap_or_else(|| "host".to_owned()),
+        // Ancestors above the actor are the test's.
+        _ if name.starts_with("proc.aname[") => MAYBE.to_owned(),
+        _ => return Ok(default(name, place).map(|value| ran.expand(value))),
+    };
+    Ok(Some(value))
+}
+
+/// Where a program of that name is.
+fn executable(name: &str, place: Place, ran: &Ran) -> String {
+    if PROGRAMS.contains(&name) {
+        return ran.expand(&format!("$LAB/{name}"));
+    }
+    if place.is_container() {
+        return "/bin/busybox".to_owned();
+    }
+    format!("/usr/bin/{name}")
+}
+
+/// The exec flags of a program that root runs.
+fn flags(name: &str, place: Place) -> &'static str {
+    if place.is_container() && !PROGRAMS.contains(&name) {
+        return "EXE_WRITABLE|EXE_LOWER_LAYER";
+    }
+    "EXE_WRITABLE"
+}
+
+/// Most attacks are programs that root's shell script runs.
+fn default(name: &str, place: Place) -> Option<&'static str> {
+    Some(match (name, place.is_container()) {
+        ("evt.type", _) => "execve",
+        ("evt.res", _) => "SUCCESS",
+        ("user.name" | "group.name", _) => "root",
+        ("user.uid" | "group.gid" | "proc.tty", _) => "0",
+        ("user.loginname" | "k8s.ns.name" | "k8s.pod.name", _) => ABSENT,
+        ("proc.pname", _) => "sh",
+        ("proc.cwd", _) => "/",
+        ("proc.pcmdline", _) if place == Place::Host => "sh -eu $LAB/action.sh",
+        ("proc.pcmdline", _) => "sh -eu $LAB/attack.sh",
+        // Most connections.
+        ("fd.type", _) => "ipv4",
+        ("fd.l4proto", _) => "tcp",
+        ("fd.lport", _) => ANY,
+        ("container.name", false) => "host",
+        ("container.image.repository" | "container.image.tag", false) => "",
+        ("container.name" | "container.image.repository" | "container.image.tag", true) => ABSENT,
+        _ => return None,
+    })
+}
+
+fn loginuid() -> Result<String> {
+    let text = fs::read_to_string(LOGINUID).context(LOGINUID)?;
+    Ok(text.trim().to_owned())
+}

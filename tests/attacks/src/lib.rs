@@ -1,0 +1,16 @@
+//! The attack suite: for every stock rule an attack that raises its alert, and a benign twin that
+//! raises none.
+//!
+//! [`table`] holds the attacks and what their alerts say, [`waiting`] the rules that wait for
+//! something this version does not know. README.md tells how to add one.
+#![forbid(unsafe_code)]
+
+pub mod attack;
+pub mod compare;
+pub mod container;
+pub mod reference;
+pub mod run;
+pub mod stage;
+pub mod stock;
+pub mod table;
+pub mod waiting;
