@@ -44,6 +44,8 @@ static __always_inline u32 walk_done(struct saker_scratch *sc)
  * Builds the path of (vfsmnt, dentry) from the back of the scratch path, through mounts up to the
  * root of the mount namespace. Returns where it starts, with SAKER_VF_TRUNCATED << 16 when it was
  * cut: the walk is bounded, and a concurrent rename may mix old and new names, as in d_path().
+ * sc->mount_pos, 0 before, becomes the position of the name of (vfsmnt)'s own root; it stays 0 when the
+ * way does not end at the root of a namespace.
  */
 SAKER_SUBPROGRAM u32 saker_walk_path(scratch_area area, u64 dentry_at, u64 vfsmnt_at)
 {
@@ -61,16 +63,24 @@ SAKER_SUBPROGRAM u32 saker_walk_path(scratch_area area, u64 dentry_at, u64 vfsmn
 		if (dentry == KREAD(mnt, mnt.mnt_root)) {
 			saker_mount_t *up = saker_mount_up(mnt);
 
-			if (up == mnt)
-				return walk_done(sc);
+			if (up == mnt) {
+				walk_done(sc);
+				if (!sc->mount_pos)
+					sc->mount_pos = sc->pos;
+				return sc->pos;
+			}
 			if (!up)
 				break;
+			if (!sc->mount_pos)
+				sc->mount_pos = sc->pos;
 			dentry = saker_mount_point(mnt);
 			mnt = up;
 			continue;
 		}
-		if (dentry == parent)
+		if (dentry == parent) {
+			sc->mount_pos = 0;
 			return walk_done(sc);
+		}
 		if (!prepend(sc, KREAD(dentry, d_name.name),
 			     KREAD(dentry, d_name.len)))
 			break;

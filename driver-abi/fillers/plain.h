@@ -68,6 +68,7 @@ static __always_inline u64 typed(u64 value, u32 type)
 #define FIXED_CRED 0
 #define FIXED_CAP 0
 #define FIXED_PRNAME 16
+#define FIXED_REAL 0
 #define STRINGS_RET 0
 #define STRINGS_ARG 0
 #define STRINGS_INT 0
@@ -83,6 +84,7 @@ static __always_inline u64 typed(u64 value, u32 type)
 #define STRINGS_CRED 0
 #define STRINGS_CAP 0
 #define STRINGS_PRNAME 0
+#define STRINGS_REAL 0
 
 #define ADD_FIXED(EV, name, type, source, n) +FIXED_##source
 #define ADD_STRINGS(EV, name, type, source, n) +STRINGS_##source
@@ -112,6 +114,7 @@ static __always_inline u64 typed(u64 value, u32 type)
 #define PREPARE_CRED(n)
 #define PREPARE_CAP(n)
 #define PREPARE_PRNAME(n)
+#define PREPARE_REAL(n)
 #define PREPARE_FACTS(n) fd = FD_##n(c), about_fd = true;
 #define PREPARE_DEV PREPARE_FACTS
 #define PREPARE_INO PREPARE_FACTS
@@ -163,6 +166,8 @@ static __always_inline u64 typed(u64 value, u32 type)
 				      : var_slot(next, got - (got > 0), 0, 0);                     \
 		next += FIXED_PRNAME;                                                              \
 	}
+/* Not asked for: reached.h has the filler that finds it out. */
+#define FILL_REAL(slot, type, n) slots[slot] = 0;
 #define FILL_FACTS(slot, type, n) slots[slot] = c->facts.facts;
 #define FILL_DEV(slot, type, n) slots[slot] = c->facts.dev;
 #define FILL_INO(slot, type, n) slots[slot] = c->facts.ino;

@@ -11,7 +11,7 @@ struct saker_scratch {
 	u32 busy;
 	u32 off; /* next free byte of rec */
 	u32 pos; /* start of what is in path */
-	u32 pad;
+	u32 mount_pos; /* where in it the first mount crossed begins; 0: see saker_walk_path() */
 	u32 frame_len; /* header of a record that is read, not mapped: as a ring's */
 	u32 frame_zero;
 	u8 rec[SAKER_RECORD_MAX + SAKER_PATH_MAX];
@@ -111,8 +111,11 @@ static __always_inline u64 put_path(struct saker_scratch *sc, u32 pos, u32 flags
 
 	if (!to)
 		return var_slot(0, 0, SAKER_VF_TRUNCATED, 0);
+	/* One register from the test to its use: older verifiers lose the bound of a copy. */
+	barrier_var(pos);
 	if (pos > SAKER_PATH_MAX)
 		pos = SAKER_PATH_MAX;
+	barrier_var(pos);
 	len = SAKER_PATH_MAX - pos;
 	kread(to, len, sc->path + pos);
 	return took(sc, len, flags, 0);

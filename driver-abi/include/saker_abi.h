@@ -42,6 +42,7 @@ struct saker_hdr {
 };
 
 #define SAKER_HF_COMPAT32 0x1 /* the system call came through the 32-bit ABI */
+#define SAKER_HF_IO_URING 0x4 /* no system call of this name: a request of io_uring */
 #define SAKER_HF_FAULT 0x2    /* a fixed-width argument in user memory could not be read: it is 0 */
 
 /* Where the bytes of a variable parameter are, relative to the start of the record. */

@@ -23,6 +23,9 @@
  *   CAP field    capability set after the call
  *   UADDR n      struct sockaddr at argument n, its length in argument n + 1
  *   PRNAME n     thread name at argument n, if the call sets one
+ *   REAL         what the file of the returned descriptor is called, when the driver is asked for it: its path
+ *                through all mounts, where in that path its own mount begins, and the directory of its file
+ *                system that is mounted there (fillers/reached.h)
  *   others       driver-abi/fillers/sources.h
  *   CODE         hand-written
  */

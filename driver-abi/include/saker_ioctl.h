@@ -41,7 +41,7 @@ struct saker_ioc_create {
 	__u32 partitions;  /* power of two, at most SAKER_MAX_PARTITIONS */
 	__u32 own_tgid;	   /* its events are not recorded; 0 records everything */
 	__u32 ring_bytes;  /* data of one ring: power of two, pages, at most SAKER_RING_BYTES_MAX */
-	__u32 flags;	   /* SAKER_SESSION_* */
+	__u32 flags;	   /* SAKER_SESSION_*; others are refused */
 	/* As the eBPF driver's variables of the same names. Bytes are enum saker_event + 1. */
 	__u64 wanted[SAKER_MAX_SYSCALLS / 64];
 	__u8 event_of_64[SAKER_MAX_SYSCALLS];
@@ -49,6 +49,7 @@ struct saker_ioc_create {
 	__u8 subcalls[SAKER_MAX_SUBCALLS];
 };
 
+#define SAKER_SESSION_REACHED 0x1 /* records of opens say what they reached (fillers/reached.h) */
 #define SAKER_SESSION_SIGNALS 0x2 /* SAKER_EV_SIGNALDELIVER is wanted */
 
 /* Makes the ring of one possible CPU and partition; returns its descriptor (O_RDWR | O_CLOEXEC). EEXIST

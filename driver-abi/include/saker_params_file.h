@@ -3,23 +3,33 @@
 #ifndef SAKER_PARAMS_FILE_H
 #define SAKER_PARAMS_FILE_H
 
+/* What the kernel reached; empty unless it was asked for. */
+#define SAKER_PARAMS_REACHED(EV, I)                                                                \
+	I(EV, real, STR, REAL, real) I(EV, mount_at, U64, REAL, mount_at)                          \
+	I(EV, mount_root, STR, REAL, mount_root)
 #define SAKER_PARAMS_OPEN(P, I)                                                                    \
 	P(OPEN, fd, FD, RET, 0) P(OPEN, name, PATH, USTR, 0) P(OPEN, flags, OPEN_FLAGS, ARG, 1)    \
 	P(OPEN, mode, OCTAL, ARG, 2) P(OPEN, dev, HEX, DEV, R) P(OPEN, ino, U64, INO, R)           \
-	I(OPEN, facts, FILE_FACTS, FACTS, R)
+	I(OPEN, facts, FILE_FACTS, FACTS, R)                                                       \
+	SAKER_PARAMS_REACHED(OPEN, I)
 #define SAKER_PARAMS_OPENAT(P, I)                                                                  \
 	P(OPENAT, fd, FD, RET, 0) P(OPENAT, dirfd, FD, ARG, 0) P(OPENAT, name, RELPATH, USTR, 1)   \
 	P(OPENAT, flags, OPEN_FLAGS, ARG, 2) P(OPENAT, mode, OCTAL, ARG, 3)                        \
-	P(OPENAT, dev, HEX, DEV, R) P(OPENAT, ino, U64, INO, R) I(OPENAT, facts, FILE_FACTS, FACTS, R)
+	P(OPENAT, dev, HEX, DEV, R) P(OPENAT, ino, U64, INO, R)                                    \
+	I(OPENAT, facts, FILE_FACTS, FACTS, R)                                                     \
+	SAKER_PARAMS_REACHED(OPENAT, I)
 #define SAKER_PARAMS_OPENAT2(P, I)                                                                 \
 	P(OPENAT2, fd, FD, RET, 0) P(OPENAT2, dirfd, FD, ARG, 0)                                   \
 	P(OPENAT2, name, RELPATH, USTR, 1) P(OPENAT2, flags, OPEN_FLAGS, HOW, 0)                   \
 	P(OPENAT2, mode, OCTAL, HOW, 1) P(OPENAT2, resolve, RESOLVE_FLAGS, HOW, 2)                 \
 	P(OPENAT2, dev, HEX, DEV, R) P(OPENAT2, ino, U64, INO, R)                                  \
-	I(OPENAT2, facts, FILE_FACTS, FACTS, R)
+	I(OPENAT2, facts, FILE_FACTS, FACTS, R)                                                    \
+	SAKER_PARAMS_REACHED(OPENAT2, I)
 #define SAKER_PARAMS_CREAT(P, I)                                                                   \
 	P(CREAT, fd, FD, RET, 0) P(CREAT, name, PATH, USTR, 0) P(CREAT, mode, OCTAL, ARG, 1)       \
-	P(CREAT, dev, HEX, DEV, R) P(CREAT, ino, U64, INO, R) I(CREAT, facts, FILE_FACTS, FACTS, R)
+	P(CREAT, dev, HEX, DEV, R) P(CREAT, ino, U64, INO, R)                                      \
+	I(CREAT, facts, FILE_FACTS, FACTS, R)                                                      \
+	SAKER_PARAMS_REACHED(CREAT, I)
 #define SAKER_PARAMS_CLOSE(P, I) P(CLOSE, res, ERRNO, RET, 0) P(CLOSE, fd, FD, ARG, 0)
 #define SAKER_PARAMS_DUP(P, I)                                                                     \
 	P(DUP, res, FD, RET, 0) P(DUP, oldfd, FD, ARG, 0) I(DUP, facts, FILE_FACTS, FACTS, R)      \

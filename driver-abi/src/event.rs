@@ -136,6 +136,11 @@ impl EventInfo {
         self.nr64.is_some() || self.nr32.is_some() || self.is_generic()
     }
 
+    /// A driver that is asked to says what file the event reached (`SAKER_PARAMS_REACHED`).
+    pub fn tells_reached(&self) -> bool {
+        self.slot("mount_root").is_some()
+    }
+
     /// Slot of the parameter called `name`.
     pub fn slot(&self, name: &str) -> Option<usize> {
         self.params.iter().position(|p| p.name == name)

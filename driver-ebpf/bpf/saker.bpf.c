@@ -16,10 +16,13 @@
 #include "scratch.h"
 #include "paths.h"
 #include "handle.h"
+#include "reached.h"
 #include "exec.h"
 #include "lifecycle.h"
 #include "signal.h"
 #include "hooks.h"
+#include "uring_types.h"
+#include "uring.h"
 #include "remote.h"
 #include "iterate.h"
 
@@ -222,3 +225,76 @@ int saker_files(struct bpf_iter__task_file *ctx)
 	}
 #define PROGRAM(ID, name, cls, flags, kind, nr64, nr32) PROGRAM_##kind(ID, name, cls)
 SAKER_EVENTS(PROGRAM)
+
+/* Take the place of the plain ones when what opens reach is asked for. */
+#define PROGRAM_REACHED(ID, name, cls)                                                             \
+	REACHED_RECORD(ID, name, cls)                                                              \
+	HOOK_CALL                                                                                  \
+	int saker_reached_##name(u64 *ctx)                                                         \
+	{                                                                                          \
+		struct call c = {};                                                                \
+                                                                                                   \
+		read_call(&c, ctx);                                                                \
+		record_reached_##name(&c);                                                         \
+		return 0;                                                                          \
+	}
+SAKER_REACHED(PROGRAM_REACHED)
+
+/* Requests of io_uring: what they are given at their submission, and most of them when they are done. */
+SEC("raw_tp/io_uring_submit_req")
+int saker_uring_submit(u64 *ctx)
+{
+	struct task_struct *task = bpf_get_current_task_btf();
+	struct io_kiocb *req = (void *)ctx[0];
+	u32 event = uring_event(req);
+	struct saker_scratch *sc;
+	u64 key = (u64)req;
+
+	if (!event || task->tgid == saker_own_tgid)
+		return 0;
+	sc = scratch_of(cpu_area(this_cpu()));
+	if (!sc || !try_claim(&sc->busy))
+		return 0; /* the record has no names then */
+	uring_keep((struct uring_kept *)sc->path, req, event - 1);
+	bpf_map_update_elem(&uring_kept, &key, sc->path, 0);
+	scratch_release(sc);
+	/* Its success will not be told. */
+	if (KREAD(req, flags) & REQ_F_CQE_SKIP)
+		bpf_tail_call(ctx, &uring_fillers, event - 1);
+	return 0;
+}
+
+SEC("raw_tp/io_uring_complete")
+int saker_uring_complete(u64 *ctx)
+{
+	struct task_struct *task = bpf_get_current_task_btf();
+	struct io_kiocb *req = (void *)ctx[1];
+	u32 event;
+
+	/* Not every completion is a request's. */
+	if (!req || task->tgid == saker_own_tgid)
+		return 0;
+	event = uring_event(req);
+	if (!event)
+		return 0;
+	bpf_tail_call(ctx, &uring_fillers, event - 1);
+	count_unseen(task, SAKER_DROP_TAILCALL);
+	return 0;
+}
+
+/*
+ * Called from both. A completion has the ring first and then its request; behind the request that is
+ * submitted there is nothing that could be one of a ring of this address.
+ */
+#define PROGRAM_URING(ID, name, cls)                                                               \
+	URING_RECORD(ID, name, cls)                                                                \
+	SEC("raw_tp/io_uring_complete")                                                            \
+	int saker_uring_##name(u64 *ctx)                                                           \
+	{                                                                                          \
+		struct io_kiocb *req = (void *)ctx[1];                                             \
+		bool done = (u64)KREAD(req, ctx) == ctx[0];                                        \
+                                                                                                   \
+		record_uring_##name(done ? req : (struct io_kiocb *)ctx[0], done);                 \
+		return 0;                                                                          \
+	}
+SAKER_URING(PROGRAM_URING)

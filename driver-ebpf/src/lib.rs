@@ -12,6 +12,7 @@ mod missed;
 mod probe;
 mod programs;
 mod schema;
+mod uring;
 
 pub use hooks::Hooks;
 pub use load::{EbpfDriver, LoadError};

@@ -9,10 +9,13 @@ use aya::{Btf, Ebpf, EbpfLoader, VerifierLogLevel};
 use saker_abi::driver::{LoadOptions, OptionsError, SyscallTables};
 use saker_abi::ring::{Counters, RingFd};
 
-use crate::{Hooks, Missed, hooks, iterate, programs, schema};
+use crate::{Hooks, Missed, hooks, iterate, programs, schema, uring};
 
 /// The running kernel's own types.
 const KERNEL_BTF: &str = "/sys/kernel/btf/vmlinux";
+
+/// What follows from not seeing io_uring.
+const NO_URING: &str = "what programs do through io_uring is not seen";
 
 /// `BPF_MAP_TYPE_RINGBUF` of include/uapi/linux/bpf.h.
 const MAP_TYPE_RINGBUF: u32 = 27;
@@ -83,6 +86,8 @@ pub struct EbpfDriver {
     pub(crate) ebpf: Ebpf,
     /// The kernel empties a program array when its last descriptor is closed.
     _fillers: ProgramArray<MapData>,
+    /// The same for requests of io_uring, where they are seen.
+    uring_fillers: Option<ProgramArray<MapData>>,
     rings: Vec<RingFd>,
     counters: Arc<Counters>,
     programs: usize,
@@ -136,6 +141,11 @@ impl EbpfDriver {
     fn load_with(options: &LoadOptions, hooks: Hooks, btf: &Btf) -> Result<Self, LoadError> {
         let mut driver = Self::prepare(options, hooks, btf)?;
         programs::attach(&mut driver.ebpf, &options.events, hooks)?;
+        if driver.uring_fillers.is_some()
+            && let Err(error) = uring::attach(&mut driver.ebpf)
+        {
+            tracing::warn!("{error}; {NO_URING}");
+        }
         Ok(driver)
     }
 
@@ -149,14 +159,24 @@ impl EbpfDriver {
         let rings = create_rings(&mut ebpf, options)?;
         let counters = map_counters(&ebpf, ring_count, options.partitions)?;
 
-        let wanted = programs::wanted(&options.events);
+        let wanted = programs::wanted(options);
         programs::load(&mut ebpf, &wanted)?;
         let no_iterators = iterate::load(&mut ebpf, btf);
-        let fillers = programs::fill_table(&mut ebpf, &options.events)?;
+        let fillers = programs::fill_table(&mut ebpf, options)?;
+        let uring_fillers = if uring::supported(btf) {
+            uring::load(&mut ebpf, &options.events).unwrap_or_else(|error| {
+                tracing::warn!("{error}; {NO_URING}");
+                None
+            })
+        } else {
+            tracing::warn!("this kernel's requests of io_uring are not known; {NO_URING}");
+            None
+        };
         let missed = Arc::new(programs::missed(&mut ebpf, &options.events)?);
         Ok(Self {
             ebpf,
             _fillers: fillers,
+            uring_fillers,
             rings,
             counters: Arc::new(counters),
             programs: wanted.len(),
@@ -216,6 +236,7 @@ fn load_object(
     let shed_bytes = (options.ring_bytes / 4 * 3) as u32;
     let wakeup_bytes = (options.ring_bytes / 4) as u32;
     let own_tgid = options.own_tgid as i32;
+    let uring_events = uring::table(&options.events);
     EbpfLoader::new()
         .btf(Some(btf))
         // Written by the kernel only when a program fails and is tried again.
@@ -224,6 +245,9 @@ fn load_object(
         .map_max_entries("ring_counters", ring_count)
         // The last one is the iterators'.
         .map_max_entries("scratch_areas", cpus + 1)
+        .map_max_entries("uring_kept", uring::kept_entries(&options.events, btf))
+        .override_global("saker_uring_events", &uring_events, true)
+        .override_global("saker_reached", &u8::from(options.reached), true)
         .override_global("saker_iterator_area", &cpus, true)
         .override_global("saker_partitions", &options.partitions, true)
         .override_global("saker_own_tgid", &own_tgid, true)
@@ -327,14 +351,27 @@ mod tests {
             cpus: vec![0],
             events,
             own_tgid: 0,
+            reached: false,
         };
-        let count = |hooks| {
+        let count = |hooks, reached| {
+            let options = LoadOptions {
+                reached,
+                ..options.clone()
+            };
             let driver = EbpfDriver::prepare(&options, hooks, &btf).expect("this test needs root");
             assert_eq!(driver.hooks(), hooks);
             assert_eq!(driver.missed().by_program().count(), 5);
             assert_eq!(driver.missed().total(), 0);
+            assert_eq!(driver.uring_fillers.is_some(), uring::supported(&btf));
             driver.program_count()
         };
-        assert_eq!(count(Hooks::Raw), count(Hooks::Unpreempted));
+        let plain = count(Hooks::Raw, false);
+        for (hooks, reached) in [
+            (Hooks::Raw, true),
+            (Hooks::Unpreempted, false),
+            (Hooks::Unpreempted, true),
+        ] {
+            assert_eq!(count(hooks, reached), plain, "{hooks:?}, {reached}");
+        }
     }
 }

@@ -11,7 +11,7 @@ use saker_abi::raw::{SAKER_EV_CANARY, SAKER_EV_EXECVE, SAKER_EV_EXECVEAT, SAKER_
 
 use crate::hooks::Hooks;
 use crate::load::{LoadError, chain};
-use crate::{EventSet, Missed};
+use crate::{EventSet, LoadOptions, Missed};
 
 /// A program that hangs somewhere itself, and where: a raw tracepoint, or `CATEGORY/NAME` of perf's.
 struct Attached {
@@ -79,12 +79,12 @@ fn attached(events: &EventSet) -> impl Iterator<Item = &'static Attached> {
 /// would only take CPUs from the host.
 const LOADERS_MAX: usize = 4;
 
-/// The programs that `events` need, the dearest for the verifier first.
-pub(crate) fn wanted(events: &EventSet) -> Vec<String> {
-    let fixed = attached(events).map(|attached| attached.program.to_owned());
+/// The programs that `options` ask for, the dearest for the verifier first.
+pub(crate) fn wanted(options: &LoadOptions) -> Vec<String> {
+    let fixed = attached(&options.events).map(|attached| attached.program.to_owned());
     let mut wanted: Vec<String> = fixed.collect();
-    for event in with_filler(events) {
-        let name = filler(event);
+    for event in with_filler(&options.events) {
+        let name = filler(event, options.reached);
         if !wanted.contains(&name) {
             wanted.push(name);
         }
@@ -100,11 +100,12 @@ fn with_filler(events: &EventSet) -> impl Iterator<Item = &'static EventInfo> {
         .filter(move |event| wanted(event.id) && !event.is_sched() && !event.is_iterated())
 }
 
-/// Name of the program that fills the records of `event`.
-fn filler(event: &EventInfo) -> String {
+/// Name of the program that fills the records of `event`, with what it `reached` or without.
+fn filler(event: &EventInfo, reached: bool) -> String {
     match u32::from(event.id) {
         // Failures of both calls are one program: success comes from the scheduler.
         SAKER_EV_EXECVE | SAKER_EV_EXECVEAT => "saker_ev_exec_failed".to_owned(),
+        _ if reached && event.tells_reached() => format!("saker_reached_{}", event.name),
         _ => format!("saker_ev_{}", event.name),
     }
 }
@@ -156,15 +157,15 @@ pub(crate) fn load(ebpf: &mut Ebpf, wanted: &[String]) -> Result<(), LoadError> 
 /// Puts the fillers into the array the dispatcher jumps through.
 pub(crate) fn fill_table(
     ebpf: &mut Ebpf,
-    events: &EventSet,
+    options: &LoadOptions,
 ) -> Result<ProgramArray<MapData>, LoadError> {
     let table = ebpf
         .take_map("fillers")
         .ok_or_else(|| LoadError::Object("no map `fillers`".into()))?;
     let mut table =
         ProgramArray::try_from(table).map_err(|error| LoadError::Object(chain(&error)))?;
-    for event in with_filler(events) {
-        let name = filler(event);
+    for event in with_filler(&options.events) {
+        let name = filler(event, options.reached);
         let fd = program(ebpf, &name)?.fd();
         let fd: &ProgramFd = fd.map_err(|error| refused(&name, &error))?;
         table
@@ -203,7 +204,7 @@ pub(crate) fn missed(ebpf: &mut Ebpf, events: &EventSet) -> Result<Missed, LoadE
     Ok(Missed::new(descriptors))
 }
 
-fn load_one(program: &mut Program) -> Result<(), ProgramError> {
+pub(crate) fn load_one(program: &mut Program) -> Result<(), ProgramError> {
     match program {
         Program::RawTracePoint(program) => program.load(),
         Program::TracePoint(program) => program.load(),
@@ -211,12 +212,12 @@ fn load_one(program: &mut Program) -> Result<(), ProgramError> {
     }
 }
 
-fn program<'a>(ebpf: &'a mut Ebpf, name: &str) -> Result<&'a mut Program, LoadError> {
+pub(crate) fn program<'a>(ebpf: &'a mut Ebpf, name: &str) -> Result<&'a mut Program, LoadError> {
     ebpf.program_mut(name)
         .ok_or_else(|| LoadError::Object(format!("no program `{name}` in the object")))
 }
 
-fn refused(name: &str, error: &dyn std::error::Error) -> LoadError {
+pub(crate) fn refused(name: &str, error: &dyn std::error::Error) -> LoadError {
     LoadError::Program {
         name: name.to_owned(),
         reason: chain(error),

@@ -26,6 +26,7 @@ fn load(events: EventSet, partitions: u32) -> (EbpfDriver, Vec<RingReader>) {
         cpus: online_cpus(),
         events,
         own_tgid: 0,
+        reached: false,
     };
     let mut driver =
         EbpfDriver::load(&options).expect("this test needs root and a kernel with BTF");

@@ -9,6 +9,7 @@
 #include "scratch.h"
 #include "paths.h"
 #include "handle.h"
+#include "reached.h"
 #include "exec.h"
 #include "lifecycle.h"
 #include "signal.h"
@@ -71,6 +72,30 @@ static void read_call(struct call *c, struct pt_regs *regs, s64 ret)
 #define RECORD(ID, name, cls, flags, kind, nr64, nr32) RECORD_##kind(ID, name, cls)
 SAKER_EVENTS(RECORD)
 
+#define RECORD_REACHED(ID, name, cls)                                                              \
+	REACHED_RECORD(ID, name, cls)                                                              \
+	static noinline void saker_reached_##name(struct call *c)                                  \
+	{                                                                                          \
+		record_reached_##name(c);                                                          \
+	}
+SAKER_REACHED(RECORD_REACHED)
+
+#define CASE_REACHED(ID, name, cls)                                                                \
+	case SAKER_EV_##ID:                                                                        \
+		saker_reached_##name(c);                                                           \
+		return true;
+
+/* The events that have another filler when it is asked for what they reached. */
+static bool record_reached(struct call *c, u32 event)
+{
+	if (!probe_session()->reached)
+		return false;
+	switch (event) {
+	SAKER_REACHED(CASE_REACHED)
+	}
+	return false;
+}
+
 #define CASE_CODE(ID, name)
 #define CASE_PLAIN(ID, name)                                                                       \
 	case SAKER_EV_##ID:                                                                        \
@@ -86,6 +111,8 @@ void saker_record_call(struct pt_regs *regs, long ret)
 	if (!event)
 		return;
 	read_call(&c, regs, ret);
+	if (record_reached(&c, event - 1))
+		return;
 	switch (event - 1) {
 	SAKER_EVENTS(CASE)
 	case SAKER_EV_OPEN_BY_HANDLE_AT:

@@ -51,6 +51,7 @@ struct saker_session {
 
 	struct saker_counter_area *counter_area;
 	bool started;
+	bool reached; /* SAKER_SESSION_REACHED */
 };
 
 /* For probes, which run with preemption off: rcu_dereference_sched(). NULL when nothing is recorded. */

@@ -83,6 +83,7 @@ static struct saker_session *session_new(const struct saker_ioc_create *req)
 	s->cpus = nr_cpu_ids;
 	s->own_tgid = req->own_tgid;
 	s->ring_bytes = req->ring_bytes;
+	s->reached = req->flags & SAKER_SESSION_REACHED;
 	s->shed_bytes = req->ring_bytes / 4 * 3;
 	s->wakeup_bytes = req->ring_bytes / 4;
 	memcpy(s->wanted, req->wanted, sizeof(s->wanted));
@@ -121,7 +122,7 @@ static int check_request(const struct saker_ioc_create *req)
 	if (!is_power_of_2(req->ring_bytes) || req->ring_bytes < PAGE_SIZE ||
 	    req->ring_bytes > SAKER_RING_BYTES_MAX)
 		return -EINVAL;
-	if (req->flags & ~SAKER_SESSION_SIGNALS)
+	if (req->flags & ~(SAKER_SESSION_SIGNALS | SAKER_SESSION_REACHED))
 		return -EINVAL;
 	if (!events_known(req->event_of_64, SAKER_MAX_SYSCALLS) ||
 	    !events_known(req->event_of_32, SAKER_MAX_SYSCALLS) ||

@@ -36,6 +36,7 @@ fn main() {
         cpus: (0..cpus).collect(),
         events,
         own_tgid: std::process::id(),
+        reached: false,
     };
     let at = |hooks| {
         let driver = EbpfDriver::load_at(&options, hooks)?;

@@ -26,6 +26,7 @@ fn options(partitions: u32, own_tgid: u32) -> LoadOptions {
         cpus: possible_cpus().expect("CPUs"),
         events: EventSet::state(),
         own_tgid,
+        reached: false,
     }
 }
 

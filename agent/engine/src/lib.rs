@@ -87,6 +87,7 @@ pub mod lexer;
 mod literal;
 pub mod loader;
 pub mod matcher;
+pub mod names;
 mod operators;
 pub mod output;
 pub mod parser;

@@ -23,15 +23,16 @@ use saker_state::{Partition, SharedState, State, StateConfig};
 
 use crate::background::{Background, host_info};
 use crate::capture::{Host, RuleCaptures, SharedDriver, share, with_driver};
-use crate::config::Config;
+use crate::config::{Config, PathIdentity};
 use crate::control::Stop;
 use crate::driver::Chosen;
 use crate::first_look::{FirstLook, adopt_running};
 use crate::host;
 use crate::http::Pages;
 use crate::metrics::{self, DriverInfo, Sources, WorkerMetrics};
+use crate::mounts::{MountWatch, mounts};
 use crate::rules::{Rules, wanted_events};
-use crate::worker::{Context, RuleWorker, WakeWorkers, labels};
+use crate::worker::{Context, RuleWorker, WakeWorkers, labels, real_path};
 
 /// `ring_buffer_total_mib: auto` is this much for each CPU ...
 const RING_AUTO_MIB_PER_CPU: u64 = 8;
@@ -47,6 +48,7 @@ pub(crate) struct Agent {
     workers: Option<Workers<RuleWorker>>,
     captures: Option<RuleCaptures>,
     _background: Background,
+    _mounts: Option<MountWatch>,
     output: Output,
     queue: QueueMonitor,
     facts: Facts,
@@ -128,6 +130,7 @@ pub(crate) fn plan_for(config: &Config, events: EventSet) -> anyhow::Result<Load
         cpus,
         events,
         own_tgid: std::process::id(),
+        reached: config.path_identity == PathIdentity::Any,
     })
 }
 
@@ -164,7 +167,10 @@ impl Agent {
         };
         pages.health.set_scanned();
 
-        let host = host_info(&host::hostname(config.hostname.as_deref()));
+        let host = host_info(
+            &host::hostname(config.hostname.as_deref()),
+            Arc::new(mounts()),
+        );
         let hostname = host.hostname.clone();
         let context = Arc::new(context(config, schema, rules, host));
         let (sender, receiver) = queue(usize::try_from(config.alert_queue_capacity)?);
@@ -203,6 +209,13 @@ impl Agent {
             let wakers = Arc::clone(workers.wakers());
             state.shared.set_wake(Arc::new(WakeWorkers(wakers)));
         }
+        let mounts = match config.path_identity {
+            PathIdentity::Any => Some(
+                MountWatch::start(Arc::clone(&context))
+                    .context("cannot watch the host's mounts")?,
+            ),
+            PathIdentity::Given => None,
+        };
         let background = Background::start(state.recovery, Arc::clone(&state.shared), context)?;
         let facts = facts(&plan, first_look);
         let agent = Self {
@@ -210,6 +223,7 @@ impl Agent {
             workers,
             captures,
             _background: background,
+            _mounts: mounts,
             output,
             queue: monitor,
             facts,
@@ -384,6 +398,7 @@ pub(crate) fn context(
     host: HostInfo,
 ) -> Context {
     Context {
+        real_path: real_path(&schema),
         schema,
         rules: Arc::clone(&rules.set),
         labels: labels(&rules.set),

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use saker_fields::HostInfo;
+use saker_fields::{HostInfo, Mounts};
 use saker_state::{Recovery, SharedState};
 
 use crate::host;
@@ -77,11 +77,12 @@ fn return_memory() {
 }
 
 /// Facts about the host, now.
-pub(crate) fn host_info(hostname: &str) -> HostInfo {
+pub(crate) fn host_info(hostname: &str, mounts: Arc<Mounts>) -> HostInfo {
     HostInfo {
         hostname: hostname.to_owned(),
         addresses: host::interface_addresses(),
         boot_to_epoch_ns: host::boot_to_epoch_ns(),
+        mounts,
     }
 }
 
@@ -90,9 +91,13 @@ fn refresh_host(context: &Context) {
     /// Smaller changes of the offset are noise.
     const CLOCK_NOISE_NS: u64 = 10_000;
     let old = context.host.load();
-    let new = host_info(&old.hostname);
+    let new = host_info(&old.hostname, Arc::clone(&old.mounts));
     let moved = new.boot_to_epoch_ns.abs_diff(old.boot_to_epoch_ns) > CLOCK_NOISE_NS;
     if moved || new.addresses != old.addresses {
-        context.host.store(Arc::new(new));
+        // The mounts are another thread's.
+        context.host.rcu(|host| HostInfo {
+            mounts: Arc::clone(&host.mounts),
+            ..new.clone()
+        });
     }
 }

@@ -28,6 +28,7 @@ mod http;
 mod lock;
 mod logging;
 mod metrics;
+mod mounts;
 mod replay;
 mod rules;
 mod worker;

@@ -11,7 +11,10 @@ use saker_alerts::{Alert, AlertSender, RuleLabel};
 use saker_capture::{Gap, Handler, Wakers};
 use saker_engine::compiler::{ExtraOutput, RuleMeta, RuleSet};
 use saker_engine::matcher::{Matcher, Matching};
-use saker_engine::output::RenderOptions;
+use saker_engine::names::holds_by_real_name;
+use saker_engine::output::{OutputFormat, RenderOptions};
+use saker_engine::schema::Schema as _;
+use saker_engine::typeck::{Checker, Vocabulary};
 use saker_fields::{EventView, FieldSchema, HostInfo, Scratch};
 use saker_state::{Applied, Names, Outcome, Partition, Wake};
 
@@ -34,6 +37,11 @@ const COSTS_PERIOD_NS: u64 = 1_000_000_000;
 /// First size of the buffer an alert's message is rendered into.
 const MESSAGE_BYTES: usize = 512;
 
+/// What an alert says of a file that is really elsewhere.
+const REAL_PATH: &str = " realpath=%fd.realpath";
+/// The field in it.
+const REAL_PATH_FIELD: &str = "fd.realpath";
+
 /// What all workers evaluate with; immutable but for what is swapped as a whole.
 #[derive(Debug)]
 pub(crate) struct Context {
@@ -45,6 +53,8 @@ pub(crate) struct Context {
     pub labels: Vec<Arc<RuleLabel>>,
     /// One or all matching rules.
     pub matching: Matching,
+    /// Appended to alerts about files that are really elsewhere ([`real_path`]).
+    pub real_path: OutputFormat,
     /// How values are printed.
     pub render: RenderOptions,
     /// Whether anybody reads the fields of alerts.
@@ -80,6 +90,7 @@ impl RuleWorker {
         if context.profile {
             matcher.start_profile(profile::clock);
         }
+        let raised = vec![0; context.rules.rules().len()];
         let evaluator = Evaluator {
             matcher,
             scratch: Scratch::new(),
@@ -91,6 +102,7 @@ impl RuleWorker {
             triggers: None,
             events: 0,
             costs_published_ns: 0,
+            raised,
         };
         Self {
             partition,
@@ -241,6 +253,8 @@ struct Evaluator {
     events: u64,
     /// When what the rules have cost was last published.
     costs_published_ns: u64,
+    /// By rule: the last event that raised it.
+    raised: Vec<u64>,
 }
 
 impl Evaluator {
@@ -289,23 +303,71 @@ impl Evaluator {
             self.events,
             &self.scratch,
         );
-        let (alerts, metrics, triggers) = (&self.alerts, &self.metrics, &self.triggers);
-        let number = self.events;
-        self.matcher.matches(&event, context.matching, &mut |rule| {
-            metrics.count_alert(rule.index);
-            alerts.send(alert(context, rule, &event));
-            if let Some(triggers) = triggers {
-                triggers.alert(Alerted {
-                    rule: rule.index,
-                    ts_ns: rec.hdr().ts_ns,
-                    epoch_ns: event.epoch_ns(),
-                    number,
-                });
-            }
+        let mut raise = Raise {
+            context,
+            alerts: &self.alerts,
+            metrics: &self.metrics,
+            triggers: self.triggers.as_ref(),
+            raised: &mut self.raised,
+            num: self.events,
+        };
+        let matched = self.matcher.matches(&event, context.matching, &mut |rule| {
+            raise.alert(rule, &event);
         });
+        if matched == 0 || context.matching == Matching::All {
+            by_real_names(&mut self.matcher, &event, &mut raise);
+        }
         if let Some(started) = started {
             let ns = u64::try_from(started.elapsed().as_nanos()).unwrap_or(u64::MAX);
             self.metrics.evaluation.observe(ns);
+        }
+    }
+}
+
+/// Where the alerts of one event go.
+struct Raise<'a> {
+    context: &'a Context,
+    alerts: &'a AlertSender,
+    metrics: &'a WorkerMetrics,
+    triggers: Option<&'a Arc<Triggers>>,
+    raised: &'a mut [u64],
+    num: u64,
+}
+
+impl Raise<'_> {
+    fn alert(&mut self, rule: &RuleMeta, event: &EventView<'_>) {
+        self.raised[rule.index] = self.num;
+        self.metrics.count_alert(rule.index);
+        self.alerts.send(alert(self.context, rule, event));
+        if let Some(triggers) = self.triggers {
+            triggers.alert(Alerted {
+                rule: rule.index,
+                ts_ns: event.record().hdr().ts_ns,
+                epoch_ns: event.epoch_ns(),
+                number: self.num,
+            });
+        }
+    }
+}
+
+/// Evaluates the rules that were not raised yet by the other names of the event's file, if it has any.
+fn by_real_names(matcher: &mut Matcher, event: &EventView<'_>, raise: &mut Raise<'_>) {
+    let first = raise.context.matching == Matching::First;
+    let names = event.real_names().into_iter().enumerate();
+    for (number, name) in names.filter_map(|(number, name)| Some((number, name?))) {
+        let real = event.called(number, name);
+        let mut done = false;
+        // All of them: the first may be one that the given name excludes.
+        matcher.matches(&real, Matching::All, &mut |rule| {
+            let raised = done || raise.raised[rule.index] == raise.num;
+            if !raised && holds_by_real_name(&rule.condition, &real, event) {
+                raise.metrics.count_by_real_name();
+                raise.alert(rule, &real.shown());
+                done = first;
+            }
+        });
+        if done {
+            return;
         }
     }
 }
@@ -326,12 +388,27 @@ fn alert(context: &Context, rule: &RuleMeta, event: &EventView<'_>) -> Alert {
             }
         }));
     }
+    let names_it = |format: &OutputFormat| format.field_names().any(|name| name == REAL_PATH_FIELD);
+    if event.is_elsewhere() && !names_it(&rule.output) {
+        context.real_path.render(event, options, &mut message);
+        if context.with_fields {
+            fields.extend(context.real_path.fields(event, options));
+        }
+    }
     Alert {
         rule: Arc::clone(&context.labels[rule.index]),
         time_ns: event.epoch_ns(),
         message,
         fields,
     }
+}
+
+/// The addition to alerts about files that are really elsewhere.
+pub(crate) fn real_path(schema: &FieldSchema) -> OutputFormat {
+    let vocabulary = Vocabulary::new(schema);
+    let mut checker = Checker::new(&vocabulary);
+    let lookup = |name: &str, arg: Option<&str>| schema.resolve(name, arg).map(|_| ());
+    OutputFormat::parse(REAL_PATH, &mut checker, &lookup).unwrap_or_default()
 }
 
 /// The rules of a set as they appear in alerts.

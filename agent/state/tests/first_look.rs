@@ -56,6 +56,7 @@ fn driver() -> Driver {
         cpus: possible_cpus().expect("CPUs"),
         events: EventSet::state(),
         own_tgid: std::process::id(),
+        reached: false,
     };
     Driver::load(kind, &options).expect("this test needs root and a kernel with BTF, or the module")
 }

@@ -39,6 +39,8 @@ pub struct LoadOptions {
     /// The agent's thread group, whose own events are not recorded but for its canaries. 0 records
     /// everything.
     pub own_tgid: u32,
+    /// Whether records of opens say what they reached: the file's real path, whatever it was called.
+    pub reached: bool,
 }
 
 /// Options that no driver can be loaded with; the text ends with what to do.
@@ -106,6 +108,7 @@ mod tests {
             cpus: vec![0, 3],
             events: EventSet::state(),
             own_tgid: 1,
+            reached: false,
         };
         assert_eq!(good.cpu_count(), 4);
         let with = |change: fn(&mut LoadOptions)| {

@@ -262,7 +262,12 @@ fn create(device: &impl Requests, options: &LoadOptions) -> Result<(), KmodError
         partitions: options.partitions,
         own_tgid: options.own_tgid,
         ring_bytes: options.ring_bytes as u32,
-        flags: tables.session_flags,
+        flags: tables.session_flags
+            | if options.reached {
+                SAKER_SESSION_REACHED
+            } else {
+                0
+            },
         wanted: tables.wanted,
         event_of_64: tables.event_of_64,
         event_of_32: tables.event_of_32,

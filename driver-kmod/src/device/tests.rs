@@ -99,6 +99,7 @@ fn options() -> LoadOptions {
         cpus: vec![0, 3],
         events: EventSet::state(),
         own_tgid: 77,
+        reached: true,
     }
 }
 

@@ -74,6 +74,8 @@ pub fn collect(kind: Kind, limit: Duration) -> Result<Collected> {
         cpus: saker_capture::cpus::possible_cpus().context("the CPUs of this machine")?,
         events,
         own_tgid: std::process::id(),
+        // Real paths of what is in /proc have process ids in them.
+        reached: false,
     };
     let mut driver = Driver::load(kind.into(), &options).context("loading the driver")?;
     let counters = driver.counters();

@@ -21,12 +21,16 @@ pub fn parameters(record: &Record<'_>, labels: &mut Labels) -> Vec<(String, Stri
     let hdr = record.hdr();
     if hdr.flags != 0 {
         let mut flags = Vec::new();
-        for (bit, name) in [(SAKER_HF_COMPAT32, "compat32"), (SAKER_HF_FAULT, "fault")] {
+        for (bit, name) in [
+            (SAKER_HF_COMPAT32, "compat32"),
+            (SAKER_HF_FAULT, "fault"),
+            (SAKER_HF_IO_URING, "io_uring"),
+        ] {
             if u32::from(hdr.flags) & bit != 0 {
                 flags.push(name.to_owned());
             }
         }
-        let rest = u32::from(hdr.flags) & !(SAKER_HF_COMPAT32 | SAKER_HF_FAULT);
+        let rest = u32::from(hdr.flags) & !(SAKER_HF_COMPAT32 | SAKER_HF_FAULT | SAKER_HF_IO_URING);
         if rest != 0 {
             flags.push(format!("{rest:#x}"));
         }

@@ -99,6 +99,7 @@ impl Mix {
                 hostname: "server".to_owned(),
                 addresses: vec![[10, 0, 0, 5].into()],
                 boot_to_epoch_ns: 1_700_000_000_000_000_000,
+                ..HostInfo::default()
             },
             records,
             order,

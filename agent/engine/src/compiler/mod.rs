@@ -36,7 +36,7 @@ use crate::output::OutputFormat;
 use crate::parser::parse_operand_at;
 use crate::schema::{EventType, Schema};
 use crate::typeck::{Checker, NamedField, Problem, Use, Vocabulary};
-use crate::typed::Predicate;
+use crate::typed::{Condition, Predicate};
 
 /// An extra entry of `output_fields`, compiled.
 #[derive(Debug, Clone)]
@@ -67,6 +67,8 @@ pub struct RuleMeta {
     pub tags: BTreeSet<String>,
     /// Event source.
     pub source: String,
+    /// The condition, for looking at it again when it holds.
+    pub condition: Arc<Condition>,
     /// Output with everything appended.
     pub output: OutputFormat,
     /// Extra entries of `output_fields`.
@@ -288,6 +290,7 @@ fn meta(
         priority: def.priority,
         tags: def.tags.clone(),
         source: def.source.clone(),
+        condition: Arc::clone(&rule.condition),
         output,
         extra,
         capture: def.capture,

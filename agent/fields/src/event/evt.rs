@@ -44,6 +44,13 @@ pub(super) const FIELDS: &[Field] = &[
         "Name of the system call, absent for others.",
     ),
     Field::new(
+        "evt.via",
+        Str,
+        via,
+        "syscall or io_uring: how the program asked for it. Absent where syscall.type is. Saker's own.",
+    )
+    .cost(1),
+    Field::new(
         "evt.dir",
         Str,
         dir,
@@ -261,6 +268,12 @@ fn is_type<'e>(e: &'e EventView<'_>, arg: Arg) -> Option<Value<'e>> {
 fn syscall_type<'e>(e: &'e EventView<'_>, _: Arg) -> Option<Value<'e>> {
     let is_call = e.info().is_call();
     is_call.then_some(Value::Bytes(e.type_name().as_bytes()))
+}
+
+fn via<'e>(e: &'e EventView<'_>, arg: Arg) -> Option<Value<'e>> {
+    syscall_type(e, arg)?;
+    let by_ring = u32::from(e.record.hdr().flags) & SAKER_HF_IO_URING != 0;
+    text(if by_ring { b"io_uring" } else { b"syscall" })
 }
 
 fn dir<'e>(e: &'e EventView<'_>, _: Arg) -> Option<Value<'e>> {

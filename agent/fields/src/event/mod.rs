@@ -7,19 +7,25 @@ mod fd;
 mod fs;
 mod ids;
 mod proc;
+mod reached;
 mod relatives;
 mod statics;
 mod user;
 
+pub use reached::MAX_REAL_NAMES;
+
 use std::net::IpAddr;
 use std::ops::ControlFlow;
+use std::sync::Arc;
 
 use saker_abi::record::Record;
 use saker_engine::schema::{Event, EventType, FieldRef, Schema as _};
 use saker_engine::value::Value;
 use saker_state::{Fd, Names, Process, View};
 
+use self::reached::Called;
 use crate::field::{Arg, Extract, Field};
+use crate::mounts::Mounts;
 use crate::schema::FieldSchema;
 use crate::scratch::Scratch;
 
@@ -32,6 +38,8 @@ pub struct HostInfo {
     pub addresses: Vec<IpAddr>,
     /// What to add to `CLOCK_BOOTTIME` for nanoseconds since the epoch.
     pub boot_to_epoch_ns: u64,
+    /// Where the host's file systems are, for the names of files.
+    pub mounts: Arc<Mounts>,
 }
 
 /// One event. Made after its record was applied to the state, dropped before it is settled.
@@ -42,6 +50,10 @@ pub struct EventView<'a> {
     /// The event's descriptor and its entry: rules ask many things of them.
     fd_num: Option<i32>,
     fd: Option<&'a Fd>,
+    /// The name of its file by which it is evaluated; `None` is the name as given.
+    called: Option<Called<'a>>,
+    /// The real name that an alert shows.
+    shown: Option<Called<'a>>,
     names: &'a Names,
     host: &'a HostInfo,
     schema: &'a FieldSchema,
@@ -66,6 +78,8 @@ enum Made {
     FdName,
     /// `fd.uid`, `fd.containername`, `fd.containerdirectory`.
     FdText,
+    /// The host's name of a file.
+    HostPath,
     /// Capability sets.
     Caps,
     /// `proc.exeline`.
@@ -96,6 +110,8 @@ impl<'a> EventView<'a> {
             record,
             fd_num,
             fd: fd_num.and(state.fd()),
+            called: None,
+            shown: None,
             state,
             names,
             host,
@@ -143,8 +159,9 @@ impl<'a> EventView<'a> {
         number: usize,
         fill: impl FnOnce(&mut Vec<u8>) -> bool,
     ) -> Option<&'a [u8]> {
-        self.scratch
-            .text(u64::from(what as u32) << 32 | number as u64, fill)
+        let called = self.called.map_or(0, |called| called.number as u64);
+        let key = called << 48 | u64::from(what as u32) << 32 | number as u64;
+        self.scratch.text(key, fill)
     }
 }
 

@@ -49,6 +49,31 @@ fn a_file() {
 }
 
 #[test]
+fn a_file_behind_a_name() {
+    let open = openat(5_000, CHILD, 3, "/tmp/link", 0).num(SAKER_P_OPENAT_dev, 0x800);
+    let mut world = World::new();
+    world.expect(&open, &[("fd.realpath", "~"), ("evt.via", "syscall")]);
+    let reached = open.var(SAKER_P_OPENAT_real, b"/mnt/shadow");
+    world.expect(
+        &reached,
+        &[("fd.name", "/tmp/link"), ("fd.realpath", "/mnt/shadow")],
+    );
+    // Through a mount of /etc at /mnt; then on a file system that the host does not have.
+    let bound = reached
+        .num(SAKER_P_OPENAT_mount_at, 4)
+        .var(SAKER_P_OPENAT_mount_root, b"/etc");
+    world.expect(
+        &bound,
+        &[("fd.name", "/tmp/link"), ("fd.realpath", "/etc/shadow")],
+    );
+    let elsewhere = bound.num(SAKER_P_OPENAT_dev, 0x999);
+    world.expect(&elsewhere, &[("fd.realpath", "/mnt/shadow")]);
+    // A mount that begins behind the path is damage.
+    let damaged = elsewhere.num(SAKER_P_OPENAT_mount_at, 400);
+    world.expect(&damaged, &[("fd.realpath", "/mnt/shadow")]);
+}
+
+#[test]
 fn a_directory() {
     World::new().expect(
         &openat(5_000, CHILD, 3, "/etc", O_DIRECTORY),

@@ -2,12 +2,13 @@
 
 use std::net::{IpAddr, Ipv4Addr};
 use std::ops::ControlFlow;
+use std::sync::Arc;
 
 use saker_abi::raw::*;
 use saker_abi::record::{Record, RecordBuilder};
 use saker_engine::schema::{Arity, Event, IntFormat, Resolved, Schema};
 use saker_engine::value::{Value, ValueType};
-use saker_fields::{EventView, FieldSchema, HostInfo, Scratch};
+use saker_fields::{EventView, FieldSchema, HostInfo, Mounts, Scratch};
 use saker_state::{Names, State, StateConfig};
 
 /// The host began so long after the epoch.
@@ -20,6 +21,11 @@ pub(crate) const CHILD: u32 = 30;
 
 const PASSWD: &str = "root:x:0:0:root:/root:/bin/bash\nwww-data:x:33:33::/var/www:/bin/sh\n";
 const GROUP: &str = "root:x:0:\nwww-data:x:33:\n";
+
+/// The host's file system is device 800h; another one is at /data.
+const MOUNTS: &[u8] = b"\
+22 1 8:0 / / rw - ext4 /dev/sda rw\n\
+23 22 8:16 / /data rw - ext4 /dev/sdb rw\n";
 
 pub(crate) struct World {
     state: State,
@@ -41,6 +47,7 @@ impl World {
                 hostname: "box".to_owned(),
                 addresses: vec![IpAddr::V4(Ipv4Addr::new(10, 0, 0, 5))],
                 boot_to_epoch_ns: BOOT_NS,
+                mounts: Arc::new(Mounts::parse(MOUNTS)),
             },
             scratch: Scratch::new(),
             num: 0,

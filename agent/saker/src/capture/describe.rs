@@ -51,6 +51,8 @@ pub(crate) fn host_of(meta: &Meta) -> HostInfo {
         hostname: meta.hostname.clone(),
         addresses: meta.addresses.clone(),
         boot_to_epoch_ns: meta.boot_to_epoch_ns,
+        // Not in a capture: a file has the names that the process sees.
+        ..HostInfo::default()
     }
 }
 
@@ -83,11 +85,13 @@ mod tests {
             cpus: vec![0, 1],
             events: EventSet::state(),
             own_tgid: 1,
+            reached: false,
         };
         let host = HostInfo {
             hostname: "h1".into(),
             addresses: vec!["10.0.0.7".parse().expect("an address")],
             boot_to_epoch_ns: 1_700_000_000_000_000_000,
+            ..HostInfo::default()
         };
         let names = Names::parse("root:x:0:0:r:/root:/bin/sh\n", "adm:x:4:\n");
         let meta = describe(&plan, DriverKind::Ebpf, &host, &names);

@@ -64,7 +64,7 @@ pub(super) fn record(args: RecordArgs) -> anyhow::Result<ExitCode> {
     };
     let users = Users::new("/".as_ref());
     users.refresh();
-    let host = host_info(&host::hostname(config.hostname.as_deref()));
+    let host = host_info(&host::hostname(config.hostname.as_deref()), Arc::default());
     let mut meta = describe(&plan, driver.kind(), &host, &users.names());
     meta.reason = "record".to_owned();
     let (kind, counters) = (driver.kind(), driver.counters());

@@ -12,5 +12,5 @@ mod tree;
 
 pub(crate) use capture::{CaptureConfig, CaptureMode};
 pub(crate) use load::{Request, load};
-pub(crate) use model::{Config, DriverChoice, LogLevel};
+pub(crate) use model::{Config, DriverChoice, LogLevel, PathIdentity};
 use problem::Place;

@@ -44,6 +44,15 @@ pub(crate) enum DriverChoice {
     None,
 }
 
+/// By which names of a file rules are evaluated.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum PathIdentity {
+    /// By the name as given and by the real ones.
+    Any,
+    /// By the name as given.
+    Given,
+}
+
 /// Verbosity of the log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum LogLevel {
@@ -68,6 +77,8 @@ pub(crate) struct Config {
     pub rules: Vec<Switch>,
     /// First or all.
     pub rule_matching: Matching,
+    /// Names of files.
+    pub path_identity: PathIdentity,
     /// Count what rules cost.
     pub rules_profile: bool,
     /// Least severe priority that is loaded.
@@ -126,6 +137,7 @@ impl Default for Config {
             rules_files: vec![PathBuf::from("/etc/saker/rules.d")],
             rules: Vec::new(),
             rule_matching: Matching::First,
+            path_identity: PathIdentity::Any,
             rules_profile: false,
             priority: Priority::Debug,
             append_output: Vec::new(),
@@ -184,6 +196,16 @@ impl Config {
             |node| match text(node)? {
                 "first" => Some(Matching::First),
                 "all" => Some(Matching::All),
+                _ => None,
+            },
+        );
+        section.read(
+            "path_identity",
+            "any or given",
+            &mut self.path_identity,
+            |node| match text(node)? {
+                "any" => Some(PathIdentity::Any),
+                "given" => Some(PathIdentity::Given),
                 _ => None,
             },
         );

@@ -286,6 +286,7 @@ fn every_key_changes_the_configuration() {
             ("append_output", _) => "[{suggested_output: true}]".into(),
             ("static_fields", _) => "{env: prod}".into(),
             ("rule_matching", _) => "all".into(),
+            ("path_identity", _) => "given".into(),
             ("priority" | "log_level", _) => "error".into(),
             ("driver", _) => "none".into(),
             ("capture.mode", _) => "all_rules".into(),

@@ -323,6 +323,12 @@ impl Scrape {
                 alerts(OTHER_RULES, priority, count(first) + rest);
             }
         }
+        let by_real_name: u64 = sources
+            .workers
+            .iter()
+            .map(|worker| worker.by_real_name())
+            .sum();
+        families.value(&def::BY_REAL_NAME, &[], by_real_name as f64);
         for priority in PRIORITIES {
             let dropped = sources.queue.dropped(priority) as f64;
             families.value(

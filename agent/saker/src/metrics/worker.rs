@@ -19,6 +19,7 @@ pub(crate) struct WorkerMetrics {
     /// What the rules cost, by number, those without a series of their own together at the end.
     /// Empty without a profile.
     costs: Box<[RuleCost]>,
+    by_real_name: AtomicU64,
 }
 
 /// Counters of one rule, of some: [`Cost`] for readers in other threads.
@@ -44,6 +45,7 @@ impl WorkerMetrics {
             evaluation: Histogram::default(),
             alerts: (0..rules).map(|_| AtomicU64::new(0)).collect(),
             costs: (0..costs).map(|_| RuleCost::default()).collect(),
+            by_real_name: AtomicU64::new(0),
         }
     }
 
@@ -80,6 +82,16 @@ impl WorkerMetrics {
             sampled: counters.sampled.load(Relaxed),
             sampled_ns: counters.sampled_ns.load(Relaxed),
         })
+    }
+
+    /// Counts an alert that only the real name of a file has raised.
+    pub(crate) fn count_by_real_name(&self) {
+        bump(&self.by_real_name, 1);
+    }
+
+    /// Alerts raised by real names.
+    pub(crate) fn by_real_name(&self) -> u64 {
+        self.by_real_name.load(Relaxed)
     }
 
     /// Events evaluated.

@@ -7,6 +7,7 @@ use saker_abi::record::RecordBuilder;
 use saker_alerts::{AlertReceiver, FormatOptions, Formatter, JsonOptions, queue};
 use saker_engine::compiler::{Selection, compile};
 use saker_engine::loader::UnknownField;
+use saker_fields::Mounts;
 use saker_state::{State, StateConfig};
 use serde_json::{Value as Json, json};
 
@@ -17,6 +18,10 @@ const SHELL: u32 = 400;
 const CAT: u32 = 500;
 /// Boot time of the host in these tests, nanoseconds since the epoch.
 const BOOT_NS: u64 = 1_700_000_000_000_000_000;
+
+/// The host's file system is device 800h, another one 810h.
+const MOUNTS: &[u8] =
+    b"22 1 8:0 / / rw - ext4 /dev/sda rw\n23 22 8:16 / /data rw - ext4 /dev/sdb rw\n";
 
 struct Bench {
     worker: RuleWorker,
@@ -45,8 +50,10 @@ impl Bench {
             hostname: "h1".into(),
             addresses: Vec::new(),
             boot_to_epoch_ns: BOOT_NS,
+            mounts: Arc::new(Mounts::parse(MOUNTS)),
         };
         let context = Arc::new(Context {
+            real_path: real_path(&schema),
             schema,
             labels: labels(&set),
             matching,
@@ -292,4 +299,165 @@ fn a_canary_is_nobodys_event() {
     assert_eq!(bench.worker.evaluator.events, 0);
     assert_eq!(bench.metrics.alerts(0), 0);
     assert!(bench.alerts.try_recv().is_none(), "no alert");
+}
+
+/// An open that reached a file of the host's file system, seen by the process as `real`.
+fn open_real(given: &str, real: &str, ts_ns: u64) -> RecordBuilder {
+    open(given, ts_ns)
+        .num(SAKER_P_OPENAT_dev, 0x800)
+        .var(SAKER_P_OPENAT_real, real.as_bytes())
+}
+
+/// The same through a mount of the directory `top` at the first `at` bytes of `real`.
+fn open_mounted(given: &str, real: &str, at: i64, top: &str, ts_ns: u64) -> RecordBuilder {
+    open_real(given, real, ts_ns)
+        .num(SAKER_P_OPENAT_mount_at, at)
+        .var(SAKER_P_OPENAT_mount_root, top.as_bytes())
+}
+
+fn rule(condition: &str) -> String {
+    format!(
+        "- rule: r\n  desc: d\n  condition: evt.type=openat and {condition}\n  output: at %fd.name\n  priority: NOTICE\n"
+    )
+}
+
+/// What the rule says to the opens, in order; empty where it is silent.
+fn said(condition: &str, opens: &[RecordBuilder]) -> Vec<String> {
+    let mut bench = Bench::new(Matching::First, true, rule(condition).as_bytes());
+    bench.start_cat();
+    opens
+        .iter()
+        .map(|open| {
+            bench.record(open);
+            let texts = bench.texts();
+            assert!(texts.len() < 2, "one event raises a rule once: {texts:#?}");
+            let said = texts
+                .first()
+                .map(|text| text.split_once("at ").expect("output").1);
+            said.unwrap_or_default().trim_end().to_owned()
+        })
+        .collect()
+}
+
+#[test]
+fn a_rule_sees_the_file_behind_the_name() {
+    let opens = [
+        open_real("/etc/shadow", "/etc/shadow", 3_000),
+        open_real("/tmp/link", "/etc/shadow", 3_001),
+        open_real("/tmp/link", "/etc/hostname", 3_002),
+        open_mounted("/mnt/shadow", "/mnt/shadow", 4, "/etc", 3_003),
+        open_mounted("/shadow", "/shadow", 0, "/etc", 3_004),
+        // Another file system's file of that name.
+        open("/mnt/etc/shadow", 3_005)
+            .num(SAKER_P_OPENAT_dev, 0x810)
+            .num(SAKER_P_OPENAT_mount_at, 4)
+            .var(SAKER_P_OPENAT_real, b"/mnt/etc/shadow"),
+        // A container's, on a file system that the host does not see.
+        open("/etc/shadow", 3_006)
+            .num(SAKER_P_OPENAT_dev, 0x99)
+            .var(SAKER_P_OPENAT_real, b"/etc/shadow"),
+        // Not asked for, or without a name.
+        open("/tmp/link", 3_007),
+    ];
+    let expected = [
+        "/etc/shadow",
+        "/tmp/link realpath=/etc/shadow",
+        "",
+        "/mnt/shadow realpath=/etc/shadow",
+        "/shadow realpath=/etc/shadow",
+        "",
+        "/etc/shadow",
+        "",
+    ];
+    assert_eq!(said("fd.name=/etc/shadow", &opens), expected);
+    assert_eq!(
+        said("fd.directory=/etc and fd.filename=shadow", &opens),
+        expected
+    );
+    assert_eq!(said("fs.path.name=/etc/shadow", &opens), expected);
+    assert_eq!(said("evt.arg.name=/etc/shadow", &opens), expected);
+    assert_eq!(said("fd.containername=host:/etc/shadow", &opens), expected);
+}
+
+#[test]
+fn fields_of_the_given_name_stay() {
+    let opens = [open_real("/tmp/./link", "/etc/shadow", 3_000)];
+    assert_eq!(
+        said("fd.nameraw=/tmp/./link and fd.name=/etc/shadow", &opens),
+        ["/tmp/link realpath=/etc/shadow"]
+    );
+    assert_eq!(said("fd.nameraw=/etc/shadow", &opens), [""]);
+    assert_eq!(
+        said("fd.realpath=/etc/shadow", &opens),
+        ["/tmp/link realpath=/etc/shadow"]
+    );
+}
+
+#[test]
+fn exceptions_hold_by_either_name() {
+    let run = [open_real("/var/run/app.pid", "/run/app.pid", 3_000)];
+    for condition in [
+        "fd.name startswith / and not fd.name startswith /var/run/",
+        "fd.name startswith / and fd.directory != /var/run",
+        "not (fd.name startswith /var/run and proc.name=cat)",
+        "not fd.filename=app.pid",
+    ] {
+        assert_eq!(said(condition, &run), [""], "{condition}");
+    }
+    // What the given name raises, the real one does not take back.
+    let given = said("not fd.name startswith /run/", &run);
+    assert_eq!(given, ["/var/run/app.pid realpath=/run/app.pid"]);
+    // Two negations are a requirement, and what is not about the file is as it is.
+    for condition in [
+        "not fd.name != /run/app.pid",
+        "not (not fd.directory=/run)",
+        "fd.directory=/run and not proc.name=sh",
+    ] {
+        assert_eq!(
+            said(condition, &run),
+            ["/var/run/app.pid realpath=/run/app.pid"],
+            "{condition}"
+        );
+    }
+}
+
+#[test]
+fn one_rule_of_several_is_raised_for_one_event() {
+    let rules = [
+        rule("fd.name=/tmp/link"),
+        rule("fd.name=/etc/shadow").replace("rule: r", "rule: s"),
+    ]
+    .concat();
+    for (matching, alerts) in [(Matching::First, 1), (Matching::All, 2)] {
+        let mut bench = Bench::new(matching, true, rules.as_bytes());
+        bench.start_cat();
+        bench.record(&open_real("/tmp/link", "/etc/shadow", 3_000));
+        assert_eq!(bench.texts().len(), alerts, "{matching:?}");
+        assert_eq!(bench.metrics.by_real_name(), alerts as u64 - 1);
+    }
+}
+
+#[test]
+fn json_has_the_real_path_as_a_field() {
+    let mut bench = Bench::new(
+        Matching::First,
+        false,
+        rule("fd.name=/etc/shadow").as_bytes(),
+    );
+    bench.start_cat();
+    bench.record(&open_real("/tmp/link", "/etc/shadow", 3_000));
+    let json = Some(JsonOptions {
+        output: true,
+        message: false,
+        output_fields: true,
+        tags: false,
+    });
+    let lines = bench.lines(FormatOptions {
+        json,
+        ..FormatOptions::default()
+    });
+    let line: Json = serde_json::from_str(&lines[0]).expect("JSON");
+    let fields = &line["output_fields"];
+    assert_eq!(fields["fd.name"], "/tmp/link");
+    assert_eq!(fields["fd.realpath"], "/etc/shadow");
 }

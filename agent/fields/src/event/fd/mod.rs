@@ -39,6 +39,14 @@ pub(super) const FIELDS: &[Field] = &[
         "Path as the program passed it, not normalised.",
     ),
     Field::new(
+        "fd.realpath",
+        Str,
+        |e, _| text(e.real_path()?),
+        "Path of the file that a successful open reached, whatever name led to it: on the host where the host has \
+         its file system mounted, else in the mount namespace of the process. Saker's own; with path_identity: any.",
+    )
+    .cost(8),
+    Field::new(
         "fd.directory",
         Str,
         |e, _| text(e.fd_directory()?),

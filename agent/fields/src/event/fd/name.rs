@@ -8,11 +8,12 @@ use crate::params::Kind;
 
 impl<'a> EventView<'a> {
     /// `fd.name`: the entry's, else what the event's parameters say (a failed open), else empty.
-    pub(super) fn fd_name(&self) -> Option<&'a [u8]> {
+    pub(in crate::event) fn fd_name(&self) -> Option<&'a [u8]> {
         self.fd_num()?;
-        match self.fd() {
-            Some(fd) => Some(&fd.name),
-            None => Some(self.name_from_parameters().unwrap_or_default()),
+        match (self.called, self.fd()) {
+            (Some(called), _) => Some(called.name),
+            (None, Some(fd)) => Some(&fd.name),
+            (None, None) => Some(self.name_from_parameters().unwrap_or_default()),
         }
     }
 
@@ -33,8 +34,8 @@ impl<'a> EventView<'a> {
     pub(super) fn fd_directory(&self) -> Option<&'a [u8]> {
         self.fd_num()?;
         match self.fd() {
-            Some(fd) if fd.kind == FdKind::File => Some(directory(&fd.name)),
-            Some(fd) if fd.kind == FdKind::Directory => Some(&fd.name),
+            Some(fd) if fd.kind == FdKind::File => self.fd_name().map(directory),
+            Some(fd) if fd.kind == FdKind::Directory => self.fd_name(),
             Some(_) => None,
             None => self.name_from_parameters().map(directory),
         }
@@ -42,12 +43,12 @@ impl<'a> EventView<'a> {
 
     /// `fd.filename`: only of files that are there.
     pub(super) fn fd_filename(&self) -> Option<&'a [u8]> {
-        let fd = self.fd().filter(|fd| fd.kind == FdKind::File)?;
-        fd.name.rsplit(|&b| b == b'/').next()
+        self.fd().filter(|fd| fd.kind == FdKind::File)?;
+        self.fd_name()?.rsplit(|&b| b == b'/').next()
     }
 
     /// Position of the path an open names.
-    fn opened_path(&self) -> Option<usize> {
+    pub(in crate::event) fn opened_path(&self) -> Option<usize> {
         let opens = matches!(
             self.record.event(),
             SAKER_EV_OPEN | SAKER_EV_OPENAT | SAKER_EV_OPENAT2 | SAKER_EV_CREAT

@@ -1,0 +1,144 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Opens with the file they reached: a name can lead anywhere (symbolic links, /proc/PID/root, bind mounts,
+ * another root, handles), and another thread may rewrite it while the kernel looks. The descriptor that came
+ * back is no name. Dearer than the plain filler of the same event, so it takes its place only when asked for.
+ */
+#ifndef SAKER_REACHED_H
+#define SAKER_REACHED_H
+
+/* The events that have it: as in the event table. */
+#define SAKER_REACHED(X)                                                                           \
+	X(OPEN, open, FILE)                                                                        \
+	X(OPENAT, openat, FILE)                                                                    \
+	X(OPENAT2, openat2, FILE)                                                                  \
+	X(CREAT, creat, FILE)
+
+/* Path of a dentry up to the root of its file system, as saker_walk_path() builds it. */
+SAKER_SUBPROGRAM u32 saker_walk_dentry(scratch_area area, u64 dentry_at)
+{
+	struct saker_scratch *sc = scratch_of(area);
+	struct dentry *dentry = (void *)dentry_at;
+	int i;
+
+	if (!sc)
+		return SAKER_PATH_MAX | SAKER_VF_FAULT << 16;
+	sc->pos = SAKER_PATH_MAX;
+	for (i = 0; i < PATH_COMPONENTS; i++) {
+		struct dentry *parent = KREAD(dentry, d_parent);
+
+		if (dentry == parent)
+			return walk_done(sc);
+		if (!prepend(sc, KREAD(dentry, d_name.name),
+			     KREAD(dentry, d_name.len)))
+			break;
+		dentry = parent;
+	}
+	return sc->pos | SAKER_VF_TRUNCATED << 16;
+}
+
+/* What a file is called. All empty when it has no name, or none any more. */
+struct reached {
+	u64 real;	/* slots of the parameters */
+	u64 mount_at;
+	u64 mount_root;
+};
+
+static __always_inline void put_reached(struct saker_scratch *sc, scratch_area area,
+					struct file *file, struct reached *out)
+{
+	struct dentry *dentry = KREAD(file, f_path.dentry);
+	struct vfsmount *mnt = KREAD(file, f_path.mnt);
+	struct dentry *root = KREAD(mnt, mnt_root);
+	u32 at, pos;
+
+	out->real = out->mount_at = out->mount_root = 0;
+	/*
+	 * Pipes, sockets and memory files are their own parents and in no directory; a removed file keeps the
+	 * name that may be another's by now.
+	 */
+	if (dentry != root && (KREAD(dentry, d_parent) == dentry || !KREAD(dentry, d_hash.pprev)))
+		return;
+	sc->mount_pos = 0;
+	at = saker_walk_path(area, (u64)dentry, (u64)mnt);
+	pos = sc->mount_pos;
+	/* Cut, or the way up does not lead through the mount: no name of the file. */
+	if (at >> 16 || pos < (at & 0xffff))
+		return;
+	out->real = put_path(sc, at & 0xffff, 0);
+	out->mount_at = pos - (at & 0xffff);
+	if (root == KREAD(mnt, mnt_sb, s_root))
+		return;
+	at = saker_walk_dentry(area, (u64)root);
+	out->mount_root = put_path(sc, at & 0xffff, at >> 16);
+}
+
+#define GATHER(EV, name, type, source, n) GATHER_##source(SAKER_P_##EV##_##name, SAKER_T_##type, n)
+#define GATHER_RET FILL_RET
+#define GATHER_ARG FILL_ARG
+#define GATHER_HOW FILL_HOW
+#define GATHER_FACTS FILL_FACTS
+#define GATHER_DEV FILL_DEV
+#define GATHER_INO FILL_INO
+#define GATHER_USTR(slot, type, n) slots[slot] = put_user_str(sc, c->args[n], NULL);
+#define GATHER_REAL(slot, type, n) slots[slot] = reached.n;
+
+#define TRY_REACHED_SIZE(size)                                                                     \
+	if (len <= (size)) {                                                                       \
+		rec = ring_reserve(to->ring, size);                                                \
+		if (!rec) {                                                                        \
+			count_drop(to->counters, ring_refusal(to->ring), cls);                     \
+			return;                                                                    \
+		}                                                                                  \
+		kread(rec, size, sc->rec);                                                         \
+		begin(rec, to, event, nparams, flags);                                             \
+		commit(rec, to);                                                                   \
+		return;                                                                            \
+	}
+
+/* The last size holds three paths. */
+static __always_inline void emit_reached(struct saker_scratch *sc, struct subject *to, u16 event,
+					 u16 nparams, u32 cls)
+{
+	u16 flags = ((struct saker_hdr *)sc->rec)->flags;
+	u32 len = sc->off;
+	void *rec;
+
+	TRY_REACHED_SIZE(256)
+	TRY_REACHED_SIZE(512)
+	TRY_REACHED_SIZE(1024)
+	TRY_REACHED_SIZE(16384)
+	count_drop(to->counters, SAKER_DROP_BUG, cls);
+}
+
+/* The whole way of one call's record. */
+#define REACHED_RECORD(ID, name, cls)                                                              \
+	static __always_inline void record_reached_##name(struct call *c)                          \
+	{                                                                                          \
+		struct reached reached = {};                                                       \
+		struct saker_scratch *sc;                                                          \
+		struct subject to = {};                                                            \
+		struct file *file;                                                                 \
+		u64 *slots;                                                                        \
+		u8 *rec;                                                                           \
+                                                                                                   \
+		if (!find_ring(&to, c->task->tgid, c->task->pid, SAKER_CLASS_##cls))               \
+			return;                                                                    \
+		identify(&to, c->task, IS_HOT(SAKER_EV_##ID));                                     \
+		sc = scratch_claim(&to, SAKER_CLASS_##cls);                                        \
+		if (!sc)                                                                           \
+			return;                                                                    \
+		file = file_of(c->task, c->ret, IS_HOT(SAKER_EV_##ID));                            \
+		saker_file_facts((u64)file, &c->facts);                                            \
+		rec = sc->rec;                                                                     \
+		slots = (u64 *)(rec + sizeof(struct saker_hdr));                                   \
+		((struct saker_hdr *)rec)->flags = c->compat ? SAKER_HF_COMPAT32 : 0;              \
+		sc->off = HEAD_LEN(ID);                                                            \
+		if (file)                                                                          \
+			put_reached(sc, cpu_area(to.cpu), file, &reached);                         \
+		SAKER_PARAMS_##ID(GATHER, GATHER)                                                  \
+		emit_reached(sc, &to, SAKER_EV_##ID, SAKER_NP_##ID, SAKER_CLASS_##cls);            \
+		scratch_release(sc);                                                               \
+	}
+
+#endif /* SAKER_REACHED_H */

@@ -1,0 +1,314 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Requests of io_uring, as the system calls they amount to. Nobody enters a call of that name: the kernel
+ * does the work when it takes the queue, in the caller, in a worker or in a thread that polls. A request is
+ * recorded when it completes, from the request itself and the file it made; names, which are freed before,
+ * are kept when it is submitted: the kernel's own copies. Workers have the owner's group and files, so the
+ * record is its leader's.
+ */
+#ifndef SAKER_URING_H
+#define SAKER_URING_H
+
+/* Their events, and IORING_OP_* of include/uapi/linux/io_uring.h. */
+#define SAKER_URING(X)                                                                             \
+	X(OPENAT, openat, FILE)                                                                    \
+	X(OPENAT2, openat2, FILE)                                                                  \
+	X(CLOSE, close, NOISE)                                                                     \
+	X(CONNECT, connect, SECURITY)                                                              \
+	X(ACCEPT4, accept4, SECURITY)                                                              \
+	X(SOCKET, socket, SECURITY)                                                                \
+	X(UNLINKAT, unlinkat, FILE)                                                                \
+	X(RENAMEAT2, renameat2, FILE)                                                              \
+	X(MKDIRAT, mkdirat, FILE)                                                                  \
+	X(SYMLINKAT, symlinkat, FILE)                                                              \
+	X(LINKAT, linkat, FILE)
+
+#define URING_OPCODES 64 /* a power of two above them */
+#define URING_REQUESTS 1024 /* whose names are kept */
+#define URING_NAMES 2
+#define URING_NAME_BYTES 512
+#define URING_ADDR_BYTES 128
+#define REQ_F_CQE_SKIP (1u << 6) /* IOSQE_CQE_SKIP_SUCCESS */
+#define SAKER_O_LARGEFILE 0100000
+#define SAKER_FILE_INDEX_ALLOC 0xffffffffu
+
+/*
+ * What is opened into a ring's own table has no number in the process's. It gets one that no descriptor
+ * can have (sysctl_nr_open_max), from its place there.
+ */
+#define URING_FIXED_FD 0x40000000
+#define URING_FD_UNKNOWN 0x7fffffff
+
+/* Of a request between submission and completion. */
+struct uring_kept {
+	s32 fd;
+	u32 addr_len;
+	char name[URING_NAMES][URING_NAME_BYTES];
+	u8 addr[URING_ADDR_BYTES];
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, URING_REQUESTS);
+	__type(key, u64);
+	__type(value, struct uring_kept);
+} uring_kept SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PROG_ARRAY);
+	__uint(max_entries, SAKER_NR_EVENTS);
+	__type(key, u32);
+	__type(value, u32);
+} uring_fillers SEC(".maps");
+
+/* Event + 1 of each opcode that is wanted; set by the loader. */
+volatile u8 saker_uring_events[URING_OPCODES] = {};
+/* Whether opens say what they reached; set by the loader. */
+const volatile bool saker_reached = false;
+
+static __always_inline u32 uring_event(struct io_kiocb *req)
+{
+	return saker_uring_events[KREAD(req, opcode) & (URING_OPCODES - 1)];
+}
+
+static __always_inline void keep_name(struct uring_kept *kept, u32 i, struct filename *name)
+{
+	kread_str(kept->name[i], URING_NAME_BYTES, KREAD(name, name));
+}
+
+/* Keeps what a request is given, as long as it is there: after the request is prepared, before it is done. */
+static __always_inline void uring_keep(struct uring_kept *kept, struct io_kiocb *req, u32 event)
+{
+	struct io_connect *connect = (void *)req;
+	u32 len;
+
+	kept->fd = KREAD(req, cqe.fd);
+	kept->addr_len = 0;
+	kept->name[0][0] = kept->name[1][0] = 0;
+	switch (event) {
+	case SAKER_EV_OPENAT:
+	case SAKER_EV_OPENAT2:
+		keep_name(kept, 0, URING_NAME(struct io_open, req, filename));
+		break;
+	case SAKER_EV_UNLINKAT:
+		keep_name(kept, 0, URING_NAME(struct io_unlink, req, filename));
+		break;
+	case SAKER_EV_MKDIRAT:
+		keep_name(kept, 0, URING_NAME(struct io_mkdir, req, filename));
+		break;
+	case SAKER_EV_RENAMEAT2:
+		keep_name(kept, 0, URING_NAME(struct io_rename, req, oldpath));
+		keep_name(kept, 1, URING_NAME(struct io_rename, req, newpath));
+		break;
+	case SAKER_EV_SYMLINKAT:
+	case SAKER_EV_LINKAT:
+		keep_name(kept, 0, URING_NAME(struct io_link, req, oldpath));
+		keep_name(kept, 1, URING_NAME(struct io_link, req, newpath));
+		break;
+	case SAKER_EV_CONNECT:
+		len = KREAD(connect, addr_len);
+		if (len > URING_ADDR_BYTES)
+			len = URING_ADDR_BYTES;
+		if (!uread(kept->addr, len, KREAD(connect, addr)))
+			kept->addr_len = len;
+		break;
+	}
+}
+
+/* Arguments of the call, where its parameters look for them; words of open_how from the fourth on. */
+static __always_inline void uring_args(struct call *c, struct io_kiocb *req, struct uring_kept *kept,
+				       u32 event)
+{
+	struct io_open *open = (void *)req;
+	struct io_unlink *unlink = (void *)req;
+	struct io_rename *rename = (void *)req;
+	struct io_mkdir *mkdir = (void *)req;
+	struct io_link *link = (void *)req;
+	struct io_accept *accept = (void *)req;
+	struct io_socket *socket = (void *)req;
+	struct io_close *close = (void *)req;
+
+	switch (event) {
+	case SAKER_EV_OPENAT:
+		c->args[0] = KREAD(open, dfd);
+		c->args[2] = KREAD(open, how.flags) & ~SAKER_O_LARGEFILE;
+		c->args[3] = KREAD(open, how.mode);
+		break;
+	case SAKER_EV_OPENAT2:
+		c->args[0] = KREAD(open, dfd);
+		c->args[3] = KREAD(open, how.flags);
+		c->args[4] = KREAD(open, how.mode);
+		c->args[5] = KREAD(open, how.resolve);
+		break;
+	case SAKER_EV_UNLINKAT:
+		c->args[0] = KREAD(unlink, dfd);
+		c->args[2] = KREAD(unlink, flags);
+		break;
+	case SAKER_EV_RENAMEAT2:
+		c->args[0] = KREAD(rename, old_dfd);
+		c->args[2] = KREAD(rename, new_dfd);
+		c->args[4] = KREAD(rename, flags);
+		break;
+	case SAKER_EV_MKDIRAT:
+		c->args[0] = KREAD(mkdir, dfd);
+		c->args[2] = KREAD(mkdir, mode);
+		break;
+	case SAKER_EV_SYMLINKAT:
+		c->args[1] = KREAD(link, new_dfd);
+		break;
+	case SAKER_EV_LINKAT:
+		c->args[0] = KREAD(link, old_dfd);
+		c->args[2] = KREAD(link, new_dfd);
+		c->args[4] = KREAD(link, flags);
+		break;
+	case SAKER_EV_CONNECT:
+		c->args[0] = kept ? kept->fd : -1;
+		break;
+	case SAKER_EV_ACCEPT4:
+		c->args[3] = KREAD(accept, flags);
+		break;
+	case SAKER_EV_SOCKET:
+		c->args[0] = KREAD(socket, domain);
+		c->args[1] = KREAD(socket, type) | KREAD(socket, flags);
+		c->args[2] = KREAD(socket, protocol);
+		break;
+	case SAKER_EV_CLOSE:
+		c->args[0] = KREAD(close, file_slot) ? URING_FIXED_FD + KREAD(close, file_slot) - 1
+						     : KREAD(close, fd);
+		break;
+	}
+}
+
+/* Place in the ring's table, from 1, of what the request made; 0: it is the process's. */
+static __always_inline u32 uring_file_slot(struct io_kiocb *req, u32 event)
+{
+	struct io_open *open = (void *)req;
+	struct io_accept *accept = (void *)req;
+	struct io_socket *socket = (void *)req;
+
+	switch (event) {
+	case SAKER_EV_OPENAT:
+	case SAKER_EV_OPENAT2:
+		return KREAD(open, file_slot);
+	case SAKER_EV_ACCEPT4:
+		return KREAD(accept, file_slot);
+	case SAKER_EV_SOCKET:
+		return KREAD(socket, file_slot);
+	}
+	return 0;
+}
+
+/* Sets the result and returns the file that the record is about, if any. */
+static __always_inline struct file *uring_result(struct call *c, struct io_kiocb *req, u32 event, bool done)
+{
+	u32 slot = uring_file_slot(req, event);
+	bool makes = event == SAKER_EV_OPENAT || event == SAKER_EV_OPENAT2 ||
+		     event == SAKER_EV_ACCEPT4 || event == SAKER_EV_SOCKET;
+
+	/* Of a success nobody wants to hear of only the beginning is seen. */
+	c->ret = done ? (s32)KREAD(req, cqe.res) : 0;
+	if (event == SAKER_EV_CONNECT)
+		return (struct file *)KREAD(req, file);
+	if (!makes || c->ret < 0)
+		return NULL;
+	if (slot) {
+		slot = slot == SAKER_FILE_INDEX_ALLOC ? c->ret : slot - 1;
+		c->ret = URING_FIXED_FD | (slot & 0xffffff);
+		return done ? saker_uring_file(KREAD(req, ctx), slot) : NULL;
+	}
+	if (!done) {
+		c->ret = URING_FD_UNKNOWN;
+		return NULL;
+	}
+	return file_of(c->task, c->ret, FOLLOW_PROBE);
+}
+
+static __always_inline u64 put_kept_addr(struct saker_scratch *sc, struct uring_kept *kept)
+{
+	u8 *to = room(sc);
+	u32 len = kept ? kept->addr_len : 0;
+
+	if (!to || !len)
+		return var_slot(0, 0, SAKER_VF_FAULT, 0);
+	if (len > URING_ADDR_BYTES)
+		len = URING_ADDR_BYTES;
+	return took(sc, kread(to, len, kept->addr) ? -1 : (s64)len, 0, 0);
+}
+
+static __always_inline u64 put_kept_name(struct saker_scratch *sc, struct uring_kept *kept, u32 i)
+{
+	u8 *to = room(sc);
+	s64 got;
+
+	if (!to || !kept)
+		return var_slot(0, 0, SAKER_VF_FAULT, 0);
+	got = kread_str(to, URING_NAME_BYTES, kept->name[i & (URING_NAMES - 1)]);
+	return took(sc, got > 0 ? got - 1 : got,
+		    got == URING_NAME_BYTES ? SAKER_VF_TRUNCATED : 0, 0);
+}
+
+/* The tuple is read as numbers, too: aligned. */
+static __always_inline u64 put_kept_tuple(struct saker_scratch *sc, struct file_facts *facts)
+{
+	u8 *to;
+
+	sc->off = (sc->off + 7) & ~7u;
+	to = room(sc);
+	return to ? took(sc, read_tuple(facts, (struct saker_tuple *)to), 0, 0) : 0;
+}
+
+#define URING(EV, name, type, source, n) URING_##source(SAKER_P_##EV##_##name, SAKER_T_##type, n)
+#define URING_RET FILL_RET
+#define URING_ARG FILL_ARG
+#define URING_INT FILL_INT
+#define URING_UINT FILL_UINT
+#define URING_FACTS FILL_FACTS
+#define URING_DEV FILL_DEV
+#define URING_INO FILL_INO
+#define URING_REAL(slot, type, n) slots[slot] = reached.n;
+#define URING_HOW(slot, type, n) slots[slot] = c->args[3 + (n)];
+#define URING_USTR(slot, type, n) slots[slot] = put_kept_name(sc, kept, names++);
+#define URING_UADDR(slot, type, n) slots[slot] = put_kept_addr(sc, kept);
+#define URING_TUPLE(slot, type, n) slots[slot] = put_kept_tuple(sc, &c->facts);
+
+/* The whole way of one request's record; `done` is false when it has only been submitted. */
+#define URING_RECORD(ID, event_name, cls)                                                          \
+	static __always_inline void record_uring_##event_name(struct io_kiocb *req, bool done)     \
+	{                                                                                          \
+		struct call call = {}, *c = &call;                                                 \
+		struct reached reached = {};                                                       \
+		struct uring_kept *kept;                                                           \
+		struct saker_scratch *sc;                                                          \
+		struct subject to = {};                                                            \
+		u64 key = (u64)req;                                                                \
+		struct file *file;                                                                 \
+		u32 names = 0;                                                                     \
+		u64 *slots;                                                                        \
+                                                                                                   \
+		c->task = bpf_get_current_task_btf();                                              \
+		if (!find_ring(&to, c->task->tgid, c->task->tgid, SAKER_CLASS_##cls))              \
+			return;                                                                    \
+		if (!(c->task->flags & (PF_IO_WORKER | PF_USER_WORKER)))                           \
+			to.tid = c->task->pid;                                                     \
+		identify(&to, c->task, FOLLOW_PROBE);                                              \
+		sc = scratch_claim(&to, SAKER_CLASS_##cls);                                        \
+		if (!sc)                                                                           \
+			return;                                                                    \
+		kept = bpf_map_lookup_elem(&uring_kept, &key);                                     \
+		uring_args(c, req, kept, SAKER_EV_##ID);                                           \
+		file = uring_result(c, req, SAKER_EV_##ID, done);                                  \
+		saker_file_facts((u64)file, &c->facts);                                            \
+		slots = (u64 *)(sc->rec + sizeof(struct saker_hdr));                               \
+		((struct saker_hdr *)sc->rec)->flags = SAKER_HF_IO_URING;                          \
+		sc->off = HEAD_LEN(ID);                                                            \
+		if (saker_reached && file)                                                         \
+			put_reached(sc, cpu_area(to.cpu), file, &reached);                         \
+		SAKER_PARAMS_##ID(URING, URING)                                                    \
+		(void)names;                                                                       \
+		emit_reached(sc, &to, SAKER_EV_##ID, SAKER_NP_##ID, SAKER_CLASS_##cls);            \
+		scratch_release(sc);                                                               \
+		if (done)                                                                          \
+			bpf_map_delete_elem(&uring_kept, &key);                                    \
+	}
+
+#endif /* SAKER_URING_H */

@@ -1,0 +1,150 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * What a request of io_uring looks like, since 6.0 (f2ccb5aed7bc): the common part, and at its beginning what
+ * is particular to its operation.
+ */
+#ifndef SAKER_URING_TYPES_H
+#define SAKER_URING_TYPES_H
+
+#pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
+
+struct filename {
+	const char *name;
+};
+
+struct open_how {
+	u64 flags, mode, resolve;
+};
+
+struct io_cqe {
+	s32 res, fd;
+};
+
+struct io_file_table {};
+
+struct io_ring_ctx {
+	struct io_file_table file_table;
+};
+
+struct io_kiocb {
+	struct file *file;
+	u8 opcode;
+	u32 flags;
+	struct io_cqe cqe;
+	struct io_ring_ctx *ctx;
+};
+
+struct io_open {
+	int dfd;
+	u32 file_slot;
+	struct filename *filename;
+	struct open_how how;
+};
+
+struct io_unlink {
+	int dfd, flags;
+	struct filename *filename;
+};
+
+struct io_rename {
+	int old_dfd, new_dfd, flags;
+	struct filename *oldpath, *newpath;
+};
+
+struct io_mkdir {
+	int dfd;
+	u16 mode;
+	struct filename *filename;
+};
+
+struct io_link {
+	int old_dfd, new_dfd, flags;
+	struct filename *oldpath, *newpath;
+};
+
+struct io_connect {
+	void *addr;
+	int addr_len;
+};
+
+struct io_accept {
+	int flags;
+	u32 file_slot;
+};
+
+struct io_socket {
+	int domain, type, protocol, flags;
+	u32 file_slot;
+};
+
+struct io_close {
+	int fd;
+	u32 file_slot;
+};
+
+/* 7.0: the name is copied at once and looked up later. */
+struct delayed_filename {
+	struct filename *__incomplete_filename;
+};
+struct io_open___v70 {
+	struct delayed_filename filename;
+};
+struct io_unlink___v70 {
+	struct delayed_filename filename;
+};
+struct io_mkdir___v70 {
+	struct delayed_filename filename;
+};
+struct io_rename___v70 {
+	struct delayed_filename oldpath, newpath;
+};
+struct io_link___v70 {
+	struct delayed_filename oldpath, newpath;
+};
+
+/* 6.13 (7029acd8a950) gave the files of a ring nodes of their own. */
+struct io_rsrc_node___v613 {
+	unsigned long file_ptr;
+};
+struct io_rsrc_data___v613 {
+	struct io_rsrc_node___v613 **nodes;
+};
+struct io_file_table___v613 {
+	struct io_rsrc_data___v613 data;
+};
+struct io_file_table___v60 {
+	void *files;
+};
+
+#pragma clang attribute pop
+
+#define URING_NAME(type, req, member)                                                              \
+	({                                                                                         \
+		type##___v70 *v70__ = (void *)(req);                                               \
+		type *v60__ = (void *)(req);                                                       \
+		bpf_core_field_exists(v70__->member.__incomplete_filename)                         \
+			? BPF_CORE_READ(v70__, member.__incomplete_filename)                       \
+			: BPF_CORE_READ(v60__, member);                                            \
+	})
+
+/* File in a ring's own table; the lowest bits are flags. */
+static __always_inline struct file *saker_uring_file(struct io_ring_ctx *ring, u32 slot)
+{
+	void *table = FIELD_AT(ring, file_table);
+	struct io_file_table___v613 *v613 = table;
+	struct io_file_table___v60 *v60 = table;
+	unsigned long file = 0;
+
+	if (bpf_core_field_exists(v613->data)) {
+		struct io_rsrc_node___v613 *node = NULL;
+
+		kread(&node, sizeof(node), BPF_CORE_READ(v613, data.nodes) + slot);
+		file = BPF_CORE_READ(node, file_ptr);
+	} else {
+		/* An array of words: there has never been more in struct io_fixed_file. */
+		kread(&file, sizeof(file), (unsigned long *)BPF_CORE_READ(v60, files) + slot);
+	}
+	return (struct file *)(file & ~7UL);
+}
+
+#endif /* SAKER_URING_TYPES_H */

@@ -1,0 +1,121 @@
+//! Requests of io_uring (bpf/uring.h): programs of their own, where the kernel has what they read.
+
+use aya::maps::{MapData, ProgramArray};
+use aya::programs::{Program, ProgramError};
+use aya::{Btf, Ebpf};
+use aya_obj::btf::BtfKind;
+use saker_abi::event::EVENTS;
+use saker_abi::raw::*;
+
+use crate::EventSet;
+use crate::load::{LoadError, chain};
+use crate::programs::{load_one, program, refused};
+
+/// `IORING_OP_*` of include/uapi/linux/io_uring.h, and the events that the requests amount to.
+const REQUESTS: [(usize, u32); 11] = [
+    (13, SAKER_EV_ACCEPT4),
+    (16, SAKER_EV_CONNECT),
+    (18, SAKER_EV_OPENAT),
+    (19, SAKER_EV_CLOSE),
+    (28, SAKER_EV_OPENAT2),
+    (35, SAKER_EV_RENAMEAT2),
+    (36, SAKER_EV_UNLINKAT),
+    (37, SAKER_EV_MKDIRAT),
+    (38, SAKER_EV_SYMLINKAT),
+    (39, SAKER_EV_LINKAT),
+    (45, SAKER_EV_SOCKET),
+];
+
+/// Slots of `saker_uring_events`.
+const OPCODES: usize = 64;
+/// Requests whose names are kept between submission and completion.
+const KEPT: u32 = 1024;
+
+/// Programs and where they hang: by the names of newer and of older kernels.
+const ATTACHED: [(&str, &[&str]); 2] = [
+    ("saker_uring_complete", &["io_uring_complete"]),
+    (
+        "saker_uring_submit",
+        &["io_uring_submit_req", "io_uring_submit_sqe"],
+    ),
+];
+
+/// Whether requests look as the programs expect: since 6.0.
+pub(crate) fn supported(btf: &Btf) -> bool {
+    btf.id_by_type_name_kind("io_cmd_data", BtfKind::Struct)
+        .is_ok()
+}
+
+/// Entries of the map of names: one where nobody uses it.
+pub(crate) fn kept_entries(events: &EventSet, btf: &Btf) -> u32 {
+    if supported(btf) && wanted(events).next().is_some() {
+        KEPT
+    } else {
+        1
+    }
+}
+
+fn wanted(events: &EventSet) -> impl Iterator<Item = (usize, u32)> {
+    REQUESTS
+        .into_iter()
+        .filter(|&(_, event)| events.contains(event as u16))
+}
+
+/// Contents of `saker_uring_events`: event + 1 by operation.
+pub(crate) fn table(events: &EventSet) -> [u8; OPCODES] {
+    let mut table = [0; OPCODES];
+    for (opcode, event) in wanted(events) {
+        table[opcode] = event as u8 + 1;
+    }
+    table
+}
+
+/// Loads the programs for what of `events` can come this way; `None` when nothing can. The array must be
+/// kept as long as the programs are to find it.
+///
+/// # Errors
+/// What the kernel refused.
+pub(crate) fn load(
+    ebpf: &mut Ebpf,
+    events: &EventSet,
+) -> Result<Option<ProgramArray<MapData>>, LoadError> {
+    if wanted(events).next().is_none() {
+        return Ok(None);
+    }
+    let table = ebpf
+        .take_map("uring_fillers")
+        .ok_or_else(|| LoadError::Object("no map `uring_fillers`".into()))?;
+    let mut table =
+        ProgramArray::try_from(table).map_err(|error| LoadError::Object(chain(&error)))?;
+    for (_, event) in wanted(events) {
+        let name = format!("saker_uring_{}", EVENTS[event as usize].name);
+        let filler = program(ebpf, &name)?;
+        load_one(filler).map_err(|error| refused(&name, &error))?;
+        let fd = filler.fd().map_err(|error| refused(&name, &error))?;
+        table
+            .set(event, fd, 0)
+            .map_err(|error| refused(&name, &error))?;
+    }
+    for (name, _) in ATTACHED {
+        load_one(program(ebpf, name)?).map_err(|error| refused(name, &error))?;
+    }
+    Ok(Some(table))
+}
+
+/// Attaches what [`load`] has loaded.
+///
+/// # Errors
+/// What the kernel refused.
+pub(crate) fn attach(ebpf: &mut Ebpf) -> Result<(), LoadError> {
+    for (name, places) in ATTACHED {
+        let Program::RawTracePoint(raw) = program(ebpf, name)? else {
+            return Err(refused(name, &ProgramError::UnexpectedProgramType));
+        };
+        let mut attached = places.iter().map(|place| raw.attach(place).map(drop));
+        let first = attached.next().unwrap_or(Ok(()));
+        first
+            .or_else(|error| attached.next().unwrap_or(Err(error)))
+            .map_err(|error| refused(name, &error))?;
+    }
+    Ok(())
+}

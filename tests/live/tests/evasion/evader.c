@@ -1,0 +1,314 @@
+/* Opens files in ways that hide their names. */
+#define _GNU_SOURCE
+#include <fcntl.h>
+#include <linux/io_uring.h>
+#include <pthread.h>
+#include <sched.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#ifndef OPEN_TREE_CLONE
+#define OPEN_TREE_CLONE 1
+#endif
+#ifndef SYS_open_tree
+#define SYS_open_tree 428
+#endif
+
+static int failed(const char *what)
+{
+	perror(what);
+	return 1;
+}
+
+static char shared_name[256];
+
+/* Reads a byte, so that nobody can say that nothing was read. */
+static int take(int fd)
+{
+	char byte;
+
+	if (fd < 0)
+		return failed("open");
+	if (read(fd, &byte, 1) < 0)
+		return failed("read");
+	close(fd);
+	return 0;
+}
+
+/* chroot DIR NAME: as a file of another root. */
+static int in_root(char **args)
+{
+	if (chroot(args[0]) || chdir("/"))
+		return failed("chroot");
+	return take(open(args[1], O_RDONLY));
+}
+
+/* tree DIR NAME: through a mount that is mounted nowhere. */
+static int in_tree(char **args)
+{
+	int tree = syscall(SYS_open_tree, AT_FDCWD, args[0], OPEN_TREE_CLONE | O_CLOEXEC);
+
+	if (tree < 0)
+		return failed("open_tree");
+	return take(openat(tree, args[1], O_RDONLY));
+}
+
+/* unnamed: what has no name in any directory, by its descriptor. */
+static int unnamed(char **args)
+{
+	char path[64];
+	int ends[2], fds[3], i;
+
+	if (pipe(ends))
+		return failed("pipe");
+	fds[0] = ends[0];
+	fds[1] = memfd_create("shadow", 0);
+	fds[2] = open(args[0], O_RDWR | O_CREAT | O_EXCL, 0600);
+	if (fds[1] < 0 || fds[2] < 0 || unlink(args[0]))
+		return failed("files");
+	for (i = 0; i < 3; i++) {
+		snprintf(path, sizeof(path), "/proc/self/fd/%d", fds[i]);
+		if (open(path, O_RDONLY | O_NONBLOCK) < 0)
+			return failed(path);
+	}
+	return 0;
+}
+
+static void *open_shared(void *unused)
+{
+	(void)unused;
+	return (void *)(long)open(shared_name, O_RDONLY);
+}
+
+/* Whether a thread of ours waits in openat(2). */
+static int waits_in_open(pid_t tid)
+{
+	char path[64], call[16] = "";
+	int fd;
+
+	snprintf(path, sizeof(path), "/proc/self/task/%d/syscall", tid);
+	fd = open(path, O_RDONLY);
+	if (fd < 0 || read(fd, call, sizeof(call) - 1) < 0)
+		exit(failed(path));
+	close(fd);
+	return atoi(call) == SYS_openat;
+}
+
+static atomic_int opener;
+
+static void *open_as_opener(void *unused)
+{
+	opener = gettid();
+	return open_shared(unused);
+}
+
+/* swap FIFO OTHER: the kernel has read the name and waits for a writer; then it changes. */
+static int swap(char **args)
+{
+	pthread_t thread;
+	void *fd;
+
+	strcpy(shared_name, args[0]);
+	if (mkfifo(args[0], 0600) || pthread_create(&thread, NULL, open_as_opener, NULL))
+		return failed("swap");
+	while (!opener || !waits_in_open(opener))
+		sched_yield();
+	strcpy(shared_name, args[1]);
+	if (open(args[0], O_WRONLY) < 0)
+		return failed(args[0]);
+	pthread_join(thread, &fd);
+	return (long)fd < 0;
+}
+
+/* A request in the first place of a new queue. Returns its result, or what io_uring_enter(2) returned. */
+static int request(struct io_uring_sqe *wanted, unsigned int setup, int *ring, int wait)
+{
+	struct io_uring_params p = { .flags = setup, .sq_thread_idle = 1000 };
+	int fd = syscall(SYS_io_uring_setup, 4, &p);
+	unsigned int enter = wait ? IORING_ENTER_GETEVENTS : 0;
+	struct io_uring_sqe *sqes;
+	unsigned int *tail;
+	char *rings;
+	long ret;
+
+	if (fd < 0)
+		return failed("io_uring_setup") * -1;
+	*ring = fd;
+	rings = mmap(NULL, 65536, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_POPULATE, fd,
+		     IORING_OFF_SQ_RING);
+	sqes = mmap(NULL, p.sq_entries * sizeof(*sqes), PROT_READ | PROT_WRITE,
+		    MAP_SHARED | MAP_POPULATE, fd, IORING_OFF_SQES);
+	if (rings == MAP_FAILED || sqes == MAP_FAILED)
+		return failed("mmap") * -1;
+	if (wanted->file_index) {
+		int none[1] = { -1 };
+
+		if (syscall(SYS_io_uring_register, fd, IORING_REGISTER_FILES, none, 1))
+			return failed("io_uring_register") * -1;
+	}
+	sqes[0] = *wanted;
+	*(unsigned int *)(rings + p.sq_off.array) = 0;
+	tail = (unsigned int *)(rings + p.sq_off.tail);
+	atomic_thread_fence(memory_order_seq_cst);
+	*(volatile unsigned int *)tail = 1;
+	atomic_thread_fence(memory_order_seq_cst);
+	if (setup & IORING_SETUP_SQPOLL)
+		enter |= IORING_ENTER_SQ_WAKEUP;
+	ret = syscall(SYS_io_uring_enter, fd, 1, wait, enter, NULL, 0);
+	if (ret < 0)
+		return failed("io_uring_enter") * -1;
+	return wait ? ((struct io_uring_cqe *)(rings + p.cq_off.cqes))[0].res : ret;
+}
+
+static struct io_uring_sqe open_request(const char *name)
+{
+	return (struct io_uring_sqe){
+		.opcode = IORING_OP_OPENAT,
+		.fd = AT_FDCWD,
+		.addr = (unsigned long)name,
+		.open_flags = O_RDONLY,
+	};
+}
+
+/* uring NAME: a ring opens it. */
+static int by_ring(char **args)
+{
+	struct io_uring_sqe sqe = open_request(args[0]);
+	int ring;
+
+	return take(request(&sqe, 0, &ring, 1));
+}
+
+/* worker NAME: a worker of the ring does. */
+static int by_worker(char **args)
+{
+	struct io_uring_sqe sqe = open_request(args[0]);
+	int ring;
+
+	sqe.flags = IOSQE_ASYNC;
+	return take(request(&sqe, 0, &ring, 1));
+}
+
+/* poller NAME: a thread of the kernel that polls the queue does. */
+static int by_poller(char **args)
+{
+	struct io_uring_sqe sqe = open_request(args[0]);
+	int ring;
+
+	return take(request(&sqe, IORING_SETUP_SQPOLL, &ring, 1));
+}
+
+/* fixed NAME: the file is in the ring's table, and in no other. */
+static int fixed(char **args)
+{
+	struct io_uring_sqe sqe = open_request(args[0]);
+	int ring;
+
+	sqe.file_index = 1;
+	if (request(&sqe, 0, &ring, 1))
+		return failed("open");
+	return 0;
+}
+
+/* quiet NAME: success is not told. */
+static int quiet(char **args)
+{
+	struct io_uring_sqe sqe = open_request(args[0]);
+	int ring;
+
+	sqe.flags = IOSQE_CQE_SKIP_SUCCESS;
+	return request(&sqe, 0, &ring, 0) != 1;
+}
+
+/* change DIR: makes, renames and removes a directory. */
+static int change(char **args)
+{
+	char old[256], new[256];
+	struct io_uring_sqe make = { .opcode = IORING_OP_MKDIRAT, .fd = AT_FDCWD, .len = 0700 };
+	struct io_uring_sqe rename = { .opcode = IORING_OP_RENAMEAT, .fd = AT_FDCWD, .len = AT_FDCWD };
+	struct io_uring_sqe gone = {
+		.opcode = IORING_OP_UNLINKAT, .fd = AT_FDCWD, .unlink_flags = AT_REMOVEDIR,
+	};
+	int ring;
+
+	snprintf(old, sizeof(old), "%s/old", args[0]);
+	snprintf(new, sizeof(new), "%s/new", args[0]);
+	make.addr = rename.addr = (unsigned long)old;
+	rename.addr2 = gone.addr = (unsigned long)new;
+	return request(&make, 0, &ring, 1) || request(&rename, 0, &ring, 1) ||
+	       request(&gone, 0, &ring, 1);
+}
+
+static const char *names[2];
+static atomic_int racing = 1;
+
+static void *flip(void *unused)
+{
+	unsigned int i;
+
+	(void)unused;
+	for (i = 0; racing; i++)
+		strcpy(shared_name, names[i & 1]);
+	return NULL;
+}
+
+/* race NAME OTHER COUNT: opens while another thread changes the name, until COUNT reached NAME. */
+static int race(char **args)
+{
+	struct stat wanted, found;
+	long count = atol(args[2]);
+	pthread_t thread;
+	int fd;
+
+	names[0] = args[0];
+	names[1] = args[1];
+	strcpy(shared_name, args[1]);
+	if (stat(args[0], &wanted) || pthread_create(&thread, NULL, flip, NULL))
+		return failed("race");
+	while (count > 0) {
+		fd = open(shared_name, O_RDONLY);
+		if (fd < 0)
+			continue; /* half of one name and half of the other */
+		if (fstat(fd, &found))
+			return failed("fstat");
+		count -= found.st_ino == wanted.st_ino && found.st_dev == wanted.st_dev;
+		close(fd);
+	}
+	racing = 0;
+	pthread_join(thread, NULL);
+	return 0;
+}
+
+int main(int argc, char **argv)
+{
+	static const struct {
+		const char *name;
+		int args;
+		int (*way)(char **args);
+	} ways[] = {
+		{ "chroot", 2, in_root },
+		{ "tree", 2, in_tree },
+		{ "unnamed", 1, unnamed },
+		{ "race", 3, race },
+		{ "swap", 2, swap },
+		{ "uring", 1, by_ring },
+		{ "worker", 1, by_worker },
+		{ "poller", 1, by_poller },
+		{ "fixed", 1, fixed },
+		{ "quiet", 1, quiet },
+		{ "change", 1, change },
+	};
+	unsigned int i;
+
+	for (i = 0; i < sizeof(ways) / sizeof(*ways); i++)
+		if (argc == ways[i].args + 2 && !strcmp(argv[1], ways[i].name))
+			return ways[i].way(argv + 2);
+	fprintf(stderr, "evader WAY ARGUMENT...\n");
+	return 2;
+}

@@ -1,0 +1,321 @@
+//! Ways to a file that hide its name: rules see the file that was reached. Benign twins: what only looks so
+//! stays silent.
+
+use saker_tests_live::action;
+use saker_tests_live::agent::{Agent, Options};
+use saker_tests_live::case::{Case, check, check_all, of_session, outputs, stop_cleanly};
+use saker_tests_live::host;
+use saker_tests_live::lab::Lab;
+use serde_json::json;
+
+/// The rule under test, one on what programs write that makes an exception by the name of a link, and one
+/// on a file that nothing else opens, to know that the agent has seen all before it.
+const RULES: &str = "
+- rule: shadow
+  desc: Who reads it
+  condition: evt.type in (open, openat, openat2) and fd.num>=0 and fd.name=/etc/shadow
+  output: reads %fd.name via %evt.via by %proc.name
+  priority: WARNING
+- rule: written
+  desc: What is written outside of the place for it
+  condition: >
+    evt.type in (open, openat, openat2, creat) and evt.is_open_write=true and fd.num>=0
+    and fd.filename contains saker-live- and not fd.name startswith /var/run/
+  output: writes %fd.name
+  priority: WARNING
+- rule: changed
+  desc: What a ring does to directories
+  condition: evt.type in (mkdirat, renameat2, unlinkat) and evt.via=io_uring and evt.rawres=0
+  output: ring %evt.type %fs.path.name %fs.path.source %fs.path.target
+  priority: WARNING
+- rule: swapped
+  desc: A pipe that nothing else opens
+  condition: evt.type=openat and fd.name endswith /the-fifo and evt.is_open_read=true
+  output: reads %fd.name
+  priority: WARNING
+- rule: end
+  desc: The last action
+  condition: evt.type=openat and fd.name endswith /the-last-one
+  output: last
+  priority: WARNING
+";
+
+/// How the alert of a way names the file.
+macro_rules! way {
+    ($script:expr, $name:expr) => {
+        Case {
+            rule: "shadow",
+            script: $script,
+            fields: &[("fd.name", $name), ("fd.realpath", "/etc/shadow")],
+        }
+    };
+}
+
+/// Every way ends at /etc/shadow; `fd.name` is what the program called it.
+const WAYS: &[Case] = &[
+    way!(
+        "cat /proc/self/root/etc/shadow",
+        "/proc/self/root/etc/shadow"
+    ),
+    way!("cat /proc/$$/root/etc/shadow", "/proc/$PID/root/etc/shadow"),
+    way!("ln -s /etc/shadow $LAB/link; cat $LAB/link", "$LAB/link"),
+    way!(
+        "ln -s /etc $LAB/etc; cat $LAB/etc/shadow",
+        "$LAB/etc/shadow"
+    ),
+    way!("cat /proc/self/cwd/etc/shadow", "/proc/self/cwd/etc/shadow"),
+    way!(
+        "mkdir -p $LAB/bind\n\
+         unshare -m sh -euc 'mount --bind /etc $0/bind; cat $0/bind/shadow' $LAB",
+        "$LAB/bind/shadow"
+    ),
+    way!(
+        ": > $LAB/file\n\
+         unshare -m sh -euc 'mount --bind /etc/shadow $0/file; cat $0/file' $LAB",
+        "$LAB/file"
+    ),
+    way!("$LAB/evader chroot /etc /shadow", "/shadow"),
+    // What a descriptor of a mount is called is not known.
+    Case {
+        rule: "shadow",
+        script: "$LAB/evader tree /etc shadow",
+        fields: &[("fd.realpath", "/etc/shadow")],
+    },
+    Case {
+        rule: "shadow",
+        script: "$LAB/evader tree / etc/shadow",
+        fields: &[("fd.realpath", "/etc/shadow")],
+    },
+];
+
+/// How the alert of a way through io_uring names the file.
+macro_rules! ring {
+    ($script:expr, $name:expr) => {
+        Case {
+            rule: "shadow",
+            script: $script,
+            fields: &[
+                ("fd.name", $name),
+                ("evt.via", "io_uring"),
+                ("proc.name", "evader"),
+            ],
+        }
+    };
+}
+
+/// Through io_uring, where nobody enters open(2).
+const RINGS: &[Case] = &[
+    ring!("$LAB/evader uring /etc/shadow", "/etc/shadow"),
+    ring!("cd /etc; $LAB/evader uring shadow", "/etc/shadow"),
+    ring!("$LAB/evader worker /etc/shadow", "/etc/shadow"),
+    ring!("$LAB/evader poller /etc/shadow", "/etc/shadow"),
+    ring!("$LAB/evader fixed /etc/shadow", "/etc/shadow"),
+    ring!("$LAB/evader quiet /etc/shadow", "/etc/shadow"),
+    ring!(
+        "$LAB/evader uring /proc/self/root/etc/shadow",
+        "/proc/self/root/etc/shadow"
+    ),
+    ring!(
+        "ln -s /etc/shadow $LAB/fixed; $LAB/evader fixed $LAB/fixed",
+        "$LAB/fixed"
+    ),
+    Case {
+        rule: "changed",
+        script: "$LAB/evader change $LAB",
+        fields: &[("evt.type", "mkdirat"), ("fs.path.name", "$LAB/old")],
+    },
+    Case {
+        rule: "changed",
+        script: "$LAB/evader change $LAB",
+        fields: &[
+            ("evt.type", "renameat2"),
+            ("fs.path.source", "$LAB/new"),
+            ("fs.path.target", "$LAB/old"),
+        ],
+    },
+    Case {
+        rule: "changed",
+        script: "$LAB/evader change $LAB",
+        fields: &[("evt.type", "unlinkat"), ("fs.path.name", "$LAB/new")],
+    },
+];
+
+/// What must stay silent.
+const TWINS: &[&str] = &[
+    // Another root, with its own file, on another file system, in the host's mount namespace or not.
+    "unshare -m sh -eu <<'END'\n\
+     mkdir -p $LAB/other; mount -t tmpfs none $LAB/other; mkdir $LAB/other/etc\n\
+     echo x > $LAB/other/etc/shadow; cat $LAB/other/etc/shadow; cd $LAB/other; cat etc/shadow\nEND",
+    // The same in an overlay, as containers have it.
+    "unshare -m sh -eu <<'END'\n\
+     mkdir -p $LAB/layers; mount -t tmpfs none $LAB/layers; cd $LAB/layers\n\
+     mkdir -p lower/etc upper work merged; echo x > lower/etc/shadow\n\
+     mount -t overlay none -o lowerdir=lower,upperdir=upper,workdir=work merged\n\
+     cat merged/etc/shadow\nEND",
+    // Pipes, memory files, removed files.
+    "$LAB/evader unnamed $LAB/removed",
+    // Another file through links.
+    "ln -s /etc/hostname $LAB/harmless; cat $LAB/harmless /proc/self/root/etc/hostname",
+    // An exception by the name of a link, and by the real one.
+    ": > /var/run/$TOKEN; rm /var/run/$TOKEN",
+];
+
+fn start() -> (Agent, Lab) {
+    let lab = Lab::new().expect("a laboratory, as root");
+    let rules = lab.write("rules.yaml", RULES).expect("written");
+    let agent = Agent::start(&Options::rules([rules])).expect("an agent");
+    lab.compile("evader", include_str!("evader.c"), &["-pthread"])
+        .expect("compiled");
+    (agent, lab)
+}
+
+#[test]
+fn a_file_is_seen_whatever_it_is_called() {
+    let (agent, lab) = start();
+    check_all(&agent, &lab, WAYS).expect("every alert");
+    let direct = check(
+        &agent,
+        &lab,
+        &Case {
+            rule: "shadow",
+            script: "cat /etc/shadow",
+            fields: &[],
+        },
+    );
+    let direct = direct.expect("an alert");
+    assert_eq!(
+        direct.field("fd.realpath"),
+        None,
+        "one name is enough: {}",
+        direct.output()
+    );
+    stop_cleanly(agent).expect("a clean end");
+}
+
+#[test]
+fn what_io_uring_does_is_seen() {
+    let (agent, lab) = start();
+    check_all(&agent, &lab, RINGS).expect("every alert");
+    stop_cleanly(agent).expect("a clean end");
+}
+
+#[test]
+fn what_only_looks_like_it_is_silent() {
+    let (agent, lab) = start();
+    let sessions: Vec<i64> = TWINS
+        .iter()
+        .map(|twin| action::run(&lab, twin).expect("an action").session)
+        .collect();
+    // The second exception must not be what keeps the rule silent.
+    let written = Case {
+        rule: "written",
+        script: ": > $LAB/$TOKEN",
+        fields: &[("fd.name", "$LAB/$TOKEN")],
+    };
+    check(&agent, &lab, &written).expect("an alert");
+    let stopped = stop_cleanly(agent).expect("a clean end");
+    for (session, twin) in sessions.into_iter().zip(TWINS) {
+        let raised = of_session(&stopped.alerts, session);
+        assert!(raised.is_empty(), "{}\n{twin}", outputs(&raised));
+    }
+}
+
+/// The kernel read the name before it was changed, the driver after.
+#[test]
+fn the_name_is_the_one_that_the_kernel_used() {
+    let (agent, lab) = start();
+    let swapped = Case {
+        rule: "swapped",
+        script: "$LAB/evader swap $LAB/the-fifo /etc/hostname",
+        fields: &[
+            ("fd.name", "/etc/hostname"),
+            ("fd.realpath", "$LAB/the-fifo"),
+        ],
+    };
+    check(&agent, &lab, &swapped).expect("an alert");
+    stop_cleanly(agent).expect("a clean end");
+}
+
+#[test]
+fn a_name_that_changes_meanwhile_hides_nothing() {
+    const COUNT: usize = 200;
+    let (agent, lab) = start();
+    let script = format!("$LAB/evader race /etc/shadow /etc/issue {COUNT}; : > $LAB/the-last-one");
+    let session = action::run(&lab, &script).expect("an action").session;
+    let last = |alert: &saker_tests_live::alert::Alert| alert.rule() == "end";
+    agent
+        .wait_alert(std::time::Duration::from_secs(10), last)
+        .expect("the agent looks");
+    let stopped = stop_cleanly(agent).expect("a clean end");
+    let raised = of_session(&stopped.alerts, session);
+    let reached = |alert: &&saker_tests_live::alert::Alert| {
+        let real = alert
+            .field("fd.realpath")
+            .or_else(|| alert.field("fd.name"));
+        alert.rule() == "shadow" && real.as_deref() == Some("/etc/shadow")
+    };
+    assert_eq!(
+        raised.iter().filter(reached).count(),
+        COUNT,
+        "{}",
+        outputs(&raised)
+    );
+}
+
+#[test]
+fn by_the_given_name_alone_if_that_is_asked_for() {
+    let lab = Lab::new().expect("a laboratory, as root");
+    let rules = lab.write("rules.yaml", RULES).expect("written");
+    let options = Options::rules([rules]).set("path_identity", json!("given"));
+    let agent = Agent::start(&options).expect("an agent");
+    let session = action::run(&lab, "ln -s /etc/shadow $LAB/link; cat $LAB/link")
+        .expect("an action")
+        .session;
+    check(
+        &agent,
+        &lab,
+        &Case {
+            rule: "shadow",
+            script: "cat /etc/shadow",
+            fields: &[],
+        },
+    )
+    .expect("an alert");
+    let stopped = stop_cleanly(agent).expect("a clean end");
+    let raised = of_session(&stopped.alerts, session);
+    assert!(raised.is_empty(), "{}", outputs(&raised));
+}
+
+/// With the stock rules as they are. `fd.realpath` is only in alerts about files with two names.
+#[test]
+#[ignore = "needs SAKER_COMPAT"]
+fn compat_stock_rules_see_every_way() {
+    let rules = host::compat_data()
+        .expect("compatibility data")
+        .join("falco-rules/falco_rules.yaml");
+    let agent = Agent::start(&Options::rules([rules])).expect("an agent");
+    let lab = Lab::new().expect("a laboratory, as root");
+    lab.compile("evader", include_str!("evader.c"), &["-pthread"])
+        .expect("compiled");
+    let stock = |case: &Case| Case {
+        rule: "Read sensitive file untrusted",
+        ..*case
+    };
+    let ways: Vec<Case> = WAYS.iter().map(stock).collect();
+    check_all(&agent, &lab, &ways).expect("every alert");
+    let first = Case {
+        fields: &[("fd.name", "/etc/shadow")],
+        ..stock(&RINGS[0])
+    };
+    check(&agent, &lab, &first).expect("through io_uring");
+    let sessions: Vec<i64> = TWINS
+        .iter()
+        .map(|twin| action::run(&lab, twin).expect("an action").session)
+        .collect();
+    check(&agent, &lab, &stock(&WAYS[0])).expect("the agent looks");
+    let stopped = stop_cleanly(agent).expect("a clean end");
+    for (session, twin) in sessions.into_iter().zip(TWINS) {
+        let raised = of_session(&stopped.alerts, session);
+        assert!(raised.is_empty(), "{}\n{twin}", outputs(&raised));
+    }
+}
