@@ -242,7 +242,7 @@ mod tests {
         assert_eq!(
             line.join(" "),
             "hdr=compat32,fault fd=-2 name=\"/x\",truncated flags=0x80000241 mode=0644 dev=D1 \
-             ino=I1 facts=0x0"
+             ino=I1 facts=0x0 real=\"\" mount_at=0 mount_root=\"\""
         );
         let kill = RecordBuilder::new(SAKER_EV_KILL, 1, 100, 100)
             .num(SAKER_P_KILL_pid, -100)

@@ -304,15 +304,27 @@ fn a_birth_without_its_snapshot_goes_on_after_the_timeout() {
 
 #[test]
 fn a_group_that_waits_too_much_is_let_go() {
+    let small = fill_parking(|ts, pid| close(ts, pid, 3));
+    assert_eq!(small.len(), saker_state::limits::MAX_PARKED_RECORDS);
+    let large = fill_parking(|ts, pid| openat(ts, pid, 3, -100, &"f".repeat(1000), 0));
+    assert!(large.len() < small.len());
+    assert!(large.iter().sum::<usize>() >= saker_state::limits::MAX_PARKED_BYTES);
+}
+
+/// Parks records of a child whose parent is not heard of until no more fits; all are evaluated then. Returns
+/// their sizes, in the parking.
+fn fill_parking(record: impl Fn(u64, u32) -> Vec<u8>) -> Vec<usize> {
+    /// Of the length before each.
+    const LEN: usize = 4;
     let mut world = state(2);
     let (parent, child) = strangers();
     let partition = &mut world.partitions[saker_abi::event::partition(child.pid, 2) as usize];
     let (_, birth) = fork(30, parent, child, "sh");
     partition.apply(&Record::parse(&birth).expect("a record"));
-    let mut applied = 1;
+    let mut sizes = vec![birth.len() + LEN];
     loop {
-        let bytes = openat(31 + applied, child.pid, 3, -100, "f", 0);
-        applied += 1;
+        let bytes = record(30 + sizes.len() as u64, child.pid);
+        sizes.push(bytes.len() + LEN);
         match partition
             .apply(&Record::parse(&bytes).expect("a record"))
             .outcome
@@ -321,11 +333,11 @@ fn a_group_that_waits_too_much_is_let_go() {
             outcome => assert_eq!(outcome, Outcome::Parked),
         }
     }
-    assert_eq!(applied as usize, saker_state::limits::MAX_PARKED_RECORDS);
     let mut seen = 0;
     partition.poll_inbox(31, |_, _, _| seen += 1);
-    assert_eq!(seen, applied);
+    assert_eq!(seen, sizes.len());
     assert_eq!(partition.counters().park_overflow, 1);
+    sizes
 }
 
 #[test]
