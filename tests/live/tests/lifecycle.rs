@@ -122,7 +122,8 @@ fn documented_metrics() -> Vec<String> {
 
 #[test]
 fn metrics_are_those_documented_and_they_count() {
-    let agent = Agent::start(&Options::default_rules()).expect("an agent");
+    let options = Options::default_rules().set("rules_profile", true.into());
+    let agent = Agent::start(&options).expect("an agent");
     let lab = Lab::new().expect("a laboratory");
     let session = action::run(&lab, ": < /etc/shadow")
         .expect("an action")
