@@ -99,6 +99,16 @@ static __always_inline void fill_ids(u64 *slots, struct task_struct *task)
 	SLOT(cap_effective) = cap_word(FIELD_AT(cred, cap_effective));
 }
 
+/* Memory in KiB, and page faults of the thread so far. */
+static __always_inline void fill_memory(u64 *slots, struct task_struct *task)
+{
+	SLOT(pgft_maj) = KREAD(task, maj_flt);
+	SLOT(pgft_min) = KREAD(task, min_flt);
+	SLOT(vm_size) = vm_size_kib(task);
+	SLOT(vm_rss) = vm_rss_kib(task);
+	SLOT(vm_swap) = vm_swap_kib(task);
+}
+
 /* Reserves the smallest size class that holds the record, copies it and commits. */
 #define TRY_CLASS(size)                                                                            \
 	if (len <= (size)) {                                                                       \
@@ -135,7 +145,7 @@ static __always_inline void record_exec(struct task_struct *task, s32 old_tid,
 	struct subject to = {};
 	struct mm_struct *mm;
 	scratch_area area;
-	u32 with_nul = 0, at;
+	u32 with_nul = 0;
 	u64 *slots, arg_start, arg_end;
 	s32 tgid = KREAD(task, tgid);
 
@@ -154,6 +164,7 @@ static __always_inline void record_exec(struct task_struct *task, s32 old_tid,
 	SLOT(res) = 0;
 	SLOT(old_tid) = (s64)old_tid;
 	fill_ids(slots, task);
+	fill_memory(slots, task);
 	SLOT(comm) = put_kernel_str(sc, FIELD_AT(task, comm));
 	fill_exe_file(sc, slots, task, area);
 	SLOT(filename) = put_kernel_str(sc, filename);
@@ -166,8 +177,7 @@ static __always_inline void record_exec(struct task_struct *task, s32 old_tid,
 	SLOT(args) = put_user_range(sc, arg_start + with_nul, arg_end);
 	SLOT(env) = put_user_range(sc, KREAD(mm, env_start), KREAD(mm, env_end));
 	SLOT(cwd) = put_walk(sc, area, KREAD(task, fs, pwd.dentry), KREAD(task, fs, pwd.mnt));
-	at = saker_walk_cgroup(area, (u64)saker_task_cgroup_kn(task));
-	SLOT(cgroups) = put_path(sc, at & 0xffff, at >> 16);
+	SLOT(cgroups) = put_cgroups(sc, area, task);
 	emit_exec(sc, &to, SAKER_EV_EXECVE, 0);
 	scratch_release(sc);
 }

@@ -70,7 +70,6 @@ static __always_inline u32 fill_task(struct saker_scratch *sc, scratch_area area
 				     bool remote)
 {
 	u64 *slots = (u64 *)(sc->rec + sizeof(struct saker_hdr));
-	u32 at;
 
 	if (KREAD(task, flags) & PF_KTHREAD)
 		return 0;
@@ -81,12 +80,12 @@ static __always_inline u32 fill_task(struct saker_scratch *sc, scratch_area area
 	SLOT(comm) = put_kernel_str(sc, FIELD_AT(task, comm));
 	/* A dead leader of living threads has lost its memory and files. */
 	if (KREAD(task, pid) == KREAD(task, tgid) && KREAD(task, mm)) {
+		fill_memory(slots, task);
 		fill_exe_file(sc, slots, task, area);
 		fill_remote_args(sc, slots, task, remote);
 		SLOT(cwd) = put_walk(sc, area, KREAD(task, fs, pwd.dentry),
 				     KREAD(task, fs, pwd.mnt));
-		at = saker_walk_cgroup(area, (u64)saker_task_cgroup_kn(task));
-		SLOT(cgroups) = put_path(sc, at & 0xffff, at >> 16);
+		SLOT(cgroups) = put_cgroups(sc, area, task);
 	}
 	return finish_frame(sc, task, SAKER_EV_TASK, SAKER_NP_TASK);
 }

@@ -112,7 +112,31 @@ static __always_inline void record_fork(struct task_struct *parent, struct task_
 
 #undef SLOT
 #define SLOT(name) slots[SAKER_P_PROCEXIT_##name]
+#define REAPER_HOPS 32
 #define EXIT_RECORD_LEN (sizeof(struct saker_hdr) + 8 * SAKER_NP_PROCEXIT)
+
+/*
+ * Who inherits the children if the group ends, as find_new_reaper() of kernel/exit.c has it: the nearest
+ * ancestor that asked for them, else the namespace's init.
+ */
+static __always_inline s32 reaper_of(struct task_struct *task)
+{
+	struct pid *own = saker_task_pid(task);
+	u32 level = KREAD(own, level);
+	struct task_struct *init = (struct task_struct *)KREAD(pid_ns(own, level), child_reaper);
+	struct task_struct *at = (struct task_struct *)KREAD(task, real_parent);
+
+	if (!saker_has_subreaper((struct signal_struct *)KREAD(task, signal)))
+		return KREAD(init, tgid);
+	for (int i = 0; i < REAPER_HOPS; i++) {
+		if (!at || at == init || KREAD(saker_task_pid(at), level) != level)
+			break;
+		if (saker_is_subreaper((struct signal_struct *)KREAD(at, signal)))
+			return KREAD(at, tgid);
+		at = (struct task_struct *)KREAD(at, real_parent);
+	}
+	return KREAD(init, tgid);
+}
 
 static __always_inline void record_exit(struct task_struct *task)
 {
@@ -139,7 +163,7 @@ static __always_inline void record_exit(struct task_struct *task)
 	SLOT(ret) = code >> 8 & 0xff;
 	SLOT(sig) = code & 0x7f;
 	SLOT(core) = code >> 7 & 1;
-	SLOT(reaper_tid) = -1; /* user space applies the rules of reparenting */
+	SLOT(reaper_tid) = reaper_of(task);
 	SLOT(group_dead) = KREAD(task, signal, live.counter) == 0;
 	SLOT(start_ns) = saker_group_start_ns(task, FOLLOW_PROBE);
 	commit(rec, &to);

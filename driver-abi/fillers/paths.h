@@ -5,6 +5,7 @@
 
 #define PATH_COMPONENTS 64
 #define CGROUP_COMPONENTS 24
+#define CGROUP_CONTROLLERS 16 /* as many as a kernel may have */
 #define NAME_BYTES 255
 
 /*
@@ -115,6 +116,42 @@ SAKER_SUBPROGRAM u32 saker_walk_cgroup(scratch_area area, u64 kn_at)
 		kn = parent;
 	}
 	return sc->pos | SAKER_VF_TRUNCATED << 16;
+}
+
+/*
+ * The group of the first controller with a hierarchy of its own (version 1) in which the task is not at the
+ * root, 0 when there is none. Container engines make a group in each of these hierarchies, and what the
+ * default one says of the task then is where its engine was started.
+ */
+SAKER_SUBPROGRAM u64 saker_controller_group(u64 set_at)
+{
+	for (int i = 0; i < CGROUP_CONTROLLERS; i++) {
+		struct kernfs_node *kn = saker_controller_kn((struct css_set *)set_at, i);
+
+		if (saker_kn_parent(kn))
+			return (u64)kn;
+	}
+	return 0;
+}
+
+/* Path of the default hierarchy; with hierarchies of version 1 a NUL and the path of one of them. */
+static __always_inline u64 put_cgroups(struct saker_scratch *sc, scratch_area area,
+				       struct task_struct *task)
+{
+	u64 controller = saker_controller_group((u64)saker_task_css_set(task));
+	u32 off = sc->off, flags, at;
+	u8 *to;
+
+	at = saker_walk_cgroup(area, (u64)saker_task_cgroup_kn(task));
+	flags = put_path(sc, at & 0xffff, at >> 16) >> 32 & 0xffff;
+	to = room(sc);
+	if (controller && to) {
+		*to = 0;
+		sc->off += 1;
+		at = saker_walk_cgroup(area, controller);
+		flags |= put_path(sc, at & 0xffff, at >> 16) >> 32 & 0xffff;
+	}
+	return var_slot(off, sc->off - off, flags, 0);
 }
 
 static __always_inline u64 put_walk(struct saker_scratch *sc, scratch_area area, struct dentry *dentry,

@@ -12,8 +12,11 @@
 #define SAKER_PARAMS_EXEC(EV, P, I)                                                                \
 	P(EV, res, ERRNO, CODE, 0) P(EV, exe, STR, CODE, 0) P(EV, args, STRINGS, CODE, 0)          \
 	P(EV, tid, PID, CODE, 0) P(EV, pid, PID, CODE, 0) P(EV, ptid, PID, CODE, 0)                \
-	P(EV, cwd, STR, CODE, 0) P(EV, fdlimit, U64, CODE, 0) P(EV, comm, STR, CODE, 0)            \
-	P(EV, cgroups, STR, CODE, 0) P(EV, env, STRINGS, CODE, 0) P(EV, tty, U32, CODE, 0)         \
+	P(EV, cwd, STR, CODE, 0) P(EV, fdlimit, U64, CODE, 0)                                      \
+	P(EV, pgft_maj, U64, CODE, 0) P(EV, pgft_min, U64, CODE, 0)                                \
+	P(EV, vm_size, U32, CODE, 0) P(EV, vm_rss, U32, CODE, 0) P(EV, vm_swap, U32, CODE, 0)      \
+	P(EV, comm, STR, CODE, 0) P(EV, cgroups, STRINGS, CODE, 0)                                 \
+	P(EV, env, STRINGS, CODE, 0) P(EV, tty, U32, CODE, 0)                                      \
 	P(EV, vpgid, PID, CODE, 0) P(EV, loginuid, UID, CODE, 0) P(EV, flags, EXE_FLAGS, CODE, 0)  \
 	P(EV, cap_inheritable, CAPS, CODE, 0) P(EV, cap_permitted, CAPS, CODE, 0)                  \
 	P(EV, cap_effective, CAPS, CODE, 0) P(EV, exe_ino, U64, CODE, 0)                           \

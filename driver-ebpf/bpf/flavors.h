@@ -153,6 +153,17 @@ static __always_inline u64 saker_task_start_ns(struct task_struct *task)
 	return BPF_CORE_READ(task, start_boottime);
 }
 
+/* Whether the group has an ancestor that asked for orphans (PR_SET_CHILD_SUBREAPER), or has asked itself. */
+static __always_inline bool saker_has_subreaper(struct signal_struct *signal)
+{
+	return BPF_CORE_READ_BITFIELD_PROBED(signal, has_child_subreaper);
+}
+
+static __always_inline bool saker_is_subreaper(struct signal_struct *signal)
+{
+	return BPF_CORE_READ_BITFIELD_PROBED(signal, is_child_subreaper);
+}
+
 static __always_inline const struct cred *saker_cred(struct task_struct *task)
 {
 	return BPF_CORE_READ(task, cred);
@@ -161,6 +172,28 @@ static __always_inline const struct cred *saker_cred(struct task_struct *task)
 static __always_inline struct kernfs_node *saker_task_cgroup_kn(struct task_struct *task)
 {
 	return BPF_CORE_READ(task, cgroups, dfl_cgrp, kn);
+}
+
+static __always_inline struct css_set *saker_task_css_set(struct task_struct *task)
+{
+	return BPF_CORE_READ(task, cgroups);
+}
+
+/* The group of controller `i`, NULL where that belongs to the default hierarchy. */
+static __always_inline struct kernfs_node *saker_controller_kn(struct css_set *set, u32 i)
+{
+	struct cgroup_subsys_state *state = 0;
+	struct cgroup *group;
+
+	if (i >= bpf_core_field_size(set->subsys) / sizeof(state))
+		return 0;
+	bpf_probe_read_kernel(&state, sizeof(state),
+			      (char *)__builtin_preserve_access_index(&set->subsys) +
+				      i * sizeof(state));
+	group = BPF_CORE_READ(state, cgroup);
+	if (BPF_CORE_READ(group, root) == BPF_CORE_READ(set, dfl_cgrp, root))
+		return 0;
+	return BPF_CORE_READ(group, kn);
 }
 
 /* A mount is known outside the kernel's file systems by the part that all of it sees. */

@@ -182,6 +182,8 @@ struct signal_struct {
 	struct pid *pids[4];
 	struct tty_struct *tty;
 	struct rlimit rlim[16];
+	u32 is_child_subreaper : 1;
+	u32 has_child_subreaper : 1;
 };
 
 struct kernfs_node {
@@ -189,11 +191,19 @@ struct kernfs_node {
 	u64 id;
 };
 
+struct cgroup_root;
+
 struct cgroup {
 	struct kernfs_node *kn;
+	struct cgroup_root *root;
+};
+
+struct cgroup_subsys_state {
+	struct cgroup *cgroup;
 };
 
 struct css_set {
+	struct cgroup_subsys_state *subsys[1];
 	struct cgroup *dfl_cgrp;
 };
 
@@ -214,6 +224,7 @@ struct task_struct {
 	struct signal_struct *signal;
 	struct mm_struct *mm;
 	kuid_t loginuid;
+	unsigned long min_flt, maj_flt;
 	struct css_set *cgroups;
 };
 

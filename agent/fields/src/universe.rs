@@ -21,10 +21,6 @@ const EVENTS: &[(&str, &str)] = &[
          pidns_init_start_ts:u",
     ),
     ("close_range", "res:i first:u last:u flags:x"),
-    (
-        "execve execveat",
-        "pgft_maj:u pgft_min:u vm_size:u vm_rss:u vm_swap:u",
-    ),
     ("getsockname getpeername", ""),
     ("page_fault", "addr:x ip:x error:x"),
     ("pidfd_getfd", "fd:i pid_fd:i target_fd:i flags:x"),

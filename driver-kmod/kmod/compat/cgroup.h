@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* Cgroups of the default hierarchy. Every step is a read that may fail: groups may be gone. */
+/* Cgroups of a task. Every step is a read that may fail: groups may be gone. */
 #ifndef SAKER_COMPAT_CGROUP_H
 #define SAKER_COMPAT_CGROUP_H
 
@@ -23,6 +23,38 @@ static inline struct kernfs_node *saker_task_cgroup_kn(const struct task_struct 
 	saker_kread(&set, sizeof(set), &task->cgroups);
 	saker_kread(&group, sizeof(group), &set->dfl_cgrp);
 	saker_kread(&kn, sizeof(kn), &group->kn);
+#endif
+	return kn;
+}
+
+/* Its groups in all hierarchies. */
+static inline struct css_set *saker_task_css_set(const struct task_struct *task)
+{
+	struct css_set *set = NULL;
+#ifdef CONFIG_CGROUPS
+	saker_kread(&set, sizeof(set), &task->cgroups);
+#endif
+	return set;
+}
+
+/* The group of controller `i`, NULL where that belongs to the default hierarchy. */
+static inline struct kernfs_node *saker_controller_kn(const struct css_set *set, u32 i)
+{
+	struct kernfs_node *kn = NULL;
+#if defined(CONFIG_CGROUPS) && defined(SAKER_HAVE_DFL_CGRP)
+	struct cgroup_subsys_state *state = NULL;
+	struct cgroup *group = NULL, *dfl = NULL;
+	struct cgroup_root *root = NULL, *dfl_root = NULL;
+
+	if (i >= CGROUP_SUBSYS_COUNT)
+		return NULL;
+	saker_kread(&state, sizeof(state), &set->subsys[i]);
+	saker_kread(&group, sizeof(group), &state->cgroup);
+	saker_kread(&root, sizeof(root), &group->root);
+	saker_kread(&dfl, sizeof(dfl), &set->dfl_cgrp);
+	saker_kread(&dfl_root, sizeof(dfl_root), &dfl->root);
+	if (root != dfl_root)
+		saker_kread(&kn, sizeof(kn), &group->kn);
 #endif
 	return kn;
 }

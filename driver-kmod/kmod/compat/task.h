@@ -53,6 +53,20 @@ static inline u64 saker_task_start_ns(const struct task_struct *task)
 #endif
 }
 
+/*
+ * Whether a group has an ancestor that asked for orphans (PR_SET_CHILD_SUBREAPER), or has asked itself. Bits
+ * have no address to be read from by saker_kread(): the caller holds RCU, so that parents stay.
+ */
+static inline bool saker_has_subreaper(const struct signal_struct *signal)
+{
+	return signal && signal->has_child_subreaper;
+}
+
+static inline bool saker_is_subreaper(const struct signal_struct *signal)
+{
+	return signal && signal->is_child_subreaper;
+}
+
 static inline struct pid *saker_task_pid(const struct task_struct *task)
 {
 	struct pid *pid = NULL;

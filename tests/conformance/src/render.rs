@@ -64,6 +64,8 @@ fn fixed(record: &Record<'_>, slot: u32, ty: u32, name: &str, labels: &mut Label
         (_, "start_ns" | "pidns_start_ns" | "child_start_ns" | "parent_start_ns") => {
             labels.time(value)
         }
+        // Of a program that has just begun, and of the thread that began it.
+        (_, "pgft_maj" | "pgft_min") => "any".to_owned(),
         (_, "dev" | "exe_dev") => labels.device(value),
         (_, "ino") => labels.inode(sibling("dev"), value),
         (_, "exe_ino") => labels.inode(sibling("exe_dev"), value),
