@@ -54,6 +54,8 @@ pub(crate) enum KeyKind {
     Index,
     /// Any text.
     Text,
+    /// A number, else any text.
+    IndexOrText,
     /// A parameter by name or position.
     Param,
     /// An event's name.
@@ -72,10 +74,79 @@ pub(crate) enum Extract {
     Both(GetOne, GetEach),
 }
 
+/// On which events a field has a value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Presence {
+    /// All.
+    Every,
+    /// System calls of the table: those with a return value.
+    Call,
+    /// Those with a parameter of that name.
+    Parameter,
+    /// Calls that read or write.
+    Io,
+    /// Calls with paths relative to a descriptor.
+    PathAt,
+    /// Successful calls on paths.
+    Path,
+    /// Those about a descriptor whose entry is known.
+    Descriptor,
+    /// Those of a process: all but the kernel's own.
+    Process,
+    /// The same, when the kernel or a first look has told it.
+    Known,
+    /// Those of a process with a relative of that kind.
+    Relative,
+    /// Those of a process in a container; on the host a constant.
+    Metadata,
+    /// Those of a process in a pod.
+    Pod,
+    /// None.
+    Never,
+}
+
+impl Presence {
+    /// For people.
+    pub(crate) const fn describe(self) -> &'static str {
+        match self {
+            Self::Every => "every event",
+            Self::Call => "system calls of the table",
+            Self::Parameter => "events with that parameter",
+            Self::Io => "calls that read or write",
+            Self::PathAt => "calls with paths after a directory descriptor",
+            Self::Path => "successful calls on paths",
+            Self::Descriptor => "events about a known descriptor",
+            Self::Process => "events of a process",
+            Self::Known => "events of a process, once it is known",
+            Self::Relative => "events of a process with such a relative",
+            Self::Metadata => "events of the host; of containers with metadata",
+            Self::Pod => "events of a process in a pod",
+            Self::Never => "never",
+        }
+    }
+
+    /// Of a field whose declaration says nothing.
+    const fn of_family(name: &str) -> Self {
+        match name.as_bytes() {
+            [b'p', b'r', b'o', b'c', b'.', b's', b't', b'd', ..] => Self::Known,
+            [b'p', b'r', b'o', b'c', ..]
+            | [b't', b'h', b'r', ..]
+            | [b'u', b's', b'e', b'r', ..]
+            | [b'g', b'r', b'o', ..] => Self::Process,
+            [b'f', b'd', ..] => Self::Descriptor,
+            [b'f', b's', ..] => Self::Path,
+            [b'c', b'o', b'n', ..] => Self::Metadata,
+            [b'k', b'8', b's', ..] => Self::Pod,
+            _ => Self::Every,
+        }
+    }
+}
+
 /// One field.
 #[derive(Debug, Clone)]
 pub(crate) struct Field {
     pub(crate) info: FieldInfo,
+    pub(crate) presence: Presence,
     pub(crate) key: KeyKind,
     pub(crate) extract: Extract,
 }
@@ -134,6 +205,7 @@ impl Field {
             description,
         };
         Self {
+            presence: Presence::of_family(name),
             info,
             key: KeyKind::Index,
             extract,
@@ -145,6 +217,11 @@ impl Field {
         self
     }
 
+    pub(crate) const fn on(mut self, presence: Presence) -> Self {
+        self.presence = presence;
+        self
+    }
+
     pub(crate) const fn arg(mut self, arg: ArgKind, key: KeyKind) -> Self {
         self.info.arg = arg;
         self.key = key;
@@ -153,6 +230,11 @@ impl Field {
 
     pub(crate) const fn condition_only(mut self) -> Self {
         self.info.place = Place::ConditionOnly;
+        self
+    }
+
+    pub(crate) const fn output_only(mut self) -> Self {
+        self.info.place = Place::OutputOnly;
         self
     }
 

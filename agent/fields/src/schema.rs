@@ -134,6 +134,13 @@ impl FieldSchema {
         beyond.then(|| syscalls::generic(self.event_name(event)))?
     }
 
+    /// On which events the field `name` has a value, for people; empty for what is no field.
+    pub fn present_on(&self, name: &str) -> &'static str {
+        let id = self.by_name.get(name).copied();
+        id.and_then(|id| self.field(id))
+            .map_or("", |field| field.presence.describe())
+    }
+
     /// The event type called `name`.
     pub fn event_type(&self, name: &str) -> Option<EventType> {
         self.event_by_name.get(name).copied().map(EventType)
@@ -226,9 +233,16 @@ impl FieldSchema {
                     "{name}[{key}]: a number up to {MAX_INDEX} expected"
                 ))
             }),
-            KeyKind::Text => self.keys.intern(key).map(Arg::key).ok_or_else(|| {
-                FieldError::Argument(format!("{name}[{key}]: more than {MAX_KEYS} keys in rules"))
-            }),
+            KeyKind::IndexOrText if index(key).is_some() => {
+                Ok(Arg::index(index(key).unwrap_or_default()))
+            }
+            KeyKind::Text | KeyKind::IndexOrText => {
+                self.keys.intern(key).map(Arg::key).ok_or_else(|| {
+                    FieldError::Argument(format!(
+                        "{name}[{key}]: more than {MAX_KEYS} keys in rules"
+                    ))
+                })
+            }
             KeyKind::Event => self.event_by_name.get(key).map_or_else(
                 || {
                     Err(FieldError::Argument(format!(
@@ -295,7 +309,7 @@ impl Schema for FieldSchema {
             (KeyKind::Static, _, Some(number)) => {
                 return format!("{name}.{}", self.statics.key(number));
             }
-            (KeyKind::Text | KeyKind::Index, _, Some(number)) => {
+            (KeyKind::Text | KeyKind::IndexOrText | KeyKind::Index, _, Some(number)) => {
                 String::from_utf8_lossy(self.keys.get(number).unwrap_or_default()).into_owned()
             }
         };

@@ -8,7 +8,7 @@ use std::cell::{Cell, OnceCell, RefCell};
 use std::sync::Arc;
 
 use saker_state::limits::MAX_ANCESTORS;
-use saker_state::{Cell as Group, Image};
+use saker_state::{Cell as Group, Found, Image};
 
 /// Rendered texts of one event. The most a rule set asks for is a few dozen; beyond, fields are
 /// absent and [`Scratch::overflows`] counts.
@@ -39,6 +39,10 @@ pub struct Scratch {
     line: Vec<OnceCell<Option<Relative>>>,
     line_used: Cell<usize>,
     leaders: [OnceCell<Option<Relative>>; 2],
+    /// Users of the event's container.
+    users: OnceCell<Arc<Found>>,
+    /// Time of the event and of the one before, `CLOCK_BOOTTIME` ns; 0 for none.
+    times: Cell<(u64, u64)>,
 }
 
 #[derive(Debug)]
@@ -58,6 +62,8 @@ impl Default for Scratch {
             line: (0..MAX_ANCESTORS).map(|_| OnceCell::new()).collect(),
             line_used: Cell::new(0),
             leaders: Default::default(),
+            users: OnceCell::new(),
+            times: Cell::default(),
         }
     }
 }
@@ -83,6 +89,27 @@ impl Scratch {
             .for_each(|cell| _ = cell.take());
         self.line_used.set(0);
         self.leaders.iter_mut().for_each(|cell| _ = cell.take());
+        self.users.take();
+    }
+
+    /// An event of time `ts_ns` begins.
+    pub(crate) fn begin(&self, ts_ns: u64) {
+        self.times.set((self.times.get().1, ts_ns));
+    }
+
+    /// From the event before to this one, ns; 0 for the first.
+    pub(crate) fn since_last_ns(&self) -> u64 {
+        let (before, now) = self.times.get();
+        if before == 0 {
+            0
+        } else {
+            now.saturating_sub(before)
+        }
+    }
+
+    /// Users of the event's container, as of the first question.
+    pub(crate) fn users(&self, find: impl FnOnce() -> Arc<Found>) -> &Found {
+        self.users.get_or_init(find)
     }
 
     /// Texts that found no room since the start.

@@ -409,6 +409,7 @@ pub(crate) fn context(
             base64_bytes: config.buffer_format_base64,
         },
         with_fields: config.json_output && config.json_include_output_fields_property,
+        absent_reasons: config.absent_reasons,
         profile: config.rules_profile,
         host: ArcSwap::from_pointee(host),
     }

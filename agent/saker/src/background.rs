@@ -45,6 +45,7 @@ impl Background {
                     if refreshed.elapsed() >= REFRESH_PERIOD {
                         refreshed = Instant::now();
                         state.users().refresh();
+                        state.sweep_cgroups();
                         refresh_host(&context);
                         return_memory();
                     }
@@ -76,13 +77,14 @@ fn return_memory() {
     drop(std::hint::black_box(Vec::<u8>::with_capacity(LARGE_BYTES)));
 }
 
-/// Facts about the host, now.
+/// Facts about the host, now, when capture begins.
 pub(crate) fn host_info(hostname: &str, mounts: Arc<Mounts>) -> HostInfo {
     HostInfo {
         hostname: hostname.to_owned(),
         addresses: host::interface_addresses(),
         boot_to_epoch_ns: host::boot_to_epoch_ns(),
         mounts,
+        capture_start_ns: host::boot_ns(),
     }
 }
 
@@ -97,6 +99,7 @@ fn refresh_host(context: &Context) {
         // The mounts are another thread's.
         context.host.rcu(|host| HostInfo {
             mounts: Arc::clone(&host.mounts),
+            capture_start_ns: host.capture_start_ns,
             ..new.clone()
         });
     }

@@ -201,8 +201,8 @@ pub(crate) struct ListArgs {
     #[arg(value_enum)]
     pub what: Listing,
     /// Output format
-    #[arg(long, value_enum, default_value_t = Format::Text)]
-    pub format: Format,
+    #[arg(long, value_enum, default_value_t = ListFormat::Text)]
+    pub format: ListFormat,
 }
 
 /// Arguments of `saker doctor`.
@@ -281,6 +281,17 @@ pub(crate) enum Format {
     Text,
     /// For programs.
     Json,
+}
+
+/// Output formats of `saker list`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ListFormat {
+    /// For people.
+    Text,
+    /// For programs.
+    Json,
+    /// The page of the documentation, of fields only.
+    Markdown,
 }
 
 /// Output formats of `saker check`.

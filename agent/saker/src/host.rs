@@ -37,6 +37,13 @@ pub(crate) fn boot_to_epoch_ns() -> u64 {
     (before / 2 + after / 2).saturating_sub(boot)
 }
 
+/// The clock of the records, now.
+pub(crate) fn boot_ns() -> u64 {
+    let now = rustix::time::clock_gettime(rustix::time::ClockId::Boottime);
+    let number = |part: i64| u64::try_from(part).unwrap_or(0);
+    number(now.tv_sec) * 1_000_000_000 + number(now.tv_nsec)
+}
+
 /// Addresses of the host's interfaces, from the kernel's routing table of local addresses.
 pub(crate) fn interface_addresses() -> Vec<IpAddr> {
     let v4 = fs::read_to_string("/proc/net/fib_trie").unwrap_or_default();

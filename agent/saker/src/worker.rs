@@ -21,6 +21,7 @@ use saker_state::{Applied, Names, Outcome, Partition, Wake};
 use crate::capture::{Alerted, Tap, Triggers};
 use crate::metrics::WorkerMetrics;
 
+mod absent;
 mod profile;
 #[cfg(test)]
 mod tests;
@@ -59,6 +60,8 @@ pub(crate) struct Context {
     pub render: RenderOptions,
     /// Whether anybody reads the fields of alerts.
     pub with_fields: bool,
+    /// Whether alerts say why values are absent.
+    pub absent_reasons: bool,
     /// Whether to count what rules cost.
     pub profile: bool,
     /// Facts about the host, renewed in the background.
@@ -387,6 +390,9 @@ fn alert(context: &Context, rule: &RuleMeta, event: &EventView<'_>) -> Alert {
                 (key.clone(), text.into())
             }
         }));
+        if context.absent_reasons {
+            absent::add_reasons(&mut fields, event, &context.schema);
+        }
     }
     let names_it = |format: &OutputFormat| format.field_names().any(|name| name == REAL_PATH_FIELD);
     if event.is_elsewhere() && !names_it(&rule.output) {

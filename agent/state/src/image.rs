@@ -1,5 +1,20 @@
 //! What a process became at its last exec: immutable, shared by forks, readable by every worker.
 
+/// Memory of a process and page faults of the thread that executed, at one moment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Memory {
+    /// Mapped, KiB; 0 when nobody said.
+    pub size_kib: u32,
+    /// Resident, KiB.
+    pub rss_kib: u32,
+    /// Swapped out, KiB.
+    pub swap_kib: u32,
+    /// Page faults that needed I/O.
+    pub major_faults: u64,
+    /// Page faults that did not.
+    pub minor_faults: u64,
+}
+
 /// Program image of a process. Byte strings are as the kernel has them, not necessarily UTF-8.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Image {
@@ -29,6 +44,8 @@ pub struct Image {
     pub exe_ctime_ns: u64,
     /// Its modification time, ns since the epoch, 0 unknown.
     pub exe_mtime_ns: u64,
+    /// Memory and page faults as of the exec, or of the first look.
+    pub memory: Memory,
     /// Some part was truncated or unreadable.
     pub incomplete: bool,
 }

@@ -7,6 +7,7 @@
 //! [`Partition::round_done`].
 #![forbid(unsafe_code)]
 
+mod absent;
 mod apply;
 mod container;
 mod counters;
@@ -28,12 +29,13 @@ mod users;
 mod view;
 mod wake;
 
-pub use container::{HOST, container_id};
+pub use absent::Absent;
+pub use container::{Cgroup, Container, ContainerUsers, Engine, Found, HOST, Identity, Pod, Qos};
 pub use counters::Counters;
 pub use directory::Directory;
 pub use fd::{Fd, FdKind, Role, Socket};
 pub use fdtable::FdTable;
-pub use image::Image;
+pub use image::{Image, Memory};
 pub use lineage::{Ancestors, Cell, Reader};
 pub use partition::Partition;
 pub use process::{Comm, Cred, Doubt, NO_ID, Origin, Process, Thread, UNKNOWN_NAME};
@@ -46,7 +48,9 @@ pub use wake::Wake;
 
 /// Every bound of the state, for the reference of limits.
 pub mod limits {
-    pub use crate::container::MAX_CGROUPS;
+    pub use crate::container::{
+        CONTAINER_USERS_AGE_S, MAX_CGROUPS, MAX_CONTAINER_ENTRIES, MAX_CONTAINER_FILE_BYTES,
+    };
     pub use crate::directory::MAX_PROCESSES;
     pub use crate::fdtable::MAX_FDS;
     pub use crate::handover::INBOX_LEN;

@@ -36,6 +36,7 @@ pub struct Cell {
     parent: ArcSwapOption<Cell>,
     sid: AtomicI32,
     pgid: AtomicI32,
+    vpid: AtomicI32,
     exit: OnceLock<Exit>,
 }
 
@@ -65,6 +66,7 @@ impl Cell {
             parent: ArcSwapOption::new(parent),
             sid: AtomicI32::new(-1),
             pgid: AtomicI32::new(-1),
+            vpid: AtomicI32::new(-1),
             exit: OnceLock::new(),
         })
     }
@@ -94,6 +96,11 @@ impl Cell {
         self.pgid.load(Ordering::Relaxed)
     }
 
+    /// Id in the innermost pid namespace; -1 unknown.
+    pub fn vpid(&self) -> i32 {
+        self.vpid.load(Ordering::Relaxed)
+    }
+
     /// When the group ended, if it has.
     pub fn exit_ns(&self) -> Option<u64> {
         self.exit.get().map(|exit| exit.ts_ns)
@@ -118,6 +125,10 @@ impl Cell {
 
     pub(crate) fn set_parent(&self, parent: Option<Arc<Cell>>) {
         self.parent.store(parent);
+    }
+
+    pub(crate) fn set_vpid(&self, vpid: i32) {
+        self.vpid.store(vpid, Ordering::Relaxed);
     }
 
     pub(crate) fn set_ids(&self, sid: i32, pgid: i32) {

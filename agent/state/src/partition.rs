@@ -251,7 +251,9 @@ impl Partition {
     pub fn adopt(&mut self, found: impl IntoIterator<Item = Scanned>) {
         for scanned in found {
             if self.ctx.shared.owner_of(scanned.tgid) == self.ctx.index {
-                let process = scanned.into_process(self.ctx.index, &self.ctx.blank);
+                let cgroups = &self.ctx.shared.cgroups;
+                let process = scanned.into_process(self.ctx.index, &self.ctx.blank, cgroups);
+                self.ctx.ask_users(&process, 0);
                 self.insert(Box::new(process));
             }
         }

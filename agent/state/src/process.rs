@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use rustc_hash::FxHashMap;
 
-use crate::container::HOST;
+use crate::container::Cgroup;
 use crate::fdtable::FdTable;
 use crate::image::Image;
 use crate::lineage::Cell;
@@ -168,8 +168,8 @@ pub struct Process {
     pub clone_ts_ns: u64,
     /// cgroup of its last record, default hierarchy; 0 unknown.
     pub cgroup_id: u64,
-    /// Container: 12 hexadecimal digits, a name, or `host`.
-    pub container: Arc<str>,
+    /// The cgroup as of its birth or last exec, and with it the container.
+    pub cgroup: Arc<Cgroup>,
     /// Descriptors.
     pub fds: FdTable,
     /// Threads besides the leader, by id.
@@ -205,7 +205,7 @@ impl Process {
             pidns_start_ns: 0,
             clone_ts_ns: 0,
             cgroup_id: 0,
-            container: Arc::clone(&shared.host),
+            cgroup: Arc::clone(&shared.cgroup),
             fds: FdTable::default(),
             threads: FxHashMap::default(),
             leader_exited: false,
@@ -233,7 +233,7 @@ impl Process {
 
     /// Whether it runs in a container.
     pub fn in_container(&self) -> bool {
-        &*self.container != HOST
+        self.cgroup.container.is_some()
     }
 }
 
@@ -243,7 +243,7 @@ pub(crate) struct Blank {
     image: Arc<Image>,
     cwd: Arc<[u8]>,
     root: Arc<[u8]>,
-    host: Arc<str>,
+    cgroup: Arc<Cgroup>,
 }
 
 impl Default for Blank {
@@ -259,7 +259,7 @@ impl Default for Blank {
             image: Arc::new(image),
             cwd: Arc::from(&b""[..]),
             root: Arc::from(&b"/"[..]),
-            host: HOST.into(),
+            cgroup: Arc::default(),
         }
     }
 }

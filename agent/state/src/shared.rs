@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crossbeam_channel::{Receiver, Sender, TrySendError, bounded};
 
-use crate::container::Containers;
+use crate::container::Cgroups;
 use crate::counters::{Counters, PublishedCounters};
 use crate::directory::Directory;
 use crate::handover::{INBOX_LEN, Message};
@@ -61,7 +61,7 @@ const MAX_PARTITIONS: u32 = saker_abi::raw::SAKER_MAX_PARTITIONS;
 pub struct SharedState {
     pub(crate) directory: Directory,
     pub(crate) progress: Progress,
-    pub(crate) containers: Containers,
+    pub(crate) cgroups: Cgroups,
     pub(crate) waits: WaitCounters,
     pub(crate) config: StateConfig,
     users: Users,
@@ -111,6 +111,16 @@ impl SharedState {
             self.waits.waited.load(Relaxed),
             self.waits.timed_out.load(Relaxed),
         )
+    }
+
+    /// cgroups remembered.
+    pub fn cgroups(&self) -> usize {
+        self.cgroups.len()
+    }
+
+    /// Forgets cgroups without a process. Call it from a background thread, every few seconds.
+    pub fn sweep_cgroups(&self) {
+        self.cgroups.sweep();
     }
 
     pub(crate) fn owner_of(&self, tgid: u32) -> u32 {
@@ -163,7 +173,7 @@ impl State {
         let shared = Arc::new(SharedState {
             directory: Directory::new(),
             progress: Progress::new(partitions, config.ancestor_wait_us),
-            containers: Containers::default(),
+            cgroups: Cgroups::default(),
             waits: WaitCounters::default(),
             users: Users::new(&config.host_root),
             counters: (0..partitions)

@@ -38,6 +38,11 @@ impl Names {
     /// From the text of a user and a group database. Of several lines with one id the first
     /// counts, as for the C library; damaged lines are left out.
     pub fn parse(passwd: &str, group: &str) -> Self {
+        Self::parse_some(passwd, group, MAX_ENTRIES)
+    }
+
+    /// The same, with at most `max` entries of each.
+    pub(crate) fn parse_some(passwd: &str, group: &str, max: usize) -> Self {
         let mut names = Self::default();
         for line in passwd.lines() {
             let mut fields = line.split(':');
@@ -46,7 +51,7 @@ impl Names {
             };
             let (home, shell) = (fields.nth(2), fields.next());
             let Some(uid) = id(name, uid) else { continue };
-            if names.users.len() < MAX_ENTRIES {
+            if names.users.len() < max {
                 names.users.entry(uid).or_insert_with(|| User {
                     name: name.into(),
                     home: home.unwrap_or_default().into(),
@@ -60,7 +65,7 @@ impl Names {
                 continue;
             };
             let Some(gid) = id(name, gid) else { continue };
-            if names.groups.len() < MAX_ENTRIES {
+            if names.groups.len() < max {
                 names.groups.entry(gid).or_insert_with(|| name.into());
             }
         }

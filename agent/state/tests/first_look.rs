@@ -97,7 +97,11 @@ fn of(found: &[Scanned], pid: u32) -> Scanned {
 fn common(mut process: Scanned) -> Scanned {
     process.start_ns /= 10_000_000;
     process.image.exe_flags = 0;
+    process.image.memory = saker_state::Memory::default();
     process.pidns_start_ns = 0;
+    // The driver's form differs, see `assert_cgroups`.
+    process.cgroup_id = 0;
+    process.cgroups.clear();
     if process.root == b"/" {
         process.root.clear();
     }
@@ -110,6 +114,47 @@ fn common(mut process: Scanned) -> Scanned {
         }
     }
     process
+}
+
+/// Sizes are near what /proc shows: the shell waits.
+fn assert_memory(told: &Scanned) {
+    let status = fs::read_to_string(format!("/proc/{}/status", told.tgid)).expect("status");
+    let kib = |key: &str| -> u32 {
+        let line = status.lines().find_map(|line| line.strip_prefix(key));
+        let number = line.expect(key).split_whitespace().next();
+        number.and_then(|n| n.parse().ok()).expect("a number")
+    };
+    let memory = told.image.memory;
+    assert_eq!(memory.size_kib, kib("VmSize:"));
+    assert!(
+        memory.rss_kib <= memory.size_kib && memory.minor_faults > 0,
+        "{memory:?}"
+    );
+    // The kernel sums up counters of CPUs in batches of pages.
+    const SLACK_KIB: u32 = 4096;
+    assert!(
+        memory.rss_kib.abs_diff(kib("VmRSS:")) < SLACK_KIB,
+        "{memory:?}"
+    );
+}
+
+/// What a record names, /proc names, too.
+fn assert_cgroups(told: &Scanned, shown: &Scanned) {
+    let lines = String::from_utf8_lossy(&shown.cgroups).into_owned();
+    let paths = String::from_utf8_lossy(&told.cgroups).into_owned();
+    for path in paths.split('\0') {
+        let found = lines
+            .lines()
+            .any(|line| line.ends_with(&format!(":{path}")));
+        assert!(found, "{path} is not in\n{lines}");
+    }
+    let elsewhere = |line: &str| !line.starts_with("0:") && !line.contains(":name=");
+    let controlled = |line: &str| elsewhere(line) && !line.ends_with(":/");
+    assert_eq!(
+        paths.contains('\0'),
+        lines.lines().any(controlled),
+        "{lines}"
+    );
 }
 
 fn fd(process: &Scanned, of: &impl AsRawFd) -> Fd {
@@ -212,6 +257,8 @@ fn processes() {
     for child in [&plain, &bare, &titled, &renamed] {
         let (told, shown) = (of(&told.processes, child.pid()), of(&shown, child.pid()));
         assert!(told.start_ns >= shown.start_ns && told.pidns_start_ns > 0);
+        assert_memory(&told);
+        assert_cgroups(&told, &shown);
         assert_eq!(common(told), common(shown));
     }
     let plain = of(&told.processes, plain.pid());
@@ -410,4 +457,28 @@ fn from_self(driver: &mut Driver) -> Scanned {
         &from_records(&tasks, &files, None).processes,
         std::process::id(),
     )
+}
+
+/// A kernel of 6.11 or newer keeps the nanoseconds of times in 32 bits, before a member of its own.
+#[test]
+fn times_of_the_executable_are_those_of_stat() {
+    use std::os::unix::fs::MetadataExt as _;
+    let _alone = alone();
+    let dir = tempfile::tempdir().expect("a directory");
+    let program = dir.path().join("program");
+    fs::copy("/bin/sleep", &program).expect("a copy");
+    let mut child = Command::new(&program).arg("1000").spawn().expect("it runs");
+    let file = fs::metadata(&program).expect("stat");
+    let ns = |s: i64, ns: i64| s as u64 * 1_000_000_000 + ns as u64;
+    let mut driver = driver();
+    let (told, _) = look(&mut driver);
+    let found = told.processes.iter().find(|p| p.tgid == child.id());
+    let image = found.map(|process| process.image.clone());
+    child.kill().expect("killed");
+    child.wait().expect("gone");
+    let image = image.expect("the program");
+    assert_eq!(image.exe_ino, file.ino());
+    assert_eq!(image.exe_mtime_ns, ns(file.mtime(), file.mtime_nsec()));
+    assert_eq!(image.exe_ctime_ns, ns(file.ctime(), file.ctime_nsec()));
+    assert_ne!(file.mtime_nsec(), 0, "whole seconds would prove nothing");
 }

@@ -359,10 +359,8 @@ impl<'a> EventView<'a> {
     fn write_owner(&self, param: &Param, out: &mut Vec<u8>) {
         let id = self.number(param) as u32;
         let name = match param.kind {
-            Kind::Uid => self
-                .host_names()
-                .and_then(|names| user::user_name(names, id)),
-            _ => self.host_names().and_then(|names| names.group(id)),
+            Kind::Uid => self.id_names().and_then(|names| user::user_name(names, id)),
+            _ => self.id_names().and_then(|names| names.group(id)),
         };
         out.extend_from_slice(match name {
             _ if id == NO_ID => b"<NONE>",

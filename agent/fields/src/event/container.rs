@@ -1,16 +1,16 @@
 //! `container.*` and `k8s.*`.
 //!
-//! A process of the host has well-defined values (rules-spec F9). Of containers the agent knows
-//! the id and the start; what only a container engine can tell is absent, as it is in Falco for the
-//! first events of a container.
+//! A process of the host has well-defined values (rules-spec F9). Of containers the agent knows what
+//! their cgroup tells; what only a container engine can tell is absent, as it is in Falco for the first
+//! events of a container.
 
-use saker_engine::schema::ArgKind::Key;
+use saker_engine::schema::ArgKind::{Key, OptionalKey};
 use saker_engine::value::Value;
 use saker_engine::value::ValueType::*;
-use saker_state::HOST;
+use saker_state::{HOST, Identity, Pod};
 
 use super::EventView;
-use crate::field::{Field, KeyKind, text};
+use crate::field::{Arg, Field, GetOne, KeyKind, Presence, text};
 
 /// Text that is empty for the host and absent for containers.
 const fn of_engine(name: &'static str, description: &'static str) -> Field {
@@ -32,40 +32,60 @@ const fn not_on_host(name: &'static str, description: &'static str) -> Field {
     )
 }
 
-/// The host is called `host`; for containers absent.
-const fn named(name: &'static str, description: &'static str) -> Field {
-    Field::new(
-        name,
-        Str,
-        |e, _| e.on_host()?.then_some(Value::Bytes(HOST.as_bytes())),
-        description,
-    )
+/// Part of a mount or a label: hosts have none, containers only with metadata.
+const fn keyed(name: &'static str, description: &'static str) -> Field {
+    Field::new(name, Str, nothing, description)
+        .arg(Key, KeyKind::Text)
+        .on(Presence::Metadata)
 }
 
-const fn absent(name: &'static str, description: &'static str) -> Field {
-    Field::new(name, Str, |_, _| None, description)
+const fn nothing<'e>(_: &'e EventView<'_>, _: Arg) -> Option<Value<'e>> {
+    None
+}
+
+const fn of_identity(name: &'static str, get: GetOne, description: &'static str) -> Field {
+    Field::new(name, Str, get, description).on(Presence::Process)
+}
+
+const fn deprecated(name: &'static str) -> Field {
+    const TEXT: &str = "Deprecated: always absent.";
+    Field::new(name, Str, nothing, TEXT).on(Presence::Never)
+}
+
+/// With an argument that is ignored.
+const fn deprecated_label(name: &'static str) -> Field {
+    deprecated(name).arg(OptionalKey, KeyKind::Text)
+}
+
+/// Of a pod, from its engine.
+const fn pod_metadata(name: &'static str, description: &'static str) -> Field {
+    Field::new(name, Str, nothing, description).on(Presence::Pod)
 }
 
 const NO_MOUNTS: &str = "A mount of the container by number or path; absent without metadata.";
 
-const DEPRECATED: &str = "Deprecated: always absent.";
-
 pub(super) const FIELDS: &[Field] = &[
-    Field::new(
+    of_identity(
         "container.id",
-        Str,
-        |e, _| text(e.process()?.container.as_bytes()),
-        "First 12 digits of the container's id, or host.",
+        |e, _| text(e.process()?.cgroup.container_id().as_bytes()),
+        "First 12 digits of the container's id, its name where it has none, or host.",
     )
     .cost(1),
-    named(
+    of_identity(
         "container.full_id",
-        "Full id, or host; absent without metadata.",
+        |e, _| e.identity(|container| &container.full_id),
+        "The container's full id, or host.",
     ),
-    named("container.name", "Name, or host; absent without metadata."),
-    named(
+    of_identity(
         "container.type",
-        "Engine of the container, or host; absent without metadata.",
+        |e, _| e.identity(|container| container.engine.name()),
+        "Engine as the container's cgroup tells it (docker, podman, cri-o, containerd, ...), or host.",
+    ),
+    Field::new(
+        "container.name",
+        Str,
+        |e, _| e.on_host()?.then_some(Value::Bytes(HOST.as_bytes())),
+        "Name, or host; absent without metadata.",
     ),
     of_engine(
         "container.image",
@@ -104,17 +124,16 @@ pub(super) const FIELDS: &[Field] = &[
         "Shares the host's IPC; absent without metadata.",
     ),
     of_engine("container.mounts", "All mounts; absent without metadata."),
-    absent("container.mount", NO_MOUNTS).arg(Key, KeyKind::Text),
-    absent("container.mount.source", NO_MOUNTS).arg(Key, KeyKind::Text),
-    absent("container.mount.dest", NO_MOUNTS).arg(Key, KeyKind::Text),
-    absent("container.mount.mode", NO_MOUNTS).arg(Key, KeyKind::Text),
-    absent("container.mount.rdwr", NO_MOUNTS).arg(Key, KeyKind::Text),
-    absent("container.mount.propagation", NO_MOUNTS).arg(Key, KeyKind::Text),
-    absent(
+    keyed("container.mount", NO_MOUNTS),
+    keyed("container.mount.source", NO_MOUNTS),
+    keyed("container.mount.dest", NO_MOUNTS),
+    keyed("container.mount.mode", NO_MOUNTS),
+    keyed("container.mount.rdwr", NO_MOUNTS),
+    keyed("container.mount.propagation", NO_MOUNTS),
+    keyed(
         "container.label",
         "A label of the container; absent without metadata.",
-    )
-    .arg(Key, KeyKind::Text),
+    ),
     Field::new(
         "container.start_ts",
         AbsTime,
@@ -123,7 +142,8 @@ pub(super) const FIELDS: &[Field] = &[
             (began_ns != 0).then(|| Value::Uint(e.since_epoch(began_ns)))
         },
         "When the init of the pid namespace began, nanoseconds since the epoch.",
-    ),
+    )
+    .on(Presence::Known),
     Field::new(
         "container.duration",
         RelTime,
@@ -134,7 +154,8 @@ pub(super) const FIELDS: &[Field] = &[
             ))
         },
         "Nanoseconds since the init of the pid namespace began.",
-    ),
+    )
+    .on(Presence::Known),
     of_engine(
         "container.ip",
         "Address of the container; absent without metadata.",
@@ -147,42 +168,87 @@ pub(super) const FIELDS: &[Field] = &[
         "container.labels",
         "Labels of the container; absent without metadata.",
     ),
-    absent("container.healthcheck", DEPRECATED),
-    absent("container.liveness_probe", DEPRECATED),
-    absent("container.readiness_probe", DEPRECATED),
-    absent(
+    deprecated("container.healthcheck"),
+    deprecated("container.liveness_probe"),
+    deprecated("container.readiness_probe"),
+    Field::new(
+        "k8s.pod.uid",
+        Str,
+        |e, _| e.pod(|pod| &pod.uid),
+        "Id of the pod.",
+    ),
+    Field::new(
+        "k8s.pod.id",
+        Str,
+        |e, _| e.pod(|pod| &pod.uid),
+        "The same as k8s.pod.uid.",
+    ),
+    Field::new(
+        "k8s.pod.qos",
+        Str,
+        |e, _| e.pod(|pod| pod.qos.name()),
+        "Quality of service of the pod: guaranteed, burstable or besteffort (Saker's own).",
+    ),
+    pod_metadata(
         "k8s.ns.name",
         "Namespace of the pod; absent without metadata.",
     ),
-    absent("k8s.pod.name", "Name of the pod; absent without metadata."),
-    absent("k8s.pod.id", "Id of the pod; absent without metadata."),
-    absent("k8s.pod.uid", "Id of the pod; absent without metadata."),
-    absent(
+    pod_metadata("k8s.pod.name", "Name of the pod; absent without metadata."),
+    pod_metadata(
         "k8s.pod.sandbox_id",
         "Short id of the pod's sandbox; absent without metadata.",
     ),
-    absent(
+    pod_metadata(
         "k8s.pod.full_sandbox_id",
         "Id of the pod's sandbox; absent without metadata.",
     ),
-    absent(
+    pod_metadata(
         "k8s.pod.labels",
         "Labels of the pod; absent without metadata.",
     ),
-    absent(
+    pod_metadata(
         "k8s.pod.label",
         "A label of the pod; absent without metadata.",
     )
     .arg(Key, KeyKind::Text),
-    absent("k8s.pod.ip", "Address of the pod; absent without metadata."),
-    absent(
+    pod_metadata("k8s.pod.ip", "Address of the pod; absent without metadata."),
+    pod_metadata(
         "k8s.pod.cni.json",
         "Result of the network plugin; absent without metadata.",
     ),
+    deprecated("k8s.deployment.id"),
+    deprecated("k8s.deployment.name"),
+    deprecated_label("k8s.deployment.label"),
+    deprecated("k8s.deployment.labels"),
+    deprecated("k8s.ns.id"),
+    deprecated_label("k8s.ns.label"),
+    deprecated("k8s.ns.labels"),
+    deprecated("k8s.rc.id"),
+    deprecated("k8s.rc.name"),
+    deprecated_label("k8s.rc.label"),
+    deprecated("k8s.rc.labels"),
+    deprecated("k8s.rs.id"),
+    deprecated("k8s.rs.name"),
+    deprecated_label("k8s.rs.label"),
+    deprecated("k8s.rs.labels"),
+    deprecated("k8s.svc.id"),
+    deprecated("k8s.svc.name"),
+    deprecated_label("k8s.svc.label"),
+    deprecated("k8s.svc.labels"),
 ];
 
-impl EventView<'_> {
+impl<'a> EventView<'a> {
     fn on_host(&self) -> Option<bool> {
         self.process().map(|process| !process.in_container())
+    }
+
+    fn identity(&self, part: fn(&Identity) -> &str) -> Option<Value<'a>> {
+        let container = self.process()?.cgroup.container.as_ref();
+        text(container.map_or(HOST, |it| part(&it.identity)).as_bytes())
+    }
+
+    fn pod(&self, part: fn(&Pod) -> &str) -> Option<Value<'a>> {
+        let container = self.process()?.cgroup.container.as_ref()?;
+        text(part(container.identity.pod.as_ref()?).as_bytes())
     }
 }

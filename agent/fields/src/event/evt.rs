@@ -7,7 +7,7 @@ use saker_engine::value::Value;
 use saker_engine::value::ValueType::*;
 
 use super::EventView;
-use crate::field::{Arg, Field, KeyKind, text};
+use crate::field::{Arg, Field, KeyKind, Presence, text};
 use crate::names::{convert, errno, flags};
 use crate::params::Kind;
 
@@ -42,13 +42,15 @@ pub(super) const FIELDS: &[Field] = &[
         Str,
         syscall_type,
         "Name of the system call, absent for others.",
-    ),
+    )
+    .on(Presence::Call),
     Field::new(
         "evt.via",
         Str,
         via,
         "syscall or io_uring: how the program asked for it. Absent where syscall.type is. Saker's own.",
     )
+    .on(Presence::Call)
     .cost(1),
     Field::new(
         "evt.dir",
@@ -57,36 +59,6 @@ pub(super) const FIELDS: &[Field] = &[
         "Deprecated: < for system calls, > for process ends.",
     )
     .cost(1),
-    Field::new(
-        "evt.time",
-        AbsTime,
-        time,
-        "Time of the event, nanoseconds since the epoch.",
-    ),
-    Field::new(
-        "evt.time.iso8601",
-        AbsTime,
-        time,
-        "Time of the event, printed as ISO 8601.",
-    ),
-    Field::new(
-        "evt.rawtime",
-        AbsTime,
-        time,
-        "Time of the event, nanoseconds since the epoch.",
-    ),
-    Field::new(
-        "evt.rawtime.s",
-        Uint,
-        |e, _| Some(Value::Uint(e.epoch_ns() / 1_000_000_000)),
-        "Seconds of evt.rawtime.",
-    ),
-    Field::new(
-        "evt.rawtime.ns",
-        Uint,
-        |e, _| Some(Value::Uint(e.epoch_ns() % 1_000_000_000)),
-        "Nanoseconds of evt.rawtime after the second.",
-    ),
     Field::new(
         "evt.hostname",
         Str,
@@ -99,6 +71,27 @@ pub(super) const FIELDS: &[Field] = &[
         |_, _| text(b"syscall"),
         "Source of the event: syscall.",
     ),
+    Field::new(
+        "evt.asynctype",
+        Str,
+        |_, _| None,
+        "Name of an asynchronous event; kernel events have none.",
+    )
+    .on(Presence::Never),
+    Field::new(
+        "evt.pluginname",
+        Str,
+        |_, _| None,
+        "Plugin the event comes from; kernel events come from none.",
+    )
+    .on(Presence::Never),
+    Field::new(
+        "evt.plugininfo",
+        Str,
+        |_, _| None,
+        "What a plugin says of its event; kernel events come from none.",
+    )
+    .on(Presence::Never),
     Field::new(
         "evt.is_async",
         Bool,
@@ -116,26 +109,22 @@ pub(super) const FIELDS: &[Field] = &[
         Str,
         result,
         "SUCCESS or the name of the error (ENOENT, ...).",
-    ),
+    )
+    .on(Presence::Call),
     Field::new(
         "evt.rawres",
         Int,
         |e, _| e.return_value().map(Value::Int),
         "Return value: a count, a descriptor, a process id, or a negative error number.",
-    ),
+    )
+    .on(Presence::Call),
     Field::new(
         "evt.failed",
         Bool,
         |e, _| e.return_value().map(|value| Value::Bool(value < 0)),
         "Whether the system call failed.",
-    ),
-    Field::new(
-        "evt.count",
-        Uint,
-        |_, _| Some(Value::Uint(1)),
-        "Always 1, for summing up.",
     )
-    .cost(1),
+    .on(Presence::Call),
     Field::new(
         "evt.arg",
         Str,
@@ -143,6 +132,7 @@ pub(super) const FIELDS: &[Field] = &[
         "A parameter by name or position, as text: names of flags, absolute paths, users.",
     )
     .arg(Key, KeyKind::Param)
+    .on(Presence::Parameter)
     .cost(12),
     Field::new(
         "evt.rawarg",
@@ -151,6 +141,7 @@ pub(super) const FIELDS: &[Field] = &[
         "A parameter by name with the type it has in the event.",
     )
     .arg(Key, KeyKind::Param)
+    .on(Presence::Parameter)
     .no_operand()
     .cost(4),
     Field::new(
@@ -171,8 +162,9 @@ pub(super) const FIELDS: &[Field] = &[
         "evt.buffer",
         Bytes,
         buffer,
-        "Data read, written, sent or received; absent while no driver records such events.",
-    ),
+        "Data read, written, sent or received, as far as it was recorded.",
+    )
+    .on(Presence::Io),
     Field::new(
         "evt.is_open_read",
         Bool,
@@ -278,10 +270,6 @@ fn via<'e>(e: &'e EventView<'_>, arg: Arg) -> Option<Value<'e>> {
 
 fn dir<'e>(e: &'e EventView<'_>, _: Arg) -> Option<Value<'e>> {
     text(if e.info().is_call() { b"<" } else { b">" })
-}
-
-fn time<'e>(e: &'e EventView<'_>, _: Arg) -> Option<Value<'e>> {
-    Some(Value::Uint(e.epoch_ns()))
 }
 
 fn result<'e>(e: &'e EventView<'_>, _: Arg) -> Option<Value<'e>> {

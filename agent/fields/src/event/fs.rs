@@ -5,7 +5,8 @@ use saker_engine::value::Value;
 use saker_engine::value::ValueType::Str;
 
 use super::EventView;
-use crate::field::{Field, text};
+use crate::field::{Field, Presence, text};
+use crate::params::Kind;
 
 pub(super) const FIELDS: &[Field] = &[
     Field::new(
@@ -52,6 +53,34 @@ pub(super) const FIELDS: &[Field] = &[
     .cost(3),
 ];
 
+/// `evt.abspath*`: calls with paths after a directory descriptor, successful or not.
+pub(super) const ABSPATHS: &[Field] = &[
+    Field::new(
+        "evt.abspath",
+        Str,
+        |e, _| e.abspath(false),
+        "Absolute path of calls such as openat and unlinkat; of renameat and linkat the old one.",
+    )
+    .on(Presence::PathAt)
+    .cost(12),
+    Field::new(
+        "evt.abspath.src",
+        Str,
+        |e, _| e.has_two_paths().then(|| e.abspath(false))?,
+        "Absolute old path of renameat and linkat.",
+    )
+    .on(Presence::PathAt)
+    .cost(12),
+    Field::new(
+        "evt.abspath.dst",
+        Str,
+        |e, _| e.has_two_paths().then(|| e.abspath(true))?,
+        "Absolute new path of renameat and linkat.",
+    )
+    .on(Presence::PathAt)
+    .cost(12),
+];
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Which {
     Name,
@@ -96,6 +125,21 @@ impl<'a> EventView<'a> {
             "fd" => text(&self.fd()?.name),
             name => text(self.path(self.position_of(name)?)?),
         }
+    }
+
+    fn has_two_paths(&self) -> bool {
+        let relative = |param: &&crate::params::Param| matches!(param.kind, Kind::PathAt(_));
+        self.params().iter().filter(relative).count() == 2
+    }
+
+    fn abspath(&self, last: bool) -> Option<Value<'a>> {
+        self.process()?;
+        let relative = |param: &crate::params::Param| matches!(param.kind, Kind::PathAt(_));
+        let at = match last {
+            false => self.params().iter().position(relative)?,
+            true => self.params().iter().rposition(relative)?,
+        };
+        text(self.path(at)?)
     }
 
     fn fs_raw(&self, which: Which) -> Option<Value<'a>> {

@@ -1,12 +1,29 @@
 //! `proc.*` and `thread.*` that are numbers, times and capabilities.
 
+use saker_engine::schema::ArgKind::Key;
 use saker_engine::value::Value;
 use saker_engine::value::ValueType::*;
-use saker_state::Cred;
+use saker_state::{Cred, Memory};
 
 use super::{EventView, Made};
-use crate::field::{Arg, Field, text};
+use crate::field::{Arg, Field, GetOne, KeyKind, Presence, text};
 use crate::names::caps;
+use crate::render::put;
+
+const NO_SWITCHES: &str = "Always absent: switches of threads are not recorded.";
+
+const SIZE: &str = "Memory mapped as of the last exec, KiB.";
+
+const RESIDENT: &str = "Resident memory as of the last exec, KiB.";
+
+/// Zero means: nobody said.
+const fn memory(name: &'static str, get: GetOne, description: &'static str) -> Field {
+    Field::new(name, Uint, get, description).on(Presence::Known)
+}
+
+const fn never(name: &'static str, description: &'static str) -> Field {
+    Field::new(name, RelTime, |_, _| None, description).on(Presence::Never)
+}
 
 pub(super) const FIELDS: &[Field] = &[
     Field::new(
@@ -21,25 +38,29 @@ pub(super) const FIELDS: &[Field] = &[
         Int,
         |e, _| known(e.process()?.vpid),
         "Id in its own pid namespace.",
-    ),
+    )
+    .on(Presence::Known),
     Field::new(
         "proc.pgid",
         Int,
         |e, _| known(e.process()?.pgid),
         "Process group id (host).",
-    ),
+    )
+    .on(Presence::Known),
     Field::new(
         "proc.vpgid",
         Int,
         |e, _| known(e.process()?.vpgid),
         "The same in its namespace.",
-    ),
+    )
+    .on(Presence::Known),
     Field::new(
         "proc.sid",
         Int,
         |e, _| known(e.process()?.sid),
         "Session id.",
-    ),
+    )
+    .on(Presence::Known),
     Field::new(
         "proc.is_vpgid_leader",
         Bool,
@@ -72,19 +93,22 @@ pub(super) const FIELDS: &[Field] = &[
         AbsTime,
         |e, _| epoch(e, e.process()?.clone_ts_ns),
         "When the process was cloned, nanoseconds since the epoch.",
-    ),
+    )
+    .on(Presence::Known),
     Field::new(
         "proc.duration",
         RelTime,
         duration,
         "Nanoseconds since the thread was cloned (not since exec).",
-    ),
+    )
+    .on(Presence::Known),
     Field::new(
         "proc.pidns_init_start_ts",
         AbsTime,
         |e, _| epoch(e, e.process()?.pidns_start_ns),
         "When the init of the pid namespace began, nanoseconds since the epoch.",
-    ),
+    )
+    .on(Presence::Known),
     Field::new(
         "thread.tid",
         Int,
@@ -97,13 +121,95 @@ pub(super) const FIELDS: &[Field] = &[
         Int,
         |e, _| known(e.process()?.vtid(e.record.hdr().tid)),
         "Id of the thread in its own pid namespace.",
-    ),
+    )
+    .on(Presence::Known),
     Field::new(
         "thread.ismain",
         Bool,
         |e, _| Some(Value::Bool(e.process()?.tgid == e.record.hdr().tid)),
         "Whether the thread is the first of its process.",
     ),
+    Field::new(
+        "thread.nametid",
+        Str,
+        |e, _| {
+            let comm = e.state.comm()?;
+            text(e.made(Made::ThreadText, 0, |out| {
+                out.extend_from_slice(comm);
+                put!(out, "{}", e.record.hdr().tid);
+                true
+            })?)
+        },
+        "Name and id of the thread, joined.",
+    )
+    .cost(10),
+    Field::new(
+        "thread.cgroups",
+        Str,
+        |e, _| {
+            let cgroup = &e.process()?.cgroup;
+            text(e.made(Made::ThreadText, 1, |out| {
+                for path in cgroup.each_path() {
+                    if !out.is_empty() {
+                        out.push(b' ');
+                    }
+                    out.extend_from_slice(path);
+                }
+                !out.is_empty()
+            })?)
+        },
+        "Paths of the cgroups the process was born or executed in, joined by spaces.",
+    )
+    .on(Presence::Known)
+    .cost(10),
+    Field::new(
+        "thread.cgroup",
+        Str,
+        |e, arg| {
+            let controller = e.schema.key(arg)?;
+            text(e.process()?.cgroup.path_of(controller)?)
+        },
+        "Path of the cgroup of one controller; absent where a record does not tell it.",
+    )
+    .arg(Key, KeyKind::Text)
+    .on(Presence::Known)
+    .cost(10),
+    memory("proc.vmsize", |e, _| e.memory(|m| m.size_kib.into()), SIZE),
+    memory(
+        "thread.vmsize",
+        |e, _| e.memory(|m| m.size_kib.into()),
+        SIZE,
+    ),
+    memory(
+        "proc.vmrss",
+        |e, _| e.memory(|m| m.rss_kib.into()),
+        RESIDENT,
+    ),
+    memory(
+        "thread.vmrss",
+        |e, _| e.memory(|m| m.rss_kib.into()),
+        RESIDENT,
+    ),
+    memory(
+        "proc.vmswap",
+        |e, _| e.memory(|m| m.swap_kib.into()),
+        "Memory swapped out as of the last exec, KiB.",
+    ),
+    memory(
+        "thread.pfmajor",
+        |e, _| e.memory(|m| m.major_faults),
+        "Page faults that needed I/O up to the last exec.",
+    ),
+    memory(
+        "thread.pfminor",
+        |e, _| e.memory(|m| m.minor_faults),
+        "Page faults that needed no I/O up to the last exec.",
+    ),
+    never("thread.exectime", NO_SWITCHES),
+    never("thread.totexectime", NO_SWITCHES),
+    never("thread.cpu", NO_SWITCHES),
+    never("thread.cpu.user", NO_SWITCHES),
+    never("thread.cpu.system", NO_SWITCHES),
     Field::new(
         "thread.cap_effective",
         Str,
@@ -126,6 +232,13 @@ pub(super) const FIELDS: &[Field] = &[
     )
     .cost(15),
 ];
+
+impl EventView<'_> {
+    fn memory(&self, part: fn(&Memory) -> u64) -> Option<Value<'static>> {
+        let memory = &self.image()?.memory;
+        (memory.size_kib != 0).then(|| Value::Uint(part(memory)))
+    }
+}
 
 /// -1 means: not known.
 fn known<'e>(id: i32) -> Option<Value<'e>> {

@@ -1,15 +1,19 @@
 //! An event as the rules see it: a record, the state around it, and who looks.
 
+mod absent;
 mod args;
+mod category;
 mod container;
 mod evt;
 mod fd;
 mod fs;
 mod ids;
+mod io;
 mod proc;
 mod reached;
 mod relatives;
 mod statics;
+mod time;
 mod user;
 
 pub use reached::MAX_REAL_NAMES;
@@ -40,6 +44,8 @@ pub struct HostInfo {
     pub boot_to_epoch_ns: u64,
     /// Where the host's file systems are, for the names of files.
     pub mounts: Arc<Mounts>,
+    /// When capture began, `CLOCK_BOOTTIME` ns; `evt.reltime` counts from here.
+    pub capture_start_ns: u64,
 }
 
 /// One event. Made after its record was applied to the state, dropped before it is settled.
@@ -88,6 +94,12 @@ enum Made {
     Env,
     /// Arguments and the like of ancestors, by level.
     Relative,
+    /// Environments of ancestors, by level.
+    RelativeEnv,
+    /// Dates and times of day.
+    Time,
+    /// `thread.nametid`, `thread.cgroups`.
+    ThreadText,
 }
 
 impl<'a> EventView<'a> {
@@ -102,6 +114,7 @@ impl<'a> EventView<'a> {
         num: u64,
         scratch: &'a Scratch,
     ) -> Self {
+        scratch.begin(record.hdr().ts_ns);
         let info = record.info();
         let about_fd = info.creates_fd() || info.uses_fd() || info.destroys_fd();
         // Without a process nothing is known of its descriptors.
@@ -196,6 +209,9 @@ impl Event for EventView<'_> {
 pub(crate) fn families() -> impl Iterator<Item = &'static Field> {
     [
         evt::FIELDS,
+        time::FIELDS,
+        io::FIELDS,
+        fs::ABSPATHS,
         proc::FIELDS,
         relatives::FIELDS,
         ids::FIELDS,

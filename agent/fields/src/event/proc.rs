@@ -9,7 +9,7 @@ use saker_engine::value::ValueType::*;
 use saker_state::Image;
 
 use super::{EventView, Made};
-use crate::field::{Arg, Field, KeyKind, text};
+use crate::field::{Arg, Field, KeyKind, Presence, text};
 
 pub(super) const FIELDS: &[Field] = &[
     Field::new(
@@ -86,7 +86,8 @@ pub(super) const FIELDS: &[Field] = &[
         Str,
         |e, _| text(Some(&*e.process()?.cwd).filter(|cwd| !cwd.is_empty())?),
         "Working directory, ending in a slash; absent when not known.",
-    ),
+    )
+    .on(Presence::Known),
     Field::new(
         "proc.tty",
         Uint,
@@ -122,19 +123,22 @@ pub(super) const FIELDS: &[Field] = &[
         Uint,
         |e, _| nonzero(e.image()?.exe_ino),
         "Inode of the executable.",
-    ),
+    )
+    .on(Presence::Known),
     Field::new(
         "proc.exe_ino.ctime",
         AbsTime,
         |e, _| nonzero(e.image()?.exe_ctime_ns),
         "When the executable's inode last changed, nanoseconds since the epoch.",
-    ),
+    )
+    .on(Presence::Known),
     Field::new(
         "proc.exe_ino.mtime",
         AbsTime,
         |e, _| nonzero(e.image()?.exe_mtime_ns),
         "When the executable's contents last changed, nanoseconds since the epoch.",
-    ),
+    )
+    .on(Presence::Known),
     Field::new(
         "proc.exe_ino.ctime_duration_proc_start",
         RelTime,
@@ -146,7 +150,8 @@ pub(super) const FIELDS: &[Field] = &[
             ))
         },
         "From the last change of the executable's inode to the clone of the process.",
-    ),
+    )
+    .on(Presence::Known),
     Field::new(
         "proc.exe_ino.ctime_duration_pidns_start",
         RelTime,
@@ -157,7 +162,8 @@ pub(super) const FIELDS: &[Field] = &[
             Some(Value::Int(after as i64))
         },
         "From the start of the pid namespace to a later change of the executable's inode.",
-    ),
+    )
+    .on(Presence::Known),
     Field::new(
         "proc.fdopencount",
         Uint,
@@ -172,7 +178,8 @@ pub(super) const FIELDS: &[Field] = &[
             Some(Value::Int(i64::try_from(limit).unwrap_or(i64::MAX)))
         },
         "Most descriptors the process may have.",
-    ),
+    )
+    .on(Presence::Known),
     Field::new(
         "proc.fdusage",
         Double,
@@ -184,7 +191,8 @@ pub(super) const FIELDS: &[Field] = &[
             ))
         },
         "Open descriptors as a share of the limit, in percent.",
-    ),
+    )
+    .on(Presence::Known),
     Field::new(
         "proc.nthreads",
         Uint,
@@ -193,7 +201,13 @@ pub(super) const FIELDS: &[Field] = &[
             let leader = u64::from(!process.leader_exited);
             Some(Value::Uint(process.threads.len() as u64 + leader))
         },
-        "Threads of the process.",
+        "Threads of the process, the first one included while it lives.",
+    ),
+    Field::new(
+        "proc.nchilds",
+        Uint,
+        |e, _| Some(Value::Uint(e.process()?.threads.len() as u64)),
+        "Threads of the process besides the first one.",
     ),
 ];
 
@@ -232,17 +246,24 @@ fn environment<'e>(e: &'e EventView<'_>, arg: Arg) -> Option<Value<'e>> {
     let env = &*e.image()?.env;
     if arg == Arg::NONE {
         return text(e.made(Made::Env, 0, |out| {
-            let entries = env.strip_suffix(b"\0").unwrap_or(env);
-            out.extend(entries.iter().map(|&b| if b == 0 { b' ' } else { b }));
+            joined_env(env, out);
             true
         })?);
     }
-    let name = e.schema.key(arg)?;
-    let value = env
-        .split(|&b| b == 0)
+    text(variable(env, e.schema.key(arg)?).unwrap_or_default())
+}
+
+/// All entries, joined by spaces.
+pub(super) fn joined_env(env: &[u8], out: &mut Vec<u8>) {
+    let entries = env.strip_suffix(b"\0").unwrap_or(env);
+    out.extend(entries.iter().map(|&b| if b == 0 { b' ' } else { b }));
+}
+
+/// Value of a variable without blanks at its ends.
+pub(super) fn variable<'i>(env: &'i [u8], name: &[u8]) -> Option<&'i [u8]> {
+    env.split(|&b| b == 0)
         .find_map(|entry| entry.strip_prefix(name)?.strip_prefix(b"="))
-        .unwrap_or_default();
-    text(value.trim_ascii())
+        .map(<[u8]>::trim_ascii)
 }
 
 fn exe_flag<'e>(e: &'e EventView<'_>, flag: u32) -> Option<Value<'e>> {

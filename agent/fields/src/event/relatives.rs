@@ -1,14 +1,14 @@
 //! `proc.p*` and `proc.a*`: parents and ancestors, as of the event.
 
-use saker_engine::schema::ArgKind::Index;
+use saker_engine::schema::ArgKind::OptionalKey;
 use saker_engine::schema::Arity;
 use saker_engine::value::Value;
 use saker_engine::value::ValueType::*;
 use saker_state::{Cell, Image};
 
-use super::proc::write_exeline;
+use super::proc::{joined_env, variable, write_exeline};
 use super::{EventView, Made};
-use crate::field::{Arg, Field, KeyKind, Visit, text};
+use crate::field::{Arg, Field, KeyKind, Presence, Visit, text};
 use crate::scratch::{Leader, Relative};
 
 /// Reading an ancestor may mean waiting for another worker.
@@ -22,6 +22,7 @@ pub(super) const FIELDS: &[Field] = &[
         |e, _| text(&e.parent()?.image.comm),
         "Name of the parent.",
     )
+    .on(Presence::Relative)
     .cost(COST),
     Field::new(
         "proc.pexe",
@@ -29,6 +30,7 @@ pub(super) const FIELDS: &[Field] = &[
         |e, _| text(&e.parent()?.image.exe),
         "argv[0] of the parent.",
     )
+    .on(Presence::Relative)
     .cost(COST),
     Field::new(
         "proc.pexepath",
@@ -36,6 +38,7 @@ pub(super) const FIELDS: &[Field] = &[
         |e, _| text(&e.parent()?.image.exepath),
         "Path of the parent's executable.",
     )
+    .on(Presence::Relative)
     .cost(COST),
     Field::new(
         "proc.pcmdline",
@@ -43,6 +46,7 @@ pub(super) const FIELDS: &[Field] = &[
         |e, _| text(&e.parent()?.image.cmdline),
         "Name and arguments of the parent.",
     )
+    .on(Presence::Relative)
     .cost(COST),
     Field::indexed(
         "proc.aname",
@@ -55,6 +59,7 @@ pub(super) const FIELDS: &[Field] = &[
         "Name of the N-th ancestor (0 the process, 1 its parent); without index: of any.",
     )
     .no_operand()
+    .on(Presence::Relative)
     .cost(WALK_COST),
     Field::indexed(
         "proc.aexe",
@@ -67,6 +72,7 @@ pub(super) const FIELDS: &[Field] = &[
         "argv[0] of the N-th ancestor; without index: of any.",
     )
     .no_operand()
+    .on(Presence::Relative)
     .cost(WALK_COST),
     Field::indexed(
         "proc.aexepath",
@@ -79,6 +85,7 @@ pub(super) const FIELDS: &[Field] = &[
         "Path of the executable of the N-th ancestor; without index: of any.",
     )
     .no_operand()
+    .on(Presence::Relative)
     .cost(WALK_COST),
     Field::indexed(
         "proc.acmdline",
@@ -91,15 +98,50 @@ pub(super) const FIELDS: &[Field] = &[
         "Name and arguments of the N-th ancestor; without index: of any.",
     )
     .no_operand()
+    .on(Presence::Relative)
     .cost(WALK_COST),
-    Field::new(
+    Field::indexed(
         "proc.aargs",
         Str,
-        |e, arg| e.ancestral(arg, |image| &image.args),
-        "Arguments of the N-th ancestor.",
+        Arity::Any,
+        (
+            |e, arg| e.ancestral(arg, |image| &image.args),
+            |e, v| e.walk(|i| &i.args, v),
+        ),
+        "Arguments of the N-th ancestor; without index: of any.",
     )
-    .arg(Index, KeyKind::Index)
+    .on(Presence::Relative)
     .cost(WALK_COST),
+    Field::indexed(
+        "proc.aenv",
+        Str,
+        Arity::Any,
+        (ancestral_env, |e, visit| {
+            let mut level = 0;
+            e.ancestors(|_| {
+                level += 1;
+                e.env_of(level)
+                    .is_none_or(|env| visit(Value::Bytes(env)).is_continue())
+            })
+        }),
+        "Environment of the N-th ancestor, joined by spaces; with [NAME] the variable's value in the \
+         nearest ancestor that has it, empty when none has; without argument: the environment of any.",
+    )
+    .no_operand()
+    .on(Presence::Relative)
+    .arg(OptionalKey, KeyKind::IndexOrText)
+    .cost(WALK_COST),
+    Field::new(
+        "proc.pvpid",
+        Int,
+        |e, _| match e.parent()?.group.vpid() {
+            -1 => None,
+            vpid => Some(Value::Int(vpid.into())),
+        },
+        "Process id of the parent in its own pid namespace.",
+    )
+    .on(Presence::Relative)
+    .cost(COST),
     Field::indexed(
         "proc.apid",
         Int,
@@ -110,6 +152,7 @@ pub(super) const FIELDS: &[Field] = &[
         "Process id of the N-th ancestor; without index: of any.",
     )
     .no_operand()
+    .on(Presence::Relative)
     .cost(WALK_COST),
     Field::new(
         "proc.ppid",
@@ -117,6 +160,7 @@ pub(super) const FIELDS: &[Field] = &[
         |e, _| Some(Value::Int(e.parent()?.group.tgid().into())),
         "Process id of the parent.",
     )
+    .on(Presence::Relative)
     .cost(COST),
     Field::new(
         "proc.ppid.ts",
@@ -124,6 +168,7 @@ pub(super) const FIELDS: &[Field] = &[
         |e, _| Some(Value::Uint(e.since_epoch(began(&e.parent()?.group)?))),
         "When the parent began, nanoseconds since the epoch.",
     )
+    .on(Presence::Relative)
     .cost(COST),
     Field::new(
         "proc.ppid.duration",
@@ -134,6 +179,7 @@ pub(super) const FIELDS: &[Field] = &[
         },
         "Age of the parent, nanoseconds.",
     )
+    .on(Presence::Relative)
     .cost(COST),
     Field::new(
         "proc.loginshellid",
@@ -141,6 +187,7 @@ pub(super) const FIELDS: &[Field] = &[
         login_shell,
         "Id of the oldest process in the line (itself included) whose name ends in sh.",
     )
+    .on(Presence::Relative)
     .cost(WALK_COST),
     Field::new(
         "proc.sname",
@@ -211,6 +258,7 @@ pub(super) const FIELDS: &[Field] = &[
         parent_exeline,
         "argv[0] and arguments of the parent.",
     )
+    .on(Presence::Relative)
     .cost(COST),
 ];
 
@@ -260,6 +308,18 @@ impl<'a> EventView<'a> {
         }
     }
 
+    /// Environment of the `level`-th ancestor, 0 the process itself, joined by spaces.
+    fn env_of(&self, level: usize) -> Option<&'a [u8]> {
+        let image = match level {
+            0 => self.image()?,
+            level => &self.ancestor(level - 1)?.image,
+        };
+        self.made(Made::RelativeEnv, level, |out| {
+            joined_env(&image.env, out);
+            true
+        })
+    }
+
     /// Of the session's leader; empty when there is none any more (rules-spec D3).
     fn session(&self, part: Part) -> Option<Value<'a>> {
         let process = self.process()?;
@@ -289,6 +349,20 @@ impl<'a> EventView<'a> {
         });
         text(part(leader.map_or(&*process.image, |leader| &leader.image)))
     }
+}
+
+/// Ancestors whose environment is searched for a variable.
+const MAX_ENV_LEVELS: usize = 20;
+
+fn ancestral_env<'e>(e: &'e EventView<'_>, arg: Arg) -> Option<Value<'e>> {
+    if let Some(level) = arg.as_index() {
+        return text(e.env_of(level)?);
+    }
+    let name = e.schema.key(arg)?;
+    let found = (0..MAX_ENV_LEVELS)
+        .map_while(|level| e.ancestor(level))
+        .find_map(|relative| variable(&relative.image.env, name).filter(|value| !value.is_empty()));
+    text(e.process().and(found.or(Some(&[])))?)
 }
 
 fn ancestor_pid<'e>(e: &'e EventView<'_>, arg: Arg) -> Option<Value<'e>> {

@@ -75,7 +75,7 @@ pub(super) const FIELDS: &[Field] = &[
         |e, _| {
             let gid = e.process()?.cred.gid;
             let name = e
-                .host_names()
+                .id_names()
                 .and_then(|names| names.group(gid))
                 .map(str::as_bytes);
             text(name.unwrap_or(if gid == 0 { ROOT } else { NOT_AVAILABLE }))
@@ -86,15 +86,19 @@ pub(super) const FIELDS: &[Field] = &[
 ];
 
 impl<'a> EventView<'a> {
-    /// The host's names, unless the process lives in a container and so has others.
-    pub(super) fn host_names(&self) -> Option<&'a Names> {
-        self.process()
-            .filter(|process| !process.in_container())
-            .map(|_| self.names)
+    /// Names of users and groups where the process lives: the host's or its container's.
+    pub(super) fn id_names(&self) -> Option<&'a Names> {
+        match &self.process()?.cgroup.container {
+            None => Some(self.names),
+            Some(container) => {
+                let found = self.scratch.users(|| container.users.found());
+                found.names.as_ref().ok()
+            }
+        }
     }
 
     fn user(&self, uid: u32) -> Option<&'a User> {
-        self.host_names()?.user(uid)
+        self.id_names()?.user(uid)
     }
 
     fn user_name(&self, uid: u32) -> &'a [u8] {

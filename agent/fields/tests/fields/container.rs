@@ -2,7 +2,9 @@
 
 use saker_abi::raw::*;
 
-use crate::world::{CHILD, SHELL, World, exec, record};
+use saker_state::Absent;
+
+use crate::world::{CHILD, SHELL, World, exec, openat, record};
 
 #[test]
 fn the_host() {
@@ -39,7 +41,9 @@ fn a_container_without_metadata() {
         &inside,
         &[
             ("container.id", "a1b2c3d4e5f6"),
-            ("container.full_id", "~"),
+            ("container.full_id", &id),
+            ("container.type", "docker"),
+            ("k8s.pod.uid", "~"),
             ("container.name", "~"),
             ("container.image.repository", "~"),
             ("container.privileged", "~"),
@@ -47,4 +51,79 @@ fn a_container_without_metadata() {
             ("fd.containername", "~"),
         ],
     );
+}
+
+#[test]
+fn a_pod() {
+    let id = "a1b2c3d4e5f6".repeat(6)[..64].to_owned();
+    let path = format!(
+        "/kubepods.slice/kubepods-burstable.slice/\
+         kubepods-burstable-poda1b2c3d4_0001_0002_0003_123456789abc.slice/crio-{id}.scope"
+    );
+    let inside = exec(CHILD, SHELL, 5_000, "sh", &[])
+        .var(SAKER_P_EXECVE_cgroups, path.as_bytes())
+        .hdr(|hdr| hdr.cgroup_id = 5);
+    let uid = "a1b2c3d4-0001-0002-0003-123456789abc";
+    World::new().expect(
+        &inside,
+        &[
+            ("container.type", "cri-o"),
+            ("k8s.pod.uid", uid),
+            ("k8s.pod.id", uid),
+            ("k8s.pod.qos", "burstable"),
+            ("k8s.pod.name", "~"),
+            ("k8s.rc.name", "~"),
+            ("thread.cgroups", &path),
+            ("thread.cgroup.cpu", &path),
+            ("thread.cgroup[nonsense]", "~"),
+        ],
+    );
+}
+
+/// What the driver sends where controllers have hierarchies of their own.
+#[test]
+fn hierarchies_of_version_1() {
+    let id = "a1b2c3d4e5f6".repeat(6)[..64].to_owned();
+    let inside = exec(CHILD, SHELL, 5_000, "sh", &[])
+        .var(
+            SAKER_P_EXECVE_cgroups,
+            format!("/system.slice\0/docker/{id}").as_bytes(),
+        )
+        .hdr(|hdr| hdr.cgroup_id = 1);
+    World::new().expect(
+        &inside,
+        &[
+            ("container.id", "a1b2c3d4e5f6"),
+            ("thread.cgroups", &format!("/system.slice /docker/{id}")),
+            ("thread.cgroup.cpu", "~"),
+        ],
+    );
+}
+
+#[test]
+fn absent_values_say_why() {
+    let id = "a1b2c3d4e5f6".repeat(6)[..64].to_owned();
+    let inside = exec(CHILD, SHELL, 5_000, "sh", &[])
+        .var(SAKER_P_EXECVE_cgroups, format!("/docker/{id}").as_bytes());
+    let mut world = World::new();
+    let why = |world: &mut World, record: &_, field: &str| world.why_absent(record, field);
+    let host = record(SAKER_EV_RMDIR, 4_500, CHILD);
+    assert_eq!(why(&mut world, &host, "container.name"), None);
+    let not_here = Some(Absent::NotApplicable);
+    assert_eq!(why(&mut world, &host, "container.label[x]"), not_here);
+    assert_eq!(why(&mut world, &host, "fd.name"), not_here);
+    assert_eq!(why(&mut world, &host, "evt.io_dir"), not_here);
+    assert_eq!(why(&mut world, &host, "proc.aname[3]"), not_here);
+    assert_eq!(why(&mut world, &host, "user.name"), None);
+    let denied = Some(Absent::Denied);
+    assert_eq!(why(&mut world, &inside, "container.name"), denied);
+    assert_eq!(why(&mut world, &inside, "k8s.pod.name"), not_here);
+    assert_eq!(why(&mut world, &inside, "user.name"), Some(Absent::Pending));
+    let stranger = openat(6_000, 4711, 3, "/x", 0);
+    let pending = Some(Absent::Pending);
+    assert_eq!(why(&mut world, &stranger, "proc.pname"), pending);
+    let unknown = record(SAKER_EV_CLOSE, 7_000, CHILD).num(SAKER_P_CLOSE_fd, 99);
+    assert_eq!(why(&mut world, &unknown, "fd.type"), Some(Absent::Lost));
+    let end = record(SAKER_EV_PROCEXIT, 8_000, 4712);
+    assert_eq!(why(&mut world, &end, "proc.name"), Some(Absent::Lost));
 }

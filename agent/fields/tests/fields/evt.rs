@@ -149,3 +149,94 @@ fn static_fields_are_the_same_on_every_event() {
         assert_eq!(all, [(env, "prod")]);
     });
 }
+
+#[test]
+fn times_as_text() {
+    let mut world = World::new();
+    world.expect(
+        &record(SAKER_EV_RMDIR, 5_000, CHILD),
+        &[
+            ("evt.datetime", "2023-11-14 22:13:20.000005000"),
+            ("evt.datetime.s", "2023-11-14 22:13:20"),
+            ("evt.time.s", "22:13:20"),
+            ("evt.reltime", "4950"),
+            ("evt.reltime.s", "0"),
+            ("evt.reltime.ns", "4950"),
+            ("evt.deltatime", "1000"),
+            ("evt.latency", "0"),
+            ("evt.latency.human", "0ns"),
+            ("evt.wait_latency", "0"),
+        ],
+    );
+    let late = record(SAKER_EV_RMDIR, 2_000_006_000, CHILD);
+    let fields = [
+        ("evt.deltatime", "2000001000"),
+        ("evt.deltatime.s", "2"),
+        ("evt.deltatime.ns", "1000"),
+    ];
+    world.expect(&late, &fields);
+    World::empty().expect(&late, &[("evt.deltatime", "0")]);
+}
+
+#[test]
+fn sorts_of_events() {
+    let mut world = World::new();
+    let failed = record(SAKER_EV_RMDIR, 5_000, CHILD).num(SAKER_P_RMDIR_res, -2);
+    world.expect(
+        &failed,
+        &[
+            ("evt.category", "file"),
+            ("evt.count.error", "1"),
+            ("evt.count.error.file", "1"),
+            ("evt.count.error.net", "~"),
+            ("evt.count.error.other", "~"),
+            ("evt.count.exit", "1"),
+            ("evt.is_io", "false"),
+            ("evt.io_dir", "~"),
+            ("evt.is_wait", "false"),
+            ("evt.is_syslog", "false"),
+            ("evt.buflen", "~"),
+        ],
+    );
+    world.feed(&openat(6_000, CHILD, 3, "/tmp/x", 0));
+    let close = record(SAKER_EV_CLOSE, 7_000, CHILD).num(SAKER_P_CLOSE_fd, 3);
+    let fields = [("evt.category", "file"), ("evt.count.error", "~")];
+    world.expect(&close, &fields);
+    let unknown = record(SAKER_EV_CLOSE, 8_000, CHILD).num(SAKER_P_CLOSE_fd, 99);
+    world.expect(&unknown, &[("evt.category", "unknown")]);
+    let exit = record(SAKER_EV_PROCEXIT, 9_000, CHILD);
+    let fields = [("evt.category", "process"), ("evt.count.exit", "~")];
+    world.expect(&exit, &fields);
+}
+
+#[test]
+fn absolute_paths() {
+    let mut world = World::new();
+    let rename = record(SAKER_EV_RENAMEAT2, 5_000, CHILD)
+        .num(SAKER_P_RENAMEAT2_res, -13)
+        .num(SAKER_P_RENAMEAT2_olddirfd, -100)
+        .num(SAKER_P_RENAMEAT2_newdirfd, -100)
+        .var(SAKER_P_RENAMEAT2_oldpath, b"a")
+        .var(SAKER_P_RENAMEAT2_newpath, b"../b");
+    world.expect(
+        &rename,
+        &[
+            ("evt.abspath", "/work/a"),
+            ("evt.abspath.src", "/work/a"),
+            ("evt.abspath.dst", "/b"),
+            ("fs.path.source", "~"),
+        ],
+    );
+    world.expect(
+        &openat(6_000, CHILD, 3, "x", 0),
+        &[
+            ("evt.abspath", "/work/x"),
+            ("evt.abspath.src", "~"),
+            ("evt.abspath.dst", "~"),
+        ],
+    );
+    world.expect(
+        &record(SAKER_EV_RMDIR, 7_000, CHILD),
+        &[("evt.abspath", "~")],
+    );
+}

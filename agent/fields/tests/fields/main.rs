@@ -5,6 +5,7 @@ mod args;
 mod calls;
 mod compat;
 mod container;
+mod coverage;
 mod every;
 mod evt;
 mod fd;

@@ -32,6 +32,8 @@ fn own_program() {
             ("thread.tid", "30"),
             ("thread.ismain", "true"),
             ("proc.nthreads", "1"),
+            ("proc.nchilds", "0"),
+            ("thread.nametid", "cat30"),
         ],
     );
 }
@@ -78,6 +80,8 @@ fn ancestors() {
             ("proc.aexepath[2]", "/usr/bin/systemd"),
             ("proc.acmdline[2]", "systemd --system"),
             ("proc.aargs[1]", "-c cat /etc/shadow"),
+            ("proc.aargs", "-c cat /etc/shadow --system"),
+            ("proc.pvpid", "20"),
             ("proc.apid", "20 1"),
             ("proc.apid[0]", "30"),
             ("proc.loginshellid", "20"),
@@ -286,4 +290,48 @@ fn descriptors_in_numbers() {
     );
     let limited = exec(CHILD, SHELL, 7_000, "x", &[]).num(SAKER_P_EXECVE_fdlimit, 8);
     world.expect(&limited, &[("proc.fdlimit", "8"), ("proc.fdusage", "12.5")]);
+}
+
+#[test]
+fn environments_of_ancestors() {
+    let mut world = World::new();
+    let with_env = |tgid, ts_ns, env: &[u8]| {
+        let parent = if tgid == SHELL { INIT } else { SHELL };
+        exec(tgid, parent, ts_ns, "sh", &[]).var(SAKER_P_EXECVE_env, env)
+    };
+    world.feed(&with_env(SHELL, 5_000, b"A=shell\0B= b "));
+    world.feed(&with_env(CHILD, 6_000, b"A=own\0C=c"));
+    world.expect(
+        &any_event(7_000),
+        &[
+            ("proc.aenv[0]", "A=own C=c"),
+            ("proc.aenv[1]", "A=shell B= b "),
+            ("proc.aenv[2]", ""),
+            ("proc.aenv[3]", "~"),
+            ("proc.aenv[A]", "shell"),
+            ("proc.aenv[B]", "b"),
+            ("proc.aenv[C]", ""),
+            ("proc.aenv", "A=shell B= b  "),
+        ],
+    );
+}
+
+#[test]
+fn memory_as_of_the_exec() {
+    let exec = exec(CHILD, SHELL, 5_000, "x", &[])
+        .num(SAKER_P_EXECVE_vm_size, 5_000)
+        .num(SAKER_P_EXECVE_vm_rss, 900)
+        .num(SAKER_P_EXECVE_pgft_maj, 2)
+        .num(SAKER_P_EXECVE_pgft_min, 70);
+    World::new().expect(
+        &exec,
+        &[
+            ("proc.vmsize", "5000"),
+            ("thread.vmrss", "900"),
+            ("proc.vmswap", "0"),
+            ("thread.pfmajor", "2"),
+            ("thread.pfminor", "70"),
+        ],
+    );
+    World::new().expect(&any_event(5_000), &[("proc.vmsize", "~")]);
 }

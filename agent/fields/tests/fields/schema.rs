@@ -107,7 +107,7 @@ fn arguments_are_checked() {
     argument("proc.aname", Some("x"));
     argument("proc.aname", Some("-1"));
     argument("proc.aname", Some("99999999999"));
-    argument("proc.aargs", None);
+    argument("container.label", None);
     argument("evt.arg", None);
     argument("evt.arg.no_such_parameter", None);
     argument("evt.rawarg", Some("0"));

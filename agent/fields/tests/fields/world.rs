@@ -9,7 +9,7 @@ use saker_abi::record::{Record, RecordBuilder};
 use saker_engine::schema::{Arity, Event, IntFormat, Resolved, Schema};
 use saker_engine::value::{Value, ValueType};
 use saker_fields::{EventView, FieldSchema, HostInfo, Mounts, Scratch};
-use saker_state::{Names, State, StateConfig};
+use saker_state::{Absent, Names, State, StateConfig};
 
 /// The host began so long after the epoch.
 pub(crate) const BOOT_NS: u64 = 1_700_000_000_000_000_000;
@@ -48,6 +48,7 @@ impl World {
                 addresses: vec![IpAddr::V4(Ipv4Addr::new(10, 0, 0, 5))],
                 boot_to_epoch_ns: BOOT_NS,
                 mounts: Arc::new(Mounts::parse(MOUNTS)),
+                capture_start_ns: 50,
             },
             scratch: Scratch::new(),
             num: 0,
@@ -70,6 +71,21 @@ impl World {
         &mut self,
         record: &RecordBuilder,
         look: impl FnOnce(&dyn Event, &FieldSchema) -> R,
+    ) -> R {
+        self.view(record, |event, schema| look(event, schema))
+    }
+
+    /// Why a field of one event has no value.
+    pub(crate) fn why_absent(&mut self, record: &RecordBuilder, field: &str) -> Option<Absent> {
+        self.view(record, |event, schema| {
+            event.why_absent(resolve(schema, field).field)
+        })
+    }
+
+    fn view<R>(
+        &mut self,
+        record: &RecordBuilder,
+        look: impl FnOnce(&EventView<'_>, &FieldSchema) -> R,
     ) -> R {
         let bytes = record.build();
         let record = Record::parse(&bytes).expect("a record");

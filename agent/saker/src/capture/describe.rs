@@ -52,6 +52,7 @@ pub(crate) fn host_of(meta: &Meta) -> HostInfo {
         addresses: meta.addresses.clone(),
         boot_to_epoch_ns: meta.boot_to_epoch_ns,
         // Not in a capture: a file has the names that the process sees.
+        capture_start_ns: meta.started_ns,
         ..HostInfo::default()
     }
 }

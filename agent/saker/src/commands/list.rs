@@ -7,10 +7,10 @@ use saker_abi::event::{EVENTS, EventInfo};
 use saker_abi::raw::SAKER_EV_GENERIC;
 use saker_abi::syscalls::GENERIC;
 use saker_engine::schema::{ArgKind, Arity, FieldInfo, Schema};
-use saker_fields::FieldSchema;
+use saker_fields::{FieldSchema, reference_page};
 use serde_json::{Value as Json, json};
 
-use crate::cli::{Format, ListArgs, Listing};
+use crate::cli::{ListArgs, ListFormat, Listing};
 
 /// Width of the names' column.
 const NAME_COLUMNS: usize = 34;
@@ -20,14 +20,23 @@ const TYPE_COLUMNS: usize = 10;
 /// Prints fields or events.
 ///
 /// # Errors
-/// When standard output is closed.
+/// When standard output is closed, or there is no such page.
 pub(super) fn list(args: &ListArgs) -> anyhow::Result<ExitCode> {
     let schema = FieldSchema::new();
     let page = match (args.what, args.format) {
-        (Listing::Fields, Format::Text) => fields_text(schema.fields()),
-        (Listing::Fields, Format::Json) => lines(schema.fields().iter().map(field_json)),
-        (Listing::Events, Format::Text) => events().map(event_text).collect(),
-        (Listing::Events, Format::Json) => lines(events().map(event_json)),
+        (Listing::Fields, ListFormat::Text) => fields_text(schema.fields()),
+        (Listing::Fields, ListFormat::Json) => lines(
+            schema
+                .fields()
+                .iter()
+                .map(|field| field_json(field, &schema)),
+        ),
+        (Listing::Fields, ListFormat::Markdown) => reference_page(),
+        (Listing::Events, ListFormat::Text) => events().map(event_text).collect(),
+        (Listing::Events, ListFormat::Json) => lines(events().map(event_json)),
+        (Listing::Events, ListFormat::Markdown) => {
+            anyhow::bail!("events have no page in Markdown; use --format text or json")
+        }
     };
     std::io::stdout().write_all(page.as_bytes())?;
     Ok(ExitCode::SUCCESS)
@@ -69,7 +78,7 @@ fn argument(field: &FieldInfo) -> &'static str {
     }
 }
 
-fn field_json(field: &FieldInfo) -> Json {
+fn field_json(field: &FieldInfo, schema: &FieldSchema) -> Json {
     json!({
         "name": field.name,
         "type": format!("{:?}", field.ty).to_lowercase(),
@@ -77,6 +86,7 @@ fn field_json(field: &FieldInfo) -> Json {
         "argument": argument(field),
         "place": format!("{:?}", field.place).to_lowercase(),
         "description": field.description,
+        "present_on": schema.present_on(field.name),
     })
 }
 

@@ -81,6 +81,8 @@ pub(crate) struct Config {
     pub path_identity: PathIdentity,
     /// Count what rules cost.
     pub rules_profile: bool,
+    /// Say in alerts why values are absent.
+    pub absent_reasons: bool,
     /// Least severe priority that is loaded.
     pub priority: Priority,
     /// Additions to outputs.
@@ -139,6 +141,7 @@ impl Default for Config {
             rule_matching: Matching::First,
             path_identity: PathIdentity::Any,
             rules_profile: false,
+            absent_reasons: false,
             priority: Priority::Debug,
             append_output: Vec::new(),
             static_fields: BTreeMap::new(),
@@ -210,6 +213,7 @@ impl Config {
             },
         );
         section.boolean("rules_profile", &mut self.rules_profile);
+        section.boolean("absent_reasons", &mut self.absent_reasons);
         let priorities =
             "emergency, alert, critical, error, warning, notice, informational or debug";
         section.read("priority", priorities, &mut self.priority, |node| {

@@ -403,6 +403,8 @@ impl Scrape {
         for (kind, value) in gauges {
             families.value(&def::STATE_ENTRIES, &[("kind", kind)], value as f64);
         }
+        let cgroups = state.cgroups() as f64;
+        families.value(&def::STATE_ENTRIES, &[("kind", "cgroups")], cgroups);
         let look = &self.sources.first_look;
         families.value(
             &def::FIRST_LOOK,

@@ -51,6 +51,7 @@ impl Bench {
             addresses: Vec::new(),
             boot_to_epoch_ns: BOOT_NS,
             mounts: Arc::new(Mounts::parse(MOUNTS)),
+            capture_start_ns: 0,
         };
         let context = Arc::new(Context {
             real_path: real_path(&schema),
@@ -62,6 +63,7 @@ impl Bench {
                 ..RenderOptions::default()
             },
             with_fields: !escape,
+            absent_reasons: false,
             profile: true,
             host: ArcSwap::from_pointee(host),
             rules: Arc::clone(&set),

@@ -90,10 +90,12 @@ impl Partition {
 
     pub(crate) fn ask(&mut self, tgid: u32) {
         self.ctx.counters.recovery_requests += 1;
-        if !self.ctx.shared.request(Request {
-            tgid,
-            partition: self.ctx.index,
-        }) {
+        let partition = self.ctx.index;
+        if !self
+            .ctx
+            .shared
+            .request(Request::Process { tgid, partition })
+        {
             self.ctx.counters.recovery_overflow += 1;
         }
     }
@@ -266,7 +268,7 @@ impl Partition {
         }
         let fds = process.fds.len() as u64;
         let threads = process.threads.len() as u64;
-        found.fill(process);
+        found.fill(process, &self.ctx.shared.cgroups);
         let counters = &mut self.ctx.counters;
         counters.recovered += 1;
         counters.fds = (counters.fds + process.fds.len() as u64).saturating_sub(fds);

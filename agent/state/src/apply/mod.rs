@@ -20,6 +20,7 @@ use saker_abi::record::Record;
 use crate::counters::Counters;
 use crate::path;
 use crate::process::{Blank, Process};
+use crate::recovery::Request;
 use crate::shared::SharedState;
 use crate::view::Applied;
 
@@ -42,6 +43,23 @@ impl Ctx {
             counters: Counters::default(),
             blank: Blank::default(),
             name: Vec::with_capacity(path::MAX_JOINED_LEN),
+        }
+    }
+
+    /// Asks for the users of the process's container unless they are known and young.
+    pub(crate) fn ask_users(&mut self, process: &Process, now_ns: u64) {
+        let Some(container) = &process.cgroup.container else {
+            return;
+        };
+        if container.users.due(now_ns) {
+            let request = Request::Users {
+                tgid: process.tgid,
+                container: Arc::clone(container),
+            };
+            if !self.shared.request(request) {
+                container.users.not_asked();
+                self.counters.recovery_overflow += 1;
+            }
         }
     }
 }

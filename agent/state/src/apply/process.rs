@@ -7,7 +7,7 @@ use saker_abi::raw::*;
 use saker_abi::record::{Record, Var};
 
 use super::Ctx;
-use crate::image::Image;
+use crate::image::{Image, Memory};
 use crate::lineage::Cell;
 use crate::partition::Partition;
 use crate::process::{Comm, Doubt, MAX_THREADS, Origin, Process, Thread};
@@ -68,6 +68,7 @@ impl<'a> Born<'a> {
         (child.fdlimit, child.pidns_start_ns) = (self.fdlimit, self.pidns_start_ns);
         child.clone_ts_ns = self.ts_ns;
         child.cell.set_ids(child.sid, child.pgid);
+        child.cell.set_vpid(child.vpid);
     }
 
     /// The parent's image, or one with the forking thread's name if that differs.
@@ -107,7 +108,7 @@ impl<'a> Born<'a> {
             pidns_start_ns: 0,
             clone_ts_ns: 0,
             cgroup_id: parent.cgroup_id,
-            container: Arc::clone(&parent.container),
+            cgroup: Arc::clone(&parent.cgroup),
             fds: parent.fds.clone(),
             threads: FxHashMap::default(),
             leader_exited: false,
@@ -172,8 +173,8 @@ fn add_thread(ctx: &mut Ctx, process: &mut Process, born: &Born<'_>) {
 fn own_birth(ctx: &Ctx, process: &mut Process, cgroup_id: u64) {
     if cgroup_id != process.cgroup_id {
         process.cgroup_id = cgroup_id;
-        if let Some(container) = ctx.shared.containers.get(cgroup_id) {
-            process.container = container;
+        if let Some(cgroup) = ctx.shared.cgroups.get(cgroup_id) {
+            process.cgroup = cgroup;
         }
     }
 }
@@ -208,10 +209,11 @@ pub(super) fn exec(ctx: &mut Ctx, process: &mut Process, rec: &Record<'_>) {
     }
     let cgroup_id = rec.hdr().cgroup_id;
     let cgroups = rec.var(SAKER_P_EXECVE_cgroups).bytes;
-    if let Some(container) = ctx.shared.containers.resolve(cgroup_id, cgroups) {
-        process.container = container;
+    if let Some(cgroup) = ctx.shared.cgroups.resolve(cgroup_id, cgroups) {
+        process.cgroup = cgroup;
     }
     process.cgroup_id = cgroup_id;
+    ctx.ask_users(process, rec.hdr().ts_ns);
     if process.cell.first_parent().is_none() && process.ppid > 0 {
         process
             .cell
@@ -232,6 +234,7 @@ fn exec_identity(process: &mut Process, rec: &Record<'_>) {
         process.ppid = id(SAKER_P_EXECVE_ptid);
     }
     process.cell.set_ids(process.sid, process.pgid);
+    process.cell.set_vpid(process.vpid);
 }
 
 fn exec_cred(process: &mut Process, rec: &Record<'_>) {
@@ -278,6 +281,13 @@ pub(crate) fn new_image(rec: &Record<'_>) -> Image {
         exe_dev: rec.u64(SAKER_P_EXECVE_exe_dev) as u32,
         exe_ctime_ns: rec.u64(SAKER_P_EXECVE_exe_ino_ctime),
         exe_mtime_ns: rec.u64(SAKER_P_EXECVE_exe_ino_mtime),
+        memory: Memory {
+            size_kib: rec.u64(SAKER_P_EXECVE_vm_size) as u32,
+            rss_kib: rec.u64(SAKER_P_EXECVE_vm_rss) as u32,
+            swap_kib: rec.u64(SAKER_P_EXECVE_vm_swap) as u32,
+            major_faults: rec.u64(SAKER_P_EXECVE_pgft_maj),
+            minor_faults: rec.u64(SAKER_P_EXECVE_pgft_min),
+        },
         incomplete: parts.into_iter().any(|slot| damaged(var(slot))),
     }
 }
@@ -349,6 +359,8 @@ impl Partition {
             return;
         };
         let reaper = u32::try_from(rec.i64(SAKER_P_PROCEXIT_reaper_tid)).unwrap_or(0);
+        // The init of a namespace takes its children with it.
+        let reaper = if reaper == hdr.tgid { 0 } else { reaper };
         process.cell.mark_exit(hdr.ts_ns, reaper);
         self.retire_later(hdr.ts_ns, Arc::clone(&process.cell));
     }

@@ -16,6 +16,7 @@ use std::sync::Arc;
 
 use rustix::fs::{CWD, Dir, Mode, OFlags, openat};
 
+use crate::container::Cgroups;
 use crate::fd::Fd;
 use crate::fdtable::FdTable;
 use crate::image::Image;
@@ -23,7 +24,7 @@ use crate::lineage::Cell;
 use crate::process::{Blank, Comm, Cred, Doubt, NO_ID, Origin, Process, Thread};
 
 use self::net::Nets;
-use self::read::{MAX_FILE, Reader};
+use self::read::Reader;
 
 pub use self::complete::complete;
 pub use self::records::{Told, from_records};
@@ -59,8 +60,10 @@ pub struct Scanned {
     pub fdlimit: u64,
     /// When the pid namespace's init began, `CLOCK_BOOTTIME` ns; 0 unknown.
     pub pidns_start_ns: u64,
-    /// Container id, `None` for the host.
-    pub container: Option<String>,
+    /// cgroup of the default hierarchy, 0 unknown.
+    pub cgroup_id: u64,
+    /// Paths of its cgroups: the driver's, or lines of `/proc/PID/cgroup`.
+    pub cgroups: Vec<u8>,
     /// Threads besides the leader: id, name, id in the innermost pid namespace.
     pub threads: Vec<(u32, Comm, i32)>,
     /// Descriptors.
@@ -69,7 +72,7 @@ pub struct Scanned {
 
 impl Scanned {
     /// The same as a process of partition `owner`.
-    pub(crate) fn into_process(self, owner: u32, blank: &Blank) -> Process {
+    pub(crate) fn into_process(self, owner: u32, blank: &Blank, cgroups: &Cgroups) -> Process {
         let mut process = Process::placeholder(self.tgid, owner, blank);
         process.cell = Cell::new(
             self.tgid,
@@ -79,13 +82,13 @@ impl Scanned {
             None,
         );
         process.clone_ts_ns = self.start_ns;
-        self.fill(&mut process);
+        self.fill(&mut process, cgroups);
         process
     }
 
     /// Tells `process` what it does not know yet. Records are newer than any look at /proc, so
     /// what they have said stays.
-    pub(crate) fn fill(mut self, process: &mut Process) {
+    pub(crate) fn fill(mut self, process: &mut Process, cgroups: &Cgroups) {
         let doubt = process.doubt;
         if doubt.has(Doubt::STALE) {
             // Changes were lost: what stands here may be older than what was found.
@@ -104,6 +107,7 @@ impl Scanned {
         fill(&mut process.vpgid, self.vpgid);
         fill(&mut process.sid, self.sid);
         process.cell.set_ids(process.sid, process.pgid);
+        process.cell.set_vpid(process.vpid);
         if process.pidns_start_ns == 0 {
             process.pidns_start_ns = self.pidns_start_ns;
         }
@@ -115,19 +119,14 @@ impl Scanned {
                 tty,
                 fdlimit,
                 start_ns,
-                container,
                 ..
-            } = &mut self;
-            fill_inherited(
-                process,
-                cred,
-                cwd,
-                root,
-                *tty,
-                *fdlimit,
-                *start_ns,
-                container.take(),
-            );
+            } = &self;
+            fill_inherited(process, cred, cwd, root, *tty, *fdlimit, *start_ns);
+            if process.cgroup.paths.is_empty()
+                && let Some(cgroup) = cgroups.resolve(self.cgroup_id, &self.cgroups)
+            {
+                (process.cgroup, process.cgroup_id) = (cgroup, self.cgroup_id);
+            }
         }
         for (tid, comm, vtid) in self.threads {
             process.threads.entry(tid).or_insert(Thread {
@@ -158,7 +157,6 @@ fn fill_inherited(
     tty: u32,
     fdlimit: u64,
     start_ns: u64,
-    container: Option<String>,
 ) {
     let known = &mut process.cred;
     // An exec record has told all of them; of a placeholder, a setuid may have told one.
@@ -189,11 +187,6 @@ fn fill_inherited(
     }
     if *process.root == *b"/" && !root.is_empty() {
         process.root = root.into();
-    }
-    if let Some(container) = container
-        && !process.in_container()
-    {
-        process.container = container.into();
     }
 }
 
@@ -263,24 +256,15 @@ impl Scanner {
         status::read_image(&mut self.reader, &dir, comm)
     }
 
-    /// Container of a process by the cgroups of all hierarchies.
-    fn container(&mut self, tgid: u32) -> Option<String> {
+    /// cgroups of a process in all hierarchies.
+    fn cgroups(&mut self, tgid: u32) -> Option<Vec<u8>> {
         let dir = self.dir(tgid)?;
-        status::read_container(&mut self.reader, &dir)
+        status::read_cgroups(&mut self.reader, &dir)
     }
 
     /// One descriptor of a process.
     fn fd(&mut self, tgid: u32, number: i32) -> Option<Fd> {
         let dir = self.dir(tgid)?;
         fds::read_one(&mut self.reader, &dir, &mut self.nets, number)
-    }
-
-    /// Whether there are cgroups besides the default hierarchy, of which alone records tell.
-    fn has_other_hierarchies(&mut self) -> bool {
-        let lines = self.reader.file(&self.proc, "self/cgroup", MAX_FILE);
-        lines.is_some_and(|text| {
-            text.split(|&b| b == b'\n')
-                .any(|line| !line.is_empty() && !line.starts_with(b"0:"))
-        })
     }
 }

@@ -2,8 +2,8 @@
 //!
 //! A record says what an event's would have said. What it cannot say is read from /proc, for exactly the
 //! process or the descriptor concerned: arguments where the kernel cannot read the memory of others or a
-//! title replaced them, containers of hosts with cgroups of version 1, files without a path whose kind
-//! their name does not tell. The root directory is left out: nothing asks for it.
+//! title replaced them, cgroups where the driver does not tell any, files without a path whose kind their
+//! name does not tell. The root directory is left out: nothing asks for it.
 
 use rustc_hash::{FxHashMap, FxHashSet};
 use saker_abi::driver::frames;
@@ -13,7 +13,6 @@ use saker_abi::record::{Record, Var};
 use super::fds::{S_IFMT, anonymous};
 use super::{Scanned, Scanner};
 use crate::apply::{O_CLOEXEC, existing, listening_port, new_image};
-use crate::container::container_id;
 use crate::directory::MAX_PROCESSES;
 use crate::fd::{Fd, FdKind};
 use crate::fdtable::MAX_FDS;
@@ -78,8 +77,6 @@ fn decode<'a>(bytes: &'a [u8], event: u32, undecodable: &mut usize) -> Vec<Recor
 struct Found<'a> {
     told: Told,
     proc: Option<&'a mut Scanner>,
-    /// cgroups besides the default hierarchy may name a container.
-    other_hierarchies: bool,
     /// Position by thread group.
     by_tgid: FxHashMap<u32, usize>,
     /// Families and ports of listening TCP sockets.
@@ -87,14 +84,10 @@ struct Found<'a> {
 }
 
 impl<'a> Found<'a> {
-    fn new(told: Told, mut proc: Option<&'a mut Scanner>) -> Self {
-        let other_hierarchies = proc
-            .as_mut()
-            .is_some_and(|proc| proc.has_other_hierarchies());
+    fn new(told: Told, proc: Option<&'a mut Scanner>) -> Self {
         Self {
             told,
             proc,
-            other_hierarchies,
             by_tgid: FxHashMap::default(),
             listening: FxHashSet::default(),
         }
@@ -112,12 +105,18 @@ impl<'a> Found<'a> {
             if !says_all(rec)
                 && let Some(image) = proc.image(found.tgid, &found.image.comm)
             {
-                let exe_flags = found.image.exe_flags;
-                found.image = crate::image::Image { exe_flags, ..image };
+                let (exe_flags, memory) = (found.image.exe_flags, found.image.memory);
+                found.image = crate::image::Image {
+                    exe_flags,
+                    memory,
+                    ..image
+                };
                 completed = true;
             }
-            if self.other_hierarchies && found.container.is_none() {
-                found.container = proc.container(found.tgid);
+            if found.cgroups.is_empty()
+                && let Some(cgroups) = proc.cgroups(found.tgid)
+            {
+                found.cgroups = cgroups;
                 completed = true;
             }
         }
@@ -234,7 +233,8 @@ fn process(rec: &Record<'_>) -> Option<Scanned> {
         root: Vec::new(),
         fdlimit: rec.u64(SAKER_P_TASK_fdlimit),
         pidns_start_ns: rec.u64(SAKER_P_TASK_pidns_start_ns),
-        container: container_id(rec.var(SAKER_P_TASK_cgroups).bytes),
+        cgroup_id: rec.hdr().cgroup_id,
+        cgroups: rec.var(SAKER_P_TASK_cgroups).bytes.to_vec(),
         threads: Vec::new(),
         fds: Vec::new(),
     })

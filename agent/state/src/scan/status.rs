@@ -7,8 +7,7 @@ use rustix::fs::{AtFlags, Dir, Mode, OFlags, openat, statat};
 use super::Scanned;
 use super::read::{MAX_FILE, Reader, encode_dev, link, number};
 use crate::apply::{cmdline, joined, terminated};
-use crate::container::container_id;
-use crate::image::Image;
+use crate::image::{Image, Memory};
 use crate::process::{Comm, Cred, MAX_THREADS, NO_ID};
 
 /// Bytes of arguments and of environment, as the drivers cut them.
@@ -32,15 +31,15 @@ pub(super) fn read(
         found.cwd.push(b'/');
     }
     found.root = link(dir, "root").unwrap_or_else(|| b"/".to_vec());
-    found.container = read_container(reader, dir);
+    found.cgroups = read_cgroups(reader, dir).unwrap_or_default();
     found.fdlimit = reader.file(dir, "limits", MAX_FILE).map_or(0, open_files);
     read_threads(reader, dir, found);
     Some(())
 }
 
-/// Container id by the cgroups of all hierarchies.
-pub(super) fn read_container(reader: &mut Reader, dir: &OwnedFd) -> Option<String> {
-    reader.file(dir, "cgroup", MAX_FILE).and_then(container_id)
+/// cgroups of all hierarchies.
+pub(super) fn read_cgroups(reader: &mut Reader, dir: &OwnedFd) -> Option<Vec<u8>> {
+    reader.file(dir, "cgroup", MAX_FILE).map(<[u8]>::to_vec)
 }
 
 /// Returns the name between the outermost parentheses; it may contain any byte but NUL.
@@ -95,6 +94,7 @@ pub(super) fn read_image(reader: &mut Reader, dir: &OwnedFd, comm: &[u8]) -> Opt
         exe_mtime_ns: file
             .as_ref()
             .map_or(0, |file| ns(file.st_mtime, file.st_mtime_nsec)),
+        memory: Memory::default(),
         incomplete,
     })
 }

@@ -40,7 +40,7 @@ fn exec_says_who_a_process_is() {
         ("/home/".into(), 1000, 34816)
     );
     assert!(!shell.doubt.has(Doubt::IMAGE) && shell.doubt.has(Doubt::FDS));
-    assert_eq!(&*shell.container, "host");
+    assert_eq!(shell.cgroup.container_id(), "host");
 }
 
 #[test]
@@ -287,7 +287,7 @@ fn containers_come_with_the_exec() {
     );
     run(&mut partition, &rec.build());
     assert_eq!(
-        partition.process(100).map(|p| &*p.container),
+        partition.process(100).map(|p| p.cgroup.container_id()),
         Some(&id[..12])
     );
     let (parents, birth) = fork(30, SHELL, CHILD, "sh");

@@ -320,7 +320,7 @@ impl<'a> EventView<'a> {
     fn in_container_text(&self, which: usize, tail: &[u8]) -> Option<&'a [u8]> {
         let process = self.process()?;
         self.made(Made::FdText, which, |out| {
-            out.extend_from_slice(process.container.as_bytes());
+            out.extend_from_slice(process.cgroup.container_id().as_bytes());
             out.push(b':');
             out.extend_from_slice(tail);
             true

@@ -1,0 +1,87 @@
+//! Why a field has no value for an event.
+
+use std::ops::ControlFlow;
+
+use saker_engine::schema::{Event, FieldRef};
+use saker_state::{Absent, Doubt, Origin, Process};
+
+use super::EventView;
+use crate::field::{Extract, Presence};
+
+impl EventView<'_> {
+    /// Why `field` has no value here, or shows `<NA>` in the place of a container's name; `None` when it
+    /// has one. For alerts: it may walk to ancestors.
+    pub fn why_absent(&self, field: FieldRef) -> Option<Absent> {
+        let known = self.schema.field(field.id)?;
+        if names_ids(known.info.name)
+            && let Some(container) = self.process().and_then(|p| p.cgroup.container.as_ref())
+        {
+            let found = self.scratch.users(|| container.users.found());
+            return found.names.as_ref().err().copied();
+        }
+        let present = match known.extract {
+            Extract::One(_) => self.get(field).is_some(),
+            _ if field.arg != 0 => self.get(field).is_some(),
+            _ => self.each(field, &mut |_| ControlFlow::Break(())),
+        };
+        (!present).then(|| self.reason(known.presence))
+    }
+
+    fn reason(&self, presence: Presence) -> Absent {
+        let of_process = !matches!(
+            presence,
+            Presence::Every | Presence::Call | Presence::Parameter | Presence::Io | Presence::Never
+        );
+        let Some(process) = self.process().filter(|_| of_process) else {
+            let lost = of_process && self.record.hdr().tgid != 0;
+            return if lost {
+                Absent::Lost
+            } else {
+                Absent::NotApplicable
+            };
+        };
+        match presence {
+            Presence::Metadata | Presence::Pod => of_engine(process, presence),
+            Presence::Known | Presence::Relative => of_doubt(process, Doubt::IMAGE),
+            Presence::Descriptor if self.fd_num.is_some_and(|number| number >= 0) => {
+                match self.fd {
+                    Some(_) => Absent::NotApplicable,
+                    None => Absent::Lost,
+                }
+            }
+            _ => Absent::NotApplicable,
+        }
+    }
+}
+
+/// Fields that show `<NA>` for a name that is not there.
+fn names_ids(field: &str) -> bool {
+    matches!(
+        field,
+        "user.name" | "user.homedir" | "user.shell" | "user.loginname" | "group.name"
+    )
+}
+
+/// What only an engine can tell: the agent asks none.
+fn of_engine(process: &Process, presence: Presence) -> Absent {
+    let container = process.cgroup.container.as_ref();
+    let applies = match presence {
+        Presence::Pod => container.is_some_and(|it| it.identity.pod.is_some()),
+        _ => container.is_some(),
+    };
+    if applies {
+        Absent::Denied
+    } else {
+        Absent::NotApplicable
+    }
+}
+
+fn of_doubt(process: &Process, kind: Doubt) -> Absent {
+    if process.doubt.has(Doubt::LOSS) {
+        Absent::Lost
+    } else if process.origin == Origin::Placeholder || process.doubt.has(kind) {
+        Absent::Pending
+    } else {
+        Absent::NotApplicable
+    }
+}
