@@ -21,8 +21,9 @@ pub const ANY: &str = "*";
 pub const MAYBE: &str = "?";
 /// No value, as alerts print it.
 const ABSENT: &str = "<NA>";
-/// Fields that the agent's configuration adds to every alert for the suite.
-pub const OWN_FIELDS: [&str; 2] = ["proc.sid", TOKEN_FIELD];
+/// Fields that the agent's configuration adds to every alert for the suite, and the one that Saker adds where
+/// the file has another name than the one given.
+pub const OWN_FIELDS: [&str; 3] = ["proc.sid", TOKEN_FIELD, "fd.realpath"];
 /// Fields that it adds as Falco's container plugin suggests.
 const SUGGESTED: [&str; 6] = [
     "container.id",
