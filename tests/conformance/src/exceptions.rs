@@ -105,6 +105,21 @@ pub static EXCEPTIONS: &[Exception] = &[
         reason: "newer kernels can do more",
     },
     Exception {
+        since: (6, 1),
+        steps: &["garbage/flock", "garbage32/flock"],
+        event: "flock",
+        parameter: Some("res"),
+        reason: "between 5.10 and 6.1: the operation is looked at before the descriptor, one that does \
+                 nothing succeeds",
+    },
+    Exception {
+        since: (6, 1),
+        steps: &["garbage/semop", "garbage32/semop"],
+        event: "semop",
+        parameter: Some("res"),
+        reason: "between 5.10 and 6.1: too many operations are told before a wrong number of the set",
+    },
+    Exception {
         since: (6, 6),
         steps: &["*"],
         event: "fchmodat2",
