@@ -5,7 +5,7 @@ set -euo pipefail
 saker=$(realpath "${1:?usage: turnover.sh PATH-OF-SAKER}")
 cgroups=${CGROUPS:-10000}
 forks=${FORKS:-100}
-root=/sys/fs/cgroup/pids
+root=/sys/fs/cgroup/cpu
 [ -d "$root" ] || root=/sys/fs/cgroup
 parent=$root/saker-turnover
 lab=$(mktemp -d)

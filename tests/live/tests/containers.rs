@@ -43,9 +43,10 @@ while [ ! -e "$1/stop" ]; do /bin/true; sleep 0.05; done' sh "$1"
 struct Cgroup(PathBuf);
 
 impl Cgroup {
-    /// `name` in the hierarchy where this host has its controllers.
+    /// `name` in the hierarchy of the first controller: the drivers tell the first in which a process is not
+    /// at the root.
     fn new(name: &str) -> Self {
-        let first = Path::new("/sys/fs/cgroup/pids");
+        let first = Path::new("/sys/fs/cgroup/cpu");
         let root = if first.is_dir() {
             first
         } else {
@@ -100,7 +101,13 @@ fn identity_and_users() {
         });
         fs::write(&stop, "").expect("written");
         assert!(container.wait().expect("an end").success());
-        let named = named.unwrap_or_else(|| panic!("{rule}: no such alert\n{}", agent.trouble()));
+        let named = named.unwrap_or_else(|| {
+            panic!(
+                "{rule}: no such alert\n{:?}\n{}",
+                agent.alerts().last(),
+                agent.trouble()
+            )
+        });
         if rule == "outside" {
             continue;
         }
