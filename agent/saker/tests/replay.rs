@@ -7,8 +7,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use common::{Output, run, saker};
-use saker_abi::driver::Iterate;
-use saker_capture::file::{CaptureWriter, Item, Source};
+use saker_abi::driver::{EventSet, Iterate};
+use saker_capture::file::{CaptureWriter, Item, Meta, Source};
 use saker_capture::recorder::{Recorder, chunk_pool};
 
 /// Set to write what is replayed as what is expected (CONTRIBUTING.md).
@@ -65,7 +65,15 @@ fn golden_captures_replay_to_the_alerts_kept_with_them() {
 /// `file` without some of its records, which no gap tells of.
 fn thinned(file: &Path, to: &Path, mut state: u64) {
     let mut source = Source::open(&[file.to_owned()], false).expect("whole");
-    let mut writer = CaptureWriter::create(to, source.meta()).expect("made");
+    // The source gives records of this agent's table, whatever the file's.
+    let ours = Meta::of_this_agent(&EventSet::all());
+    let meta = Meta {
+        schema_hash: ours.schema_hash,
+        first_variable_type: ours.first_variable_type,
+        events: ours.events,
+        ..source.meta().clone()
+    };
+    let mut writer = CaptureWriter::create(to, &meta).expect("made");
     let before = source.take_state();
     writer
         .state(Iterate::Tasks, &before.tasks)
