@@ -69,8 +69,9 @@ pub const ATTACKS: &[Attack] = &[
             ("proc.cmdline", FIRST_SHELL),
         ]),
     Attack::container("Container Run as Root User", ":", ":")
+        // Nobody the container knows: busybox sets the user it has once more, which is an alert for one with a name.
         .twin_in(Place::Container(Container {
-            user: 1000,
+            user: 4242,
             ..Container::PLAIN
         }))
         .fields(&[("proc.pname", "runc"), ("proc.cmdline", FIRST_SHELL)]),
