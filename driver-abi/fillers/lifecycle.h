@@ -125,10 +125,11 @@ static __always_inline s32 reaper_of(struct task_struct *task)
 	u32 level = KREAD(own, level);
 	struct task_struct *init = (struct task_struct *)KREAD(pid_ns(own, level), child_reaper);
 	struct task_struct *at = (struct task_struct *)KREAD(task, real_parent);
+	u32 i;
 
 	if (!saker_has_subreaper((struct signal_struct *)KREAD(task, signal)))
 		return KREAD(init, tgid);
-	for (int i = 0; i < REAPER_HOPS; i++) {
+	for (i = 0; i < REAPER_HOPS; i++) {
 		if (!at || at == init || KREAD(saker_task_pid(at), level) != level)
 			break;
 		if (saker_is_subreaper((struct signal_struct *)KREAD(at, signal)))

@@ -125,7 +125,9 @@ SAKER_SUBPROGRAM u32 saker_walk_cgroup(scratch_area area, u64 kn_at)
  */
 SAKER_SUBPROGRAM u64 saker_controller_group(u64 set_at)
 {
-	for (int i = 0; i < CGROUP_CONTROLLERS; i++) {
+	u32 i;
+
+	for (i = 0; i < CGROUP_CONTROLLERS; i++) {
 		struct kernfs_node *kn = saker_controller_kn((struct css_set *)set_at, i);
 
 		if (saker_kn_parent(kn))
