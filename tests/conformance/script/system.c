@@ -60,9 +60,10 @@ static void limits(void)
 	SYSN(setrlimit, 7, ODD_UNMAPPED);
 	SYSN(getrlimit, 77, &limit);
 	step("time");
-	static struct __kernel_timespec span = { 0, 1000 }, bad = { -1L, 5 };
+	/* None that sleeps: a signal or task work would decide its result. */
+	static struct __kernel_timespec much = { 0, 1000000000 }, bad = { -1L, 5 };
 
-	SYSN(nanosleep, &span, 0);
+	SYSN(nanosleep, &much, 0);
 	SYSN(nanosleep, &bad, 0);
 	SYSN(nanosleep, ODD_UNMAPPED, 0);
 }
