@@ -6,8 +6,11 @@ use std::{env, fs};
 
 use sha2::{Digest as _, Sha256};
 
+include!("src/contract.rs");
+
 fn main() {
     println!("cargo::rerun-if-changed=include");
+    println!("cargo::rerun-if-changed=src/contract.rs");
     for directory in ["include", "fillers"] {
         let path = Path::new(directory)
             .canonicalize()
@@ -40,18 +43,6 @@ fn main() {
     println!("cargo::metadata=schema_hash={hash}");
     println!("cargo::rustc-env=SAKER_SCHEMA_HASH={hash}");
 }
-
-/// Files that both sides of the contract must agree on, in the order of driver-kmod/kmod/Kbuild, which
-/// computes the same.
-const CONTRACT: [&str; 7] = [
-    "saker_abi.h",
-    "saker_events.h",
-    "saker_params_file.h",
-    "saker_params_process.h",
-    "saker_params_socket.h",
-    "saker_params_system.h",
-    "saker_ioctl.h",
-];
 
 /// The first 64 bits of the SHA-256 of the contract, as 16 hexadecimal digits.
 fn schema_hash() -> String {

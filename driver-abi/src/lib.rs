@@ -2,12 +2,15 @@
 //!
 //! The C headers in `include/` are the source; this crate is the same contract in Rust.
 
+mod contract;
 pub mod driver;
 pub mod event;
 pub mod raw;
 pub mod record;
 pub mod ring;
 pub mod syscalls;
+
+pub use contract::CONTRACT;
 
 /// First 64 bits of the SHA-256 of the contract's headers: what tells a driver of this build from any
 /// other. The eBPF object has it in its read-only data, the module answers with it.

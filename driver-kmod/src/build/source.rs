@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use saker_abi::CONTRACT;
 use sha2::{Digest as _, Sha256};
 
 use super::problem::{BuildError, Missing, SOURCE};
@@ -10,17 +11,6 @@ use crate::Host;
 
 /// Names the directory of the module's source.
 const VARIABLE: &str = "SAKER_KMOD_SOURCE";
-
-/// Headers of the contract, in the order of the schema hash (driver-abi/build.rs).
-const CONTRACT: [&str; 7] = [
-    "saker_abi.h",
-    "saker_events.h",
-    "saker_params_file.h",
-    "saker_params_process.h",
-    "saker_params_socket.h",
-    "saker_params_system.h",
-    "saker_ioctl.h",
-];
 
 /// Bounds of a source tree; the module's own has some dozens of files and some hundred kilobytes.
 const MAX_FILES: usize = 2000;
