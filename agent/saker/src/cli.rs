@@ -42,18 +42,26 @@ pub(crate) enum Command {
     Driver(DriverCommand),
 }
 
-/// Arguments of `saker run`.
+/// Arguments of the commands that work by the configuration.
 #[derive(Debug, Args)]
-pub(crate) struct RunArgs {
+pub(crate) struct ConfigArgs {
     /// Configuration file [default: /etc/saker/saker.yaml if it exists]
     #[arg(short = 'c', long = "config", value_name = "FILE")]
-    pub config: Option<PathBuf>,
-    /// Rules file or directory instead of the configured ones; may be repeated
-    #[arg(short = 'r', long = "rules", value_name = "PATH")]
-    pub rules: Vec<PathBuf>,
+    pub file: Option<PathBuf>,
     /// Set one key of the configuration; may be repeated
     #[arg(short = 'o', long = "option", value_name = "KEY=VALUE")]
     pub options: Vec<String>,
+}
+
+/// Arguments of `saker run`.
+#[derive(Debug, Args)]
+pub(crate) struct RunArgs {
+    /// Where the configuration comes from
+    #[command(flatten)]
+    pub config: ConfigArgs,
+    /// Rules file or directory instead of the configured ones; may be repeated
+    #[arg(short = 'r', long = "rules", value_name = "PATH")]
+    pub rules: Vec<PathBuf>,
     /// Driver instead of the configured one
     #[arg(long, value_enum, value_name = "DRIVER")]
     pub driver: Option<DriverChoice>,
@@ -97,12 +105,9 @@ pub(crate) struct RecordArgs {
     /// Begin a new file every S seconds
     #[arg(long, value_name = "S", value_parser = clap::value_parser!(u64).range(1..))]
     pub rotate_interval_s: Option<u64>,
-    /// Configuration file [default: /etc/saker/saker.yaml if it exists]
-    #[arg(short = 'c', long = "config", value_name = "FILE")]
-    pub config: Option<PathBuf>,
-    /// Set one key of the configuration; may be repeated
-    #[arg(short = 'o', long = "option", value_name = "KEY=VALUE")]
-    pub options: Vec<String>,
+    /// Where the configuration comes from
+    #[command(flatten)]
+    pub config: ConfigArgs,
     /// Driver instead of the configured one
     #[arg(long, value_enum, value_name = "DRIVER")]
     pub driver: Option<DriverChoice>,
@@ -123,12 +128,9 @@ pub(crate) struct ReplayArgs {
     /// Leave out what is damaged and go on behind it
     #[arg(long)]
     pub salvage: bool,
-    /// Configuration file [default: /etc/saker/saker.yaml if it exists]
-    #[arg(short = 'c', long = "config", value_name = "FILE")]
-    pub config: Option<PathBuf>,
-    /// Set one key of the configuration; may be repeated
-    #[arg(short = 'o', long = "option", value_name = "KEY=VALUE")]
-    pub options: Vec<String>,
+    /// Where the configuration comes from
+    #[command(flatten)]
+    pub config: ConfigArgs,
     /// Print alerts as JSON
     #[arg(long)]
     pub json: bool,
@@ -208,12 +210,9 @@ pub(crate) struct ListArgs {
 /// Arguments of `saker doctor`.
 #[derive(Debug, Args)]
 pub(crate) struct DoctorArgs {
-    /// Configuration file [default: /etc/saker/saker.yaml if it exists]
-    #[arg(short = 'c', long = "config", value_name = "FILE")]
-    pub config: Option<PathBuf>,
-    /// Set one key of the configuration; may be repeated
-    #[arg(short = 'o', long = "option", value_name = "KEY=VALUE")]
-    pub options: Vec<String>,
+    /// Where the configuration comes from
+    #[command(flatten)]
+    pub config: ConfigArgs,
     /// Driver to try instead of the configured one
     #[arg(long, value_enum, value_name = "DRIVER")]
     pub driver: Option<DriverChoice>,

@@ -62,6 +62,20 @@ fn golden_captures_replay_to_the_alerts_kept_with_them() {
     }
 }
 
+#[test]
+fn static_fields_of_the_configuration_are_known() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let config = dir.path().join("saker.yaml");
+    fs::write(&config, "static_fields: { site: north }\n").expect("written");
+    let config = config.to_str().expect("UTF-8");
+    let replayed = replay(&golden()[0], &["-c", config, "-p", "site=%static.site"]);
+    assert_eq!(replayed.status, 0, "{}", replayed.stderr);
+    assert!(replayed.stdout.lines().count() > 3, "{}", replayed.stderr);
+    for line in replayed.stdout.lines() {
+        assert!(line.contains("site=north"), "{line}");
+    }
+}
+
 /// `file` without some of its records, which no gap tells of.
 fn thinned(file: &Path, to: &Path, mut state: u64) {
     let mut source = Source::open(&[file.to_owned()], false).expect("whole");

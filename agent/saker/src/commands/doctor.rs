@@ -21,8 +21,8 @@ use crate::driver::{Act, Chosen, HostTrials, Step, choose};
 /// When the configuration is wrong or standard output is closed.
 pub(super) fn doctor(args: &DoctorArgs) -> anyhow::Result<ExitCode> {
     let config = config::load(&Request {
-        file: args.config.clone(),
-        options: args.options.clone(),
+        file: args.config.file.clone(),
+        options: args.config.options.clone(),
         driver: args.driver,
         ..Request::default()
     })?;

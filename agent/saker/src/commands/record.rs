@@ -35,8 +35,8 @@ const WATCH_PERIOD: Duration = Duration::from_secs(1);
 /// What kept it from starting or the files from being written.
 pub(super) fn record(args: RecordArgs) -> anyhow::Result<ExitCode> {
     let config = config::load(&Request {
-        file: args.config.clone(),
-        options: args.options.clone(),
+        file: args.config.file.clone(),
+        options: args.config.options.clone(),
         rules_files: args.rules.clone(),
         driver: args.driver,
         hostname: host::hostname_override(),
@@ -47,7 +47,7 @@ pub(super) fn record(args: RecordArgs) -> anyhow::Result<ExitCode> {
     let plan = match events(&args)? {
         Some(events) => agent::plan_for(&config, events)?,
         None => {
-            let schema = Arc::new(FieldSchema::new());
+            let schema = Arc::new(FieldSchema::with_static_fields(&config.static_fields));
             let rules = rules::compile_configured(&config, &schema)
                 .context("what the rules need cannot be told; give -r, --events or --all")?;
             agent::plan(&config, &rules, &schema)?

@@ -28,8 +28,8 @@ use crate::{logging, rules};
 pub(super) fn replay(args: ReplayArgs) -> anyhow::Result<ExitCode> {
     let (print, _) = print_format(args.selection.print.as_deref());
     let config = config::load(&Request {
-        file: args.config,
-        options: args.options,
+        file: args.config.file,
+        options: args.config.options,
         rules_files: args.rules,
         json: args.json,
         switches: switches(&args.selection),
@@ -40,7 +40,7 @@ pub(super) fn replay(args: ReplayArgs) -> anyhow::Result<ExitCode> {
     logging::start(config.log_level);
     let first = args.files[0].display().to_string();
     let mut source = Source::open(&args.files, args.salvage).with_context(|| first.clone())?;
-    let schema = Arc::new(FieldSchema::new());
+    let schema = Arc::new(FieldSchema::with_static_fields(&config.static_fields));
     let rules = rules::compile_configured(&config, &schema)?;
     let mut state = State::new(StateConfig {
         partitions: args.workers,

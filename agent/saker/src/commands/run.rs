@@ -39,8 +39,8 @@ pub(super) fn run(args: RunArgs) -> anyhow::Result<ExitCode> {
     let started = Instant::now();
     let (print, preset) = print_format(args.selection.print.as_deref());
     let config = config::load(&Request {
-        file: args.config,
-        options: args.options,
+        file: args.config.file,
+        options: args.config.options,
         rules_files: args.rules,
         json: args.json,
         switches: switches(&args.selection),
