@@ -11,9 +11,12 @@ static __always_inline u32 running_call(void);
 /* Which call made the child: decides evt.type, as the registers of the parent, who runs, say. */
 static __always_inline u16 fork_event(void)
 {
-	u32 event = running_call();
+	/* Another call, when the kernel makes a process of its own. Without a branch, as below. */
+	u32 nth = running_call() - 1 - SAKER_EV_CLONE;
+	u64 known = ((u64)nth - (SAKER_EV_VFORK - SAKER_EV_CLONE + 1)) >> 63;
 
-	return event ? event - 1 : SAKER_EV_CLONE;
+	barrier_var(known);
+	return SAKER_EV_CLONE + (nth & -(u32)known);
 }
 
 static __always_inline u32 fork_flags(struct task_struct *parent, struct task_struct *child,
