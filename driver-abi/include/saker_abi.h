@@ -21,6 +21,9 @@
 #define SAKER_RECORD_MAX 32768	  /* bytes of the largest record */
 #define SAKER_DATA_MAX 80	  /* bytes kept of what a call reads or writes; Falco's default */
 #define SAKER_POLLFDS_MAX 16	  /* descriptors kept of poll(2) and ppoll(2) */
+#define SAKER_SNAPLEN_MAX 4080	  /* bytes of data of one call */
+#define SAKER_MESSAGES_MAX 8	  /* messages of one call that are recorded */
+#define SAKER_PASSED_MAX 16	  /* descriptors of one message that are recorded */
 
 /*
  * Record: this header, then `nparams` slots of 8 bytes in the order of the event table, then bytes.
@@ -55,6 +58,8 @@ struct saker_var {
 
 #define SAKER_VF_TRUNCATED 0x1 /* cut at a limit of this file */
 #define SAKER_VF_FAULT 0x2     /* the memory could not be read: page not present or bad pointer */
+
+#define SAKER_VF_GIVEN 0x4     /* a tuple whose far end the call was given or returned: of one datagram */
 
 #define SAKER_TUPLE_INET_LEN 56
 #define SAKER_TUPLE_PATH_LEN 128 /* sun_path is 108; a power of two for the verifier */
@@ -220,6 +225,10 @@ enum saker_type {
 	SAKER_T_FSCONFIG_CMD,
 	SAKER_T_URING_REGISTER_OP,
 	SAKER_T_FILE_FACTS, /* S_IFMT | SAKER_FILE_* */
+	SAKER_T_SHUTDOWN_HOW,
+	SAKER_T_SOCKOPT_LEVEL,
+	SAKER_T_SOCKOPT_NAME, /* of the level before it */
+	SAKER_T_CLOSE_RANGE_FLAGS,
 	/* Variable length from here on: the slot is a struct saker_var. */
 	SAKER_T_VAR,
 	SAKER_T_PATH = SAKER_T_VAR, /* relative to the working directory */
@@ -241,7 +250,7 @@ enum saker_type {
 #define SAKER_EF_SCHED 0x10 /* recorded by a tracepoint of its own; the call's return is not looked at */
 
 #define SAKER_EF_INTERNAL 0x20 /* for the agent itself: no rule can name it */
-#define SAKER_EF_ITERATE 0x40  /* comes from an iterator, never through a ring */
+#define SAKER_EF_ITERATE 0x40  /* comes from an iterator; in a ring only before the record it belongs to */
 #define SAKER_EF_ON_DEMAND 0x80 /* so frequent that only rules which name it get it */
 #define SAKER_EF_GENERIC 0x100 /* stands for any system call without an event of its own */
 

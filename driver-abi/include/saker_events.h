@@ -3,7 +3,8 @@
  * The event table, the one place where an event is described.
  *
  * SAKER_EVENTS(E): one E(ID, name, class, flags, kind, nr64, nr32) an event. kind PLAIN: its filler is
- * generated from the parameter list. CODE: hand-written in each driver's shared filler file.
+ * generated from the parameter list. IO: the same with what calls that move data have, MESSAGE and MESSAGES: a
+ * record for one or each of their messages. CODE: hand-written in each driver's shared filler file.
  *
  * SAKER_PARAMS_<ID>(P), in saker_params_<family>.h: one P(ID, name, type, source, n) a parameter, in Falco's
  * order and with Falco's names (rules-spec E3), kernel facts of our own last (I instead of P: internal,
@@ -28,6 +29,13 @@
  *                system that is mounted there (fillers/reached.h)
  *   others       driver-abi/fillers/sources.h
  *   CODE         hand-written
+ * and for IO events (fillers/io.h):
+ *   DATA, SIZE   bytes that went through the descriptor, size of the buffers
+ *   POS, INDEX   position in the file, number of the message
+ *   ENDS         both ends of the socket of that descriptor, the far one from the message if it has no other
+ *   CONTROL      control data of a message; PASSED: number of descriptors in it
+ *   OPTVAL       value of a socket option
+ *   PAIR n, PAIRSOCK n, PAIRINO  descriptors, sockets, inode of a pipe or a pair of sockets
  */
 #ifndef SAKER_EVENTS_H
 #define SAKER_EVENTS_H
@@ -46,6 +54,7 @@
 	E(CREAT, creat, FILE, SAKER_EF_FD_CREATES, PLAIN, 85, 8)                                   \
 	E(OPEN_BY_HANDLE_AT, open_by_handle_at, FILE, SAKER_EF_FD_CREATES, CODE, 304, 342)         \
 	E(CLOSE, close, NOISE, SAKER_EF_FD_USES | SAKER_EF_FD_DESTROYS, PLAIN, 3, 6)               \
+	E(CLOSE_RANGE, close_range, NOISE, 0, PLAIN, 436, 436)                                     \
 	E(DUP, dup, NOISE, SAKER_EF_FD_CREATES | SAKER_EF_FD_USES, PLAIN, 32, 41)                  \
 	E(DUP2, dup2, NOISE, SAKER_EF_FD_CREATES | SAKER_EF_FD_USES, PLAIN, 33, 63)                \
 	E(DUP3, dup3, NOISE, SAKER_EF_FD_CREATES | SAKER_EF_FD_USES, PLAIN, 292, 330)              \
@@ -78,6 +87,29 @@
 	E(ACCEPT4, accept4, SECURITY, SAKER_EF_FD_CREATES, PLAIN, 288, 364)                        \
 	E(BIND, bind, SECURITY, SAKER_EF_FD_USES, PLAIN, 49, 361)                                  \
 	E(LISTEN, listen, SECURITY, SAKER_EF_FD_USES, PLAIN, 50, 363)                              \
+	E(READ_CALL, read, NOISE, SAKER_EF_FD_USES | SAKER_EF_ON_DEMAND, IO, 0, 3)                 \
+	E(WRITE_CALL, write, NOISE, SAKER_EF_FD_USES | SAKER_EF_ON_DEMAND, IO, 1, 4)               \
+	E(READV, readv, NOISE, SAKER_EF_FD_USES | SAKER_EF_ON_DEMAND, IO, 19, 145)                 \
+	E(WRITEV, writev, NOISE, SAKER_EF_FD_USES | SAKER_EF_ON_DEMAND, IO, 20, 146)               \
+	E(PREAD, pread, NOISE, SAKER_EF_FD_USES | SAKER_EF_ON_DEMAND, IO, 17, 180)                 \
+	E(PWRITE, pwrite, NOISE, SAKER_EF_FD_USES | SAKER_EF_ON_DEMAND, IO, 18, 181)               \
+	E(PREADV, preadv, NOISE, SAKER_EF_FD_USES | SAKER_EF_ON_DEMAND, IO, 295, 333)              \
+	E(PWRITEV, pwritev, NOISE, SAKER_EF_FD_USES | SAKER_EF_ON_DEMAND, IO, 296, 334)            \
+	E(SENDTO, sendto, FILE, SAKER_EF_FD_USES, IO, 44, 369)                                     \
+	E(SENDMSG, sendmsg, FILE, SAKER_EF_FD_USES, IO, 46, 370)                                   \
+	E(SENDMMSG, sendmmsg, FILE, SAKER_EF_FD_USES | SAKER_EF_ON_DEMAND, MESSAGES, 307, 345)     \
+	E(RECVFROM, recvfrom, FILE, SAKER_EF_FD_USES, IO, 45, 371)                                 \
+	E(RECVMSG, recvmsg, FILE, SAKER_EF_FD_USES, MESSAGE, 47, 372)                              \
+	E(RECVMMSG, recvmmsg, FILE, SAKER_EF_FD_USES | SAKER_EF_ON_DEMAND, MESSAGES, 299, 337)     \
+	E(SHUTDOWN, shutdown, NOISE, SAKER_EF_FD_USES, PLAIN, 48, 373)                             \
+	E(GETSOCKNAME, getsockname, NOISE, SAKER_EF_ON_DEMAND, PLAIN, 51, 367)                     \
+	E(GETPEERNAME, getpeername, NOISE, SAKER_EF_ON_DEMAND, PLAIN, 52, 368)                     \
+	E(SETSOCKOPT, setsockopt, NOISE, SAKER_EF_FD_USES | SAKER_EF_ON_DEMAND, IO, 54, 366)       \
+	E(GETSOCKOPT, getsockopt, NOISE, SAKER_EF_FD_USES | SAKER_EF_ON_DEMAND, IO, 55, 365)       \
+	E(SOCKETPAIR, socketpair, NOISE, SAKER_EF_FD_CREATES, IO, 53, 360)                         \
+	E(PIPE, pipe, NOISE, SAKER_EF_FD_CREATES, IO, 22, 42)                                      \
+	E(PIPE2, pipe2, NOISE, SAKER_EF_FD_CREATES, IO, 293, 331)                                  \
+	E(PIDFD_GETFD, pidfd_getfd, SECURITY, SAKER_EF_FD_CREATES, IO, 438, 438)                   \
 	E(UNLINK, unlink, FILE, 0, PLAIN, 87, 10)                                                  \
 	E(UNLINKAT, unlinkat, FILE, SAKER_EF_FD_USES, PLAIN, 263, 301)                             \
 	E(RENAME, rename, FILE, 0, PLAIN, 82, 38)                                                  \
@@ -179,6 +211,7 @@
 
 #include "saker_params_process.h"
 #include "saker_params_file.h"
+#include "saker_params_io.h"
 #include "saker_params_socket.h"
 #include "saker_params_system.h"
 
@@ -192,7 +225,21 @@
 	S(SOCKETCALL, 3, CONNECT, 3)                                                               \
 	S(SOCKETCALL, 4, LISTEN, 2)                                                                \
 	S(SOCKETCALL, 5, ACCEPT, 3)                                                                \
+	S(SOCKETCALL, 6, GETSOCKNAME, 3)                                                           \
+	S(SOCKETCALL, 7, GETPEERNAME, 3)                                                           \
+	S(SOCKETCALL, 8, SOCKETPAIR, 4)                                                            \
+	S(SOCKETCALL, 9, SENDTO, 4)                                                                \
+	S(SOCKETCALL, 10, RECVFROM, 4)                                                             \
+	S(SOCKETCALL, 11, SENDTO, 6)                                                               \
+	S(SOCKETCALL, 12, RECVFROM, 6)                                                             \
+	S(SOCKETCALL, 13, SHUTDOWN, 2)                                                             \
+	S(SOCKETCALL, 14, SETSOCKOPT, 5)                                                           \
+	S(SOCKETCALL, 15, GETSOCKOPT, 5)                                                           \
+	S(SOCKETCALL, 16, SENDMSG, 3)                                                              \
+	S(SOCKETCALL, 17, RECVMSG, 3)                                                              \
 	S(SOCKETCALL, 18, ACCEPT4, 4)                                                              \
+	S(SOCKETCALL, 19, RECVMMSG, 5)                                                             \
+	S(SOCKETCALL, 20, SENDMMSG, 4)                                                             \
 	S(IPC, 1, SEMOP, 3)                                                                        \
 	S(IPC, 2, SEMGET, 3)                                                                       \
 	S(IPC, 3, SEMCTL, 4)

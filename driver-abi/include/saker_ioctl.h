@@ -42,6 +42,8 @@ struct saker_ioc_create {
 	__u32 own_tgid;	   /* its events are not recorded; 0 records everything */
 	__u32 ring_bytes;  /* data of one ring: power of two, pages, at most SAKER_RING_BYTES_MAX */
 	__u32 flags;	   /* SAKER_SESSION_*; others are refused */
+	__u32 snaplen_bytes; /* of data of a call, at most SAKER_SNAPLEN_MAX; 0: none */
+	__u32 reserved;	     /* 0 */
 	/* As the eBPF driver's variables of the same names. Bytes are enum saker_event + 1. */
 	__u64 wanted[SAKER_MAX_SYSCALLS / 64];
 	__u8 event_of_64[SAKER_MAX_SYSCALLS];

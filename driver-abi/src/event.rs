@@ -150,7 +150,8 @@ impl EventInfo {
     /// creating events, otherwise the first descriptor argument.
     pub fn fd_slot(&self) -> Option<usize> {
         if self.creates_fd() {
-            return Some(0);
+            // Of two new descriptors the second: Falco adds it last.
+            return self.slot("fd2").or(Some(0));
         }
         if !(self.uses_fd() || self.destroys_fd()) {
             return None;
@@ -260,5 +261,7 @@ mod tests {
         assert_eq!(slot("sendfile"), Some("out_fd"));
         assert_eq!(slot("copy_file_range"), Some("fdout"));
         assert_eq!(slot("signalfd4"), Some("res"));
+        assert_eq!(slot("pipe2"), Some("fd2"));
+        assert_eq!(slot("recvmsg"), Some("fd"));
     }
 }

@@ -158,6 +158,11 @@ impl<'a> Record<'a> {
         (tuple.family != 0).then_some(tuple)
     }
 
+    /// Whether the far end of the tuple in slot `slot` is that of one datagram, not the socket's own.
+    pub fn far_end_given(&self, slot: u32) -> bool {
+        self.u64(slot) >> 32 & u64::from(raw::SAKER_VF_GIVEN) != 0
+    }
+
     fn slot_bytes(&self, slot: usize) -> Option<[u8; 8]> {
         if slot >= self.info.params.len() {
             return None;
@@ -271,6 +276,13 @@ impl RecordBuilder {
         b[4..6].copy_from_slice(&(flags as u16).to_le_bytes());
         self.slots[slot as usize] = b;
         self.tail.extend_from_slice(bytes);
+        self
+    }
+
+    /// Sets a socket tuple whose far end is that of one datagram.
+    pub fn tuple_given(mut self, slot: u32, tuple: &saker_tuple) -> Self {
+        self = self.tuple(slot, tuple);
+        self.slots[slot as usize][4] |= raw::SAKER_VF_GIVEN as u8;
         self
     }
 

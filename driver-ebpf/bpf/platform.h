@@ -45,6 +45,8 @@ const volatile s32 saker_own_tgid = 0;
 const volatile u32 saker_shed_bytes = 0;   /* fill above which file and noise records are shed */
 const volatile u32 saker_wakeup_bytes = 0; /* fill at which a sleeping worker is woken */
 
+const volatile u32 saker_snaplen = 0;	   /* bytes of data of a call; 0: no rule uses them */
+
 /* Wanted calls, by number, of both ABIs together: the first and cheapest question. */
 volatile u64 saker_wanted[SAKER_MAX_SYSCALLS / 64] = {};
 /* Event + 1 of each call, 0 when not wanted. */
@@ -148,6 +150,11 @@ static __always_inline void unclaim(u32 *busy)
 static __always_inline u64 clock_ns(void)
 {
 	return bpf_ktime_get_boot_ns();
+}
+
+static __always_inline struct task_struct *running_task(void)
+{
+	return bpf_get_current_task_btf();
 }
 
 static __always_inline u32 this_cpu(void)

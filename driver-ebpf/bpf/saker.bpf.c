@@ -25,6 +25,10 @@
 #include "uring.h"
 #include "remote.h"
 #include "iterate.h"
+#include "passed.h"
+#include "ends.h"
+#include "io.h"
+#include "messages.h"
 
 char LICENSE[] SEC("license") = "GPL";
 
@@ -213,6 +217,23 @@ int saker_files(struct bpf_iter__task_file *ctx)
 #define PROGRAM_PLAIN(ID, name, cls)                                                               \
 	PLAIN_FILLER(ID, name, cls)                                                                \
 	PLAIN_RECORD(ID, name, cls)                                                                \
+	PROGRAM_OF(ID, name)
+#define PROGRAM_IO(ID, name, cls)                                                                  \
+	IO_FILLER(ID, name, cls)                                                                   \
+	IO_RECORD(ID, name, cls)                                                                   \
+	IO_CALL(name)                                                                              \
+	PROGRAM_OF(ID, name)
+#define PROGRAM_MESSAGE(ID, name, cls)                                                             \
+	IO_FILLER(ID, name, cls)                                                                   \
+	IO_RECORD(ID, name, cls)                                                                   \
+	MESSAGES_CALL(ID, name, 1)                                                                 \
+	PROGRAM_OF(ID, name)
+#define PROGRAM_MESSAGES(ID, name, cls)                                                            \
+	IO_FILLER(ID, name, cls)                                                                   \
+	IO_RECORD(ID, name, cls)                                                                   \
+	MESSAGES_CALL(ID, name, SAKER_MESSAGES_MAX)                                                \
+	PROGRAM_OF(ID, name)
+#define PROGRAM_OF(ID, name)                                                                       \
 	HOOK_CALL                                                                                  \
 	int saker_ev_##name(u64 *ctx)                                                              \
 	{                                                                                          \

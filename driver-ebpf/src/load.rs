@@ -253,6 +253,7 @@ fn load_object(
         .override_global("saker_own_tgid", &own_tgid, true)
         .override_global("saker_shed_bytes", &shed_bytes, true)
         .override_global("saker_wakeup_bytes", &wakeup_bytes, true)
+        .override_global("saker_snaplen", &options.snaplen_bytes, true)
         .override_global("saker_wanted", &tables.wanted, true)
         .override_global("saker_event_of_64", &tables.event_of_64, true)
         .override_global("saker_event_of_32", &tables.event_of_32, true)
@@ -350,12 +351,14 @@ mod tests {
             ring_bytes: 1 << 16,
             cpus: vec![0],
             events,
+            snaplen_bytes: 0,
             own_tgid: 0,
             reached: false,
         };
-        let count = |hooks, reached| {
+        let count = |hooks, reached, snaplen_bytes| {
             let options = LoadOptions {
                 reached,
+                snaplen_bytes,
                 ..options.clone()
             };
             let driver = EbpfDriver::prepare(&options, hooks, &btf).expect("this test needs root");
@@ -365,13 +368,19 @@ mod tests {
             assert_eq!(driver.uring_fillers.is_some(), uring::supported(&btf));
             driver.program_count()
         };
-        let plain = count(Hooks::Raw, false);
-        for (hooks, reached) in [
-            (Hooks::Raw, true),
-            (Hooks::Unpreempted, false),
-            (Hooks::Unpreempted, true),
+        // How much data is asked for decides which windows the verifier looks at.
+        let most = saker_abi::raw::SAKER_SNAPLEN_MAX;
+        let plain = count(Hooks::Raw, false, 0);
+        for (hooks, reached, snaplen_bytes) in [
+            (Hooks::Raw, true, 80),
+            (Hooks::Unpreempted, false, most),
+            (Hooks::Unpreempted, true, 0),
         ] {
-            assert_eq!(count(hooks, reached), plain, "{hooks:?}, {reached}");
+            assert_eq!(
+                count(hooks, reached, snaplen_bytes),
+                plain,
+                "{hooks:?}, {reached}, {snaplen_bytes}"
+            );
         }
     }
 }

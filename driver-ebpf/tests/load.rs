@@ -25,6 +25,7 @@ fn load(events: EventSet, partitions: u32) -> (EbpfDriver, Vec<RingReader>) {
         ring_bytes: 1 << 20,
         cpus: online_cpus(),
         events,
+        snaplen_bytes: 0,
         own_tgid: 0,
         reached: false,
     };

@@ -15,6 +15,10 @@
 #include "signal.h"
 #include "remote.h"
 #include "iterate.h"
+#include "passed.h"
+#include "ends.h"
+#include "io.h"
+#include "messages.h"
 #include "fillers.h"
 
 static __always_inline scratch_area cpu_area(u32 cpu)
@@ -64,6 +68,23 @@ static void read_call(struct call *c, struct pt_regs *regs, s64 ret)
 #define RECORD_PLAIN(ID, name, cls)                                                                \
 	PLAIN_FILLER(ID, name, cls)                                                                \
 	PLAIN_RECORD(ID, name, cls)                                                                \
+	RECORD_OF(ID, name)
+#define RECORD_IO(ID, name, cls)                                                                   \
+	IO_FILLER(ID, name, cls)                                                                   \
+	IO_RECORD(ID, name, cls)                                                                   \
+	IO_CALL(name)                                                                              \
+	RECORD_OF(ID, name)
+#define RECORD_MESSAGE(ID, name, cls)                                                              \
+	IO_FILLER(ID, name, cls)                                                                   \
+	IO_RECORD(ID, name, cls)                                                                   \
+	MESSAGES_CALL(ID, name, 1)                                                                 \
+	RECORD_OF(ID, name)
+#define RECORD_MESSAGES(ID, name, cls)                                                             \
+	IO_FILLER(ID, name, cls)                                                                   \
+	IO_RECORD(ID, name, cls)                                                                   \
+	MESSAGES_CALL(ID, name, SAKER_MESSAGES_MAX)                                                \
+	RECORD_OF(ID, name)
+#define RECORD_OF(ID, name)                                                                        \
 	static noinline void saker_ev_##name(struct call *c)                                       \
 	{                                                                                          \
 		take_apart(c, SAKER_EV_##ID);                                                      \
@@ -101,6 +122,9 @@ static bool record_reached(struct call *c, u32 event)
 	case SAKER_EV_##ID:                                                                        \
 		saker_ev_##name(&c);                                                               \
 		break;
+#define CASE_IO CASE_PLAIN
+#define CASE_MESSAGE CASE_PLAIN
+#define CASE_MESSAGES CASE_PLAIN
 #define CASE(ID, name, cls, flags, kind, nr64, nr32) CASE_##kind(ID, name)
 
 void saker_record_call(struct pt_regs *regs, long ret)

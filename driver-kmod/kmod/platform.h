@@ -47,6 +47,7 @@ static __always_inline struct saker_session *probe_session(void)
 #define saker_own_tgid (probe_session()->own_tgid)
 #define saker_shed_bytes (probe_session()->shed_bytes)
 #define saker_wakeup_bytes (probe_session()->wakeup_bytes)
+#define saker_snaplen (probe_session()->snaplen_bytes)
 #define saker_wanted (probe_session()->wanted)
 #define saker_event_of_64 (probe_session()->event_of_64)
 #define saker_event_of_32 (probe_session()->event_of_32)
@@ -157,6 +158,11 @@ static __always_inline void unclaim(u32 *busy)
 static __always_inline u64 clock_ns(void)
 {
 	return saker_clock_ns();
+}
+
+static __always_inline struct task_struct *running_task(void)
+{
+	return current;
 }
 
 static __always_inline u32 this_cpu(void)

@@ -38,6 +38,7 @@ struct saker_session {
 	u32 ring_bytes;
 	u32 shed_bytes;	  /* fill above which file and noise records are shed */
 	u32 wakeup_bytes; /* fill at which a sleeping worker is woken */
+	u32 snaplen_bytes; /* of data of a call; 0: no rule uses them */
 
 	u64 wanted[SAKER_MAX_SYSCALLS / 64];
 	u8 event_of_64[SAKER_MAX_SYSCALLS];

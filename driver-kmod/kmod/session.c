@@ -86,6 +86,7 @@ static struct saker_session *session_new(const struct saker_ioc_create *req)
 	s->reached = req->flags & SAKER_SESSION_REACHED;
 	s->shed_bytes = req->ring_bytes / 4 * 3;
 	s->wakeup_bytes = req->ring_bytes / 4;
+	s->snaplen_bytes = req->snaplen_bytes;
 	memcpy(s->wanted, req->wanted, sizeof(s->wanted));
 	memcpy(s->event_of_64, req->event_of_64, sizeof(s->event_of_64));
 	memcpy(s->event_of_32, req->event_of_32, sizeof(s->event_of_32));
@@ -123,6 +124,8 @@ static int check_request(const struct saker_ioc_create *req)
 	    req->ring_bytes > SAKER_RING_BYTES_MAX)
 		return -EINVAL;
 	if (req->flags & ~(SAKER_SESSION_SIGNALS | SAKER_SESSION_REACHED))
+		return -EINVAL;
+	if (req->snaplen_bytes > SAKER_SNAPLEN_MAX || req->reserved)
 		return -EINVAL;
 	if (!events_known(req->event_of_64, SAKER_MAX_SYSCALLS) ||
 	    !events_known(req->event_of_32, SAKER_MAX_SYSCALLS) ||

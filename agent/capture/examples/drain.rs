@@ -35,6 +35,7 @@ fn main() {
         ring_bytes: 4 << 20,
         cpus: (0..cpus).collect(),
         events,
+        snaplen_bytes: 0,
         own_tgid: std::process::id(),
         reached: false,
     };

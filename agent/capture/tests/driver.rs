@@ -25,6 +25,7 @@ fn options(partitions: u32, own_tgid: u32) -> LoadOptions {
         ring_bytes: 1 << 18,
         cpus: possible_cpus().expect("CPUs"),
         events: EventSet::state(),
+        snaplen_bytes: 0,
         own_tgid,
         reached: false,
     }

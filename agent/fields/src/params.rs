@@ -7,7 +7,7 @@ use saker_abi::raw::{self, *};
 use saker_engine::schema::IntFormat;
 use saker_engine::value::ValueType;
 
-use crate::names::{Name, enums, flags};
+use crate::names::{Name, enums, flags, sockets};
 use crate::universe;
 
 /// Where a parameter's value is.
@@ -65,6 +65,8 @@ pub(crate) enum Kind {
     NodeMode,
     Flags(&'static [Name]),
     Enum(&'static [Name]),
+    /// A socket option, of the level in this slot.
+    SocketOption(u32),
     /// Relative to the working directory.
     Path,
     /// Relative to the directory descriptor in this slot.
@@ -209,6 +211,7 @@ fn of_event(event: &EventInfo) -> Vec<Param> {
         };
         let kind = match (ty, dir) {
             (SAKER_T_RELPATH, Some(dir)) => Kind::PathAt(dir),
+            (SAKER_T_SOCKOPT_NAME, _) => Kind::SocketOption(slot - 1),
             _ => kind(id, param.name, ty),
         };
         if kind == Kind::Fd {
@@ -329,6 +332,10 @@ fn named(ty: u32) -> Option<Kind> {
         SAKER_T_DOMAIN => Kind::Enum(enums::DOMAIN),
         SAKER_T_PRCTL_OPTION => Kind::Enum(enums::PRCTL),
         SAKER_T_FCNTL_CMD => Kind::Enum(enums::FCNTL),
+        SAKER_T_SHUTDOWN_HOW => Kind::Enum(sockets::SHUTDOWN),
+        SAKER_T_SOCKOPT_LEVEL => Kind::Enum(sockets::LEVEL),
+        SAKER_T_SOCKOPT_NAME => Kind::Enum(sockets::OPTION),
+        SAKER_T_CLOSE_RANGE_FLAGS => Kind::Flags(sockets::CLOSE_RANGE),
         _ => return None,
     })
 }

@@ -55,6 +55,7 @@ fn driver() -> Driver {
         ring_bytes: 1 << 18,
         cpus: possible_cpus().expect("CPUs"),
         events: EventSet::state(),
+        snaplen_bytes: 0,
         own_tgid: std::process::id(),
         reached: false,
     };

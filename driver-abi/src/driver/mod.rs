@@ -2,7 +2,7 @@
 
 use std::os::unix::fs::MetadataExt as _;
 
-use crate::raw::{SAKER_MAX_CPUS, SAKER_MAX_PARTITIONS, SAKER_RING_BYTES_MAX};
+use crate::raw::{SAKER_MAX_CPUS, SAKER_MAX_PARTITIONS, SAKER_RING_BYTES_MAX, SAKER_SNAPLEN_MAX};
 
 pub mod canary;
 mod event_set;
@@ -36,6 +36,9 @@ pub struct LoadOptions {
     pub cpus: Vec<u32>,
     /// Events that must leave the kernel.
     pub events: EventSet,
+    /// Bytes recorded of what a call reads, writes, sends or receives, at most `SAKER_SNAPLEN_MAX`; 0 when
+    /// no rule uses them.
+    pub snaplen_bytes: u32,
     /// The agent's thread group, whose own events are not recorded but for its canaries. 0 records
     /// everything.
     pub own_tgid: u32,
@@ -61,6 +64,9 @@ pub enum OptionsError {
          {SAKER_RING_BYTES_MAX}"
     )]
     RingBytes(usize),
+    /// More data of a call than fits a record.
+    #[error("{0} bytes of data of a call: give at most {SAKER_SNAPLEN_MAX}")]
+    Snaplen(u32),
     /// No CPU, or one too many.
     #[error("CPU numbers must be below {SAKER_MAX_CPUS}, and there must be one")]
     Cpus,
@@ -83,6 +89,9 @@ impl LoadOptions {
         let sizes = rustix::param::page_size()..=SAKER_RING_BYTES_MAX as usize;
         if !self.ring_bytes.is_power_of_two() || !sizes.contains(&self.ring_bytes) {
             return Err(OptionsError::RingBytes(self.ring_bytes));
+        }
+        if self.snaplen_bytes > SAKER_SNAPLEN_MAX {
+            return Err(OptionsError::Snaplen(self.snaplen_bytes));
         }
         if self.cpus.is_empty() || self.cpus.iter().any(|&cpu| cpu >= SAKER_MAX_CPUS) {
             return Err(OptionsError::Cpus);
@@ -107,6 +116,7 @@ mod tests {
             ring_bytes: 1 << 16,
             cpus: vec![0, 3],
             events: EventSet::state(),
+            snaplen_bytes: 0,
             own_tgid: 1,
             reached: false,
         };
@@ -134,6 +144,8 @@ mod tests {
             with(|o| o.ring_bytes = 1 << 29),
             Err(OptionsError::RingBytes(1 << 29))
         );
+        let snaplen = Err(OptionsError::Snaplen(5000));
+        assert_eq!(with(|o| o.snaplen_bytes = 5000), snaplen);
         assert_eq!(with(|o| o.cpus.clear()), Err(OptionsError::Cpus));
         assert_eq!(with(|o| o.cpus.push(1024)), Err(OptionsError::Cpus));
     }

@@ -268,6 +268,8 @@ fn create(device: &impl Requests, options: &LoadOptions) -> Result<(), KmodError
             } else {
                 0
             },
+        snaplen_bytes: options.snaplen_bytes,
+        reserved: 0,
         wanted: tables.wanted,
         event_of_64: tables.event_of_64,
         event_of_32: tables.event_of_32,

@@ -98,6 +98,7 @@ fn options() -> LoadOptions {
         ring_bytes: RING_BYTES,
         cpus: vec![0, 3],
         events: EventSet::state(),
+        snaplen_bytes: 0,
         own_tgid: 77,
         reached: true,
     }

@@ -87,6 +87,8 @@ static void ipc(void)
 /* Older programs make all socket calls, and all calls of System V IPC, through one. */
 static void multiplexed(void)
 {
+	static char place[32];
+	static int pair[2];
 	static unsigned words[6];
 	long fd;
 
@@ -107,6 +109,21 @@ static void multiplexed(void)
 	words[3] = 1;
 	SYS32(102, 5, words);	/* accept */
 	SYS32(102, 18, words);	/* accept4 */
+	words[0] = 1;
+	words[1] = 2;
+	words[2] = 0;
+	words[3] = (unsigned)(long)pair;
+	SYS32(102, 8, words);	/* socketpair */
+	words[0] = pair[0];
+	words[1] = (unsigned)(long)S("sent by an old call");
+	words[2] = 19;
+	words[3] = 0;
+	SYS32(102, 9, words);	/* send */
+	words[0] = pair[1];
+	words[1] = (unsigned)(long)place;
+	SYS32(102, 10, words);	/* recv */
+	words[1] = 0;
+	SYS32(102, 13, words);	/* shutdown */
 	SYS32(102, 99, words);
 	SYS32(102, 0, words);
 	SYS32(102, 3, ODD_UNMAPPED);

@@ -68,6 +68,7 @@ static int run(void)
 	files();
 	names();
 	sockets();
+	io();
 	births();
 	threads();
 	exits();

@@ -215,6 +215,16 @@ char *descriptor_path(long fd)
 	return path;
 }
 
+long look(long fd, void *to, unsigned long n)
+{
+	struct {
+		void *base;
+		unsigned long length;
+	} part = { to, n };
+
+	return SYSN(preadv2, fd, &part, 1, 0, 0, 0);
+}
+
 void write_file(const char *path, const char *text)
 {
 	long fd = must(SYSN(open, S(path), O_WRONLY | O_CREAT | O_TRUNC, 0755), path);

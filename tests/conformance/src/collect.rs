@@ -20,6 +20,9 @@ use crate::tree::Tree;
 
 /// Data of one ring: everything the script does fits a few of them.
 const RING_BYTES: usize = 8 << 20;
+/// Data of a call: more than the smaller of the windows that are tried. Everybody on the machine reads and
+/// writes meanwhile, which must fit the rings.
+const SNAPLEN_BYTES: u32 = 300;
 /// More than one, so that the choice of the ring is looked at.
 const PARTITIONS: u32 = 4;
 /// The rings are emptied at least so often.
@@ -73,6 +76,7 @@ pub fn collect(kind: Kind, limit: Duration) -> Result<Collected> {
         ring_bytes: RING_BYTES,
         cpus: saker_capture::cpus::possible_cpus().context("the CPUs of this machine")?,
         events,
+        snaplen_bytes: SNAPLEN_BYTES,
         own_tgid: std::process::id(),
         // Real paths of what is in /proc have process ids in them.
         reached: false,

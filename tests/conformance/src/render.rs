@@ -66,6 +66,7 @@ fn fixed(record: &Record<'_>, slot: u32, ty: u32, name: &str, labels: &mut Label
         }
         // Of a program that has just begun, and of the thread that began it.
         (_, "pgft_maj" | "pgft_min") => "any".to_owned(),
+        (SAKER_T_HEX, "source" | "peer") => labels.socket(value),
         (_, "dev" | "exe_dev") => labels.device(value),
         (_, "ino") => labels.inode(sibling("dev"), value),
         (_, "exe_ino") => labels.inode(sibling("exe_dev"), value),
@@ -93,6 +94,7 @@ fn fixed(record: &Record<'_>, slot: u32, ty: u32, name: &str, labels: &mut Label
             | SAKER_T_MODULE_FLAGS
             | SAKER_T_CAPS
             | SAKER_T_FILE_FACTS
+            | SAKER_T_CLOSE_RANGE_FLAGS
             | SAKER_T_ERRNO_HEX
             | SAKER_T_SIGSET
             | SAKER_T_FD_FLAGS..=SAKER_T_URING_FEATURES,
@@ -125,7 +127,10 @@ fn variable(record: &Record<'_>, slot: u32, ty: u32, labels: &mut Labels) -> Str
     if var.fault {
         text.push_str(",fault");
     }
-    let rest = u32::from(flags) & !(SAKER_VF_TRUNCATED | SAKER_VF_FAULT);
+    if u32::from(flags) & SAKER_VF_GIVEN != 0 {
+        text.push_str(",given");
+    }
+    let rest = u32::from(flags) & !(SAKER_VF_TRUNCATED | SAKER_VF_FAULT | SAKER_VF_GIVEN);
     if rest != 0 {
         let _ = write!(text, ",flags={rest:#x}");
     }

@@ -25,6 +25,8 @@ pub fn request(ring_bytes: u32) -> saker_ioc_create {
         own_tgid: 0,
         ring_bytes,
         flags: tables.session_flags,
+        snaplen_bytes: 0,
+        reserved: 0,
         wanted: tables.wanted,
         event_of_64: tables.event_of_64,
         event_of_32: tables.event_of_32,

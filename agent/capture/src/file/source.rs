@@ -381,7 +381,11 @@ impl Stream {
                         continue;
                     }
                 };
-                let Some(record) = record.ok().filter(|rec| !rec.info().is_internal()) else {
+                // Of those no rule can name only what calls brought along comes between others.
+                let belongs = |rec: &Record<'_>| {
+                    !rec.info().is_internal() || rec.event() == saker_abi::raw::SAKER_EV_FILE
+                };
+                let Some(record) = record.ok().filter(belongs) else {
                     counts.undecodable += 1;
                     continue;
                 };

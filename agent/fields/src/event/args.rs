@@ -7,7 +7,7 @@ use saker_state::{NO_ID, path};
 
 use super::{EventView, Made, fd, user};
 use crate::field::{Arg, text};
-use crate::names::{convert, errno, flags, signals, write_enum, write_flags};
+use crate::names::{convert, errno, flags, signals, sockets, write_enum, write_flags};
 use crate::params::{Kind, Param, Source};
 use crate::render::{self, NOT_AVAILABLE, NULL, put};
 
@@ -232,7 +232,12 @@ impl<'a> EventView<'a> {
             Kind::Bytes => render::printable(out, self.bytes(param)),
             Kind::Address => _ = render::address(out, self.bytes(param)),
             Kind::Tuple => self.write_tuple(param, out),
-            Kind::Unsigned | Kind::Unsigned32 | Kind::Syscall | Kind::Flags(_) | Kind::Enum(_) => {
+            Kind::Unsigned
+            | Kind::Unsigned32
+            | Kind::Syscall
+            | Kind::Flags(_)
+            | Kind::Enum(_)
+            | Kind::SocketOption(_) => {
                 put!(out, "{}", self.number(param));
             }
         }
@@ -288,6 +293,9 @@ impl<'a> EventView<'a> {
             Kind::Syscall => out.extend_from_slice(self.type_name().as_bytes()),
             Kind::Flags(table) => write_flags(out, table, self.number(param)),
             Kind::Enum(table) => write_enum(out, table, self.number(param)),
+            Kind::SocketOption(level) if self.record.u64(level) == sockets::SOL_SOCKET => {
+                write_enum(out, sockets::OPTION, self.number(param));
+            }
             Kind::Path | Kind::PathAt(_) => self.write_absolute(param, out),
             _ => {}
         }

@@ -7,6 +7,7 @@ pub mod enums;
 pub mod errno;
 pub mod flags;
 pub mod signals;
+pub mod sockets;
 
 /// One name and its number.
 pub type Name = (&'static str, u64);
@@ -96,7 +97,7 @@ mod tests {
 
     #[test]
     fn no_table_has_an_empty_or_repeated_name() {
-        let tables = [flags::ALL, enums::ALL].concat();
+        let tables = [flags::ALL, enums::ALL, sockets::ALL].concat();
         for table in tables {
             let mut names: Vec<_> = table.iter().map(|n| n.0).collect();
             assert!(names.iter().all(|n| !n.is_empty()));

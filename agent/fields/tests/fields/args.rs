@@ -381,10 +381,10 @@ fn what_an_event_lacks_is_absent() {
             ("evt.arg.queuelen", "~"),
         ],
     );
-    // `data` is a number of ptrace and bytes elsewhere.
+    // `data` is a number of ptrace and bytes elsewhere, of which the type is.
     let ptrace = record(SAKER_EV_PTRACE, 5_000, CHILD).num(SAKER_P_PTRACE_data, 0xabc);
     World::new().expect(
         &ptrace,
-        &[("evt.arg.data", "ABC"), ("evt.rawarg.data", "ABC")],
+        &[("evt.arg.data", "ABC"), ("evt.rawarg.data", "~")],
     );
 }

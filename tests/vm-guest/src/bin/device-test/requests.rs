@@ -108,7 +108,7 @@ pub(crate) fn privileges() -> Result<()> {
 pub(crate) fn create_refused() -> Result<()> {
     let device = Device::open()?;
     type Change = fn(&mut saker_ioc_create);
-    let wrong: [(&str, Change, Errno); 17] = [
+    let wrong: [(&str, Change, Errno); 19] = [
         ("another version", |r| r.abi_version += 1, Errno::PROTO),
         ("another hash", |r| r.schema_hash ^= 1, Errno::PROTO),
         ("a longer struct", |r| r.size += 8, Errno::TOOBIG),
@@ -131,6 +131,12 @@ pub(crate) fn create_refused() -> Result<()> {
             Errno::INVAL,
         ),
         ("unknown flag", |r| r.flags = 1 << 31, Errno::INVAL),
+        (
+            "snaplen",
+            |r| r.snaplen_bytes = SAKER_SNAPLEN_MAX + 1,
+            Errno::INVAL,
+        ),
+        ("reserved", |r| r.reserved = 1, Errno::INVAL),
         ("no such event", |r| r.event_of_64[511] = 254, Errno::INVAL),
         (
             "no such event, 32 bit",

@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* Ends of datagrams, which sockets do not remember. */
+#ifndef SAKER_ENDS_H
+#define SAKER_ENDS_H
+
+#define SOCK_STREAM_NR 1 /* an enumeration in the module */
+
+/*
+ * Puts the far end that the caller gave or was given into a tuple; false when it has none. Connected
+ * streams have theirs from the kernel and do not look at such an address.
+ */
+static __always_inline bool patch_far_end(struct saker_tuple *tuple, u64 name_at, u32 name_len,
+					 bool out)
+{
+	struct {
+		u16 family, port;
+		u8 rest[24]; /* the address of IPv4 first, of IPv6 behind the flow label */
+		u8 room[4];  /* a power of two for the verifier */
+	} given = {};
+	u32 len = name_len;
+
+	if (!name_at || tuple->type == SOCK_STREAM_NR || len < 2)
+		return false;
+	if (len > sizeof(given) - sizeof(given.room))
+		len = sizeof(given) - sizeof(given.room);
+	barrier_var(len); /* or the compiler compares another copy than it passes */
+	if (uread(&given, len & (sizeof(given) - 1), name_at))
+		return false;
+	if (given.family == AF_INET && len >= 8) {
+		if (tuple->family != AF_INET && tuple->family != AF_INET6)
+			return false;
+		__builtin_memset(tuple->remote_addr, 0, 16);
+		if (tuple->family == AF_INET) {
+			__builtin_memcpy(tuple->remote_addr, given.rest, 4);
+		} else {
+			tuple->remote_addr[10] = 0xff;
+			tuple->remote_addr[11] = 0xff;
+			__builtin_memcpy(tuple->remote_addr + 12, given.rest, 4);
+		}
+		tuple->remote_port = __builtin_bswap16(given.port);
+	} else if (given.family == AF_INET6 && len >= 24) {
+		if (tuple->family != AF_INET6)
+			return false;
+		__builtin_memcpy(tuple->remote_addr, given.rest + 4, 16);
+		tuple->remote_port = __builtin_bswap16(given.port);
+	} else if (given.family == AF_UNIX && tuple->family == AF_UNIX && out && !tuple->peer_id) {
+		len = name_len - 2;
+		if (len > 108)
+			len = 108;
+		barrier_var(len);
+		__builtin_memset(tuple->path, 0, sizeof(tuple->path));
+		uread(tuple->path, len & 0x7f, name_at + 2);
+	} else {
+		return false;
+	}
+	return true;
+}
+
+#endif /* SAKER_ENDS_H */
