@@ -78,6 +78,10 @@ counters! {
     fd_overflow,
     /// Entries replaced because the kernel's facts said otherwise.
     fd_healed,
+    /// Descriptors that came in a message with more of them than drivers record.
+    passed_overflow,
+    /// Messages of sendmmsg and recvmmsg beyond those that drivers record.
+    messages_overflow,
     /// Processes replaced because their number had been reused unnoticed.
     pid_reused,
     /// Programs forgotten that a lagging worker might have asked for.

@@ -215,6 +215,37 @@ impl FdTable {
         true
     }
 
+    /// Forgets the numbers of a range, or marks them for exec to close.
+    pub fn close_range(&mut self, range: std::ops::RangeInclusive<i32>, on_exec: bool) {
+        let concerns =
+            |(number, fd): (i32, &Fd)| range.contains(&number) && !(on_exec && fd.cloexec);
+        if !self.iter().any(concerns) {
+            return;
+        }
+        let table = Arc::make_mut(&mut self.table);
+        let mut closed = 0;
+        let dense = table.dense.iter_mut().enumerate();
+        let dense = dense.map(|(number, slot)| (number as i32, slot));
+        let sparse = table
+            .sparse
+            .iter_mut()
+            .map(|(&number, slot)| (number, slot));
+        for (_, slot) in dense
+            .chain(sparse)
+            .filter(|(number, slot)| slot.live && range.contains(number))
+        {
+            if on_exec {
+                slot.fd
+                    .iter_mut()
+                    .for_each(|fd| Arc::make_mut(fd).cloexec = true);
+            } else {
+                slot.live = false;
+                closed += 1;
+            }
+        }
+        table.live -= closed;
+    }
+
     /// Forgets what exec closes.
     pub fn close_on_exec(&mut self) {
         if !self.iter().any(|(_, fd)| fd.cloexec) {
@@ -346,6 +377,25 @@ mod tests {
             table.iter().map(|(number, _)| number).collect::<Vec<_>>(),
             [3, 11]
         );
+    }
+
+    #[test]
+    fn ranges_close_now_or_at_exec() {
+        let mut parent = FdTable::default();
+        for number in [3, 4, 5, 2000, 3000] {
+            named(&mut parent, number, "/a");
+        }
+        let mut table = parent.clone();
+        table.close_range(4..=2000, false);
+        let numbers = |table: &FdTable| table.iter().map(|(number, _)| number).collect::<Vec<_>>();
+        assert_eq!((numbers(&table), table.len()), (vec![3, 3000], 2));
+        table.close_range(10..=i32::MAX, true);
+        assert_eq!(table.len(), 2);
+        table.close_on_exec();
+        assert_eq!(numbers(&table), [3]);
+        table.close_range(4..=4, false);
+        assert_eq!((table.len(), parent.len()), (1, 5));
+        assert!(parent.iter().all(|(_, fd)| !fd.cloexec));
     }
 
     #[test]

@@ -171,7 +171,7 @@ pub(super) fn dup(ctx: &mut Ctx, process: &mut Process, rec: &Record<'_>) {
 
 /// The kernel says the descriptor is no socket: what the table says otherwise is from before the
 /// number was closed and used again, which nobody saw.
-fn heal_no_socket(ctx: &mut Ctx, process: &mut Process, number: i32, facts: u32) {
+pub(super) fn heal_no_socket(ctx: &mut Ctx, process: &mut Process, number: i32, facts: u32) {
     let known = process.fds.get(number);
     let stale = known.is_some_and(|fd| fd.socket.is_some());
     let pipe = facts & S_IFMT == S_IFIFO;

@@ -4,6 +4,7 @@ mod anonymous;
 mod birth;
 mod cred;
 mod file;
+mod io;
 mod process;
 mod socket;
 
@@ -104,6 +105,12 @@ pub(crate) fn dispatch(
         SAKER_EV_ACCEPT | SAKER_EV_ACCEPT4 => socket::accept(ctx, process, rec, applied),
         SAKER_EV_BIND => socket::bind(ctx, process, rec, applied),
         SAKER_EV_LISTEN => socket::listen(ctx, process, rec, applied),
+        SAKER_EV_READ_CALL..=SAKER_EV_RECVMMSG => io::move_data(ctx, process, rec, applied),
+        SAKER_EV_PIPE | SAKER_EV_PIPE2 | SAKER_EV_SOCKETPAIR => io::pair(ctx, process, rec),
+        SAKER_EV_FILE => io::adopt(ctx, process, rec),
+        SAKER_EV_PIDFD_GETFD => io::pidfd_getfd(process, rec, applied),
+        SAKER_EV_CLOSE_RANGE => io::close_range(process, rec),
+        SAKER_EV_GETSOCKOPT => io::getsockopt(ctx, process, rec, applied),
         SAKER_EV_CHDIR | SAKER_EV_FCHDIR | SAKER_EV_CHROOT => file::directory(ctx, process, rec),
         SAKER_EV_SETSID => process::setsid(process, rec),
         SAKER_EV_SETUID..=SAKER_EV_SETRESGID

@@ -12,7 +12,7 @@ use crate::fd::{Fd, FdKind, Role, Socket};
 use crate::process::Process;
 use crate::view::{Applied, fd_in};
 
-const AF_UNIX: u16 = 1;
+pub(super) const AF_UNIX: u16 = 1;
 const AF_INET: u16 = 2;
 const AF_INET6: u16 = 10;
 const AF_NETLINK: u16 = 16;
@@ -23,9 +23,18 @@ const IPPROTO_UDP: u8 = 17;
 const EINPROGRESS: i64 = 115;
 
 /// The bits of socket(2)'s type that are a type.
-const SOCK_TYPE_MASK: u64 = 0xf;
+pub(super) const SOCK_TYPE_MASK: u64 = 0xf;
 
 type End = Option<(IpAddr, u16)>;
+
+/// Whose word the far end of a tuple is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Far {
+    /// The socket's: it is connected.
+    Own,
+    /// Of one datagram: the socket itself has none.
+    Given,
+}
 
 pub(super) fn socket(ctx: &mut Ctx, process: &mut Process, rec: &Record<'_>) {
     let number = fd_in(rec, SAKER_P_SOCKET_fd);
@@ -71,7 +80,7 @@ pub(super) fn connect(
         Some(socket) if matches!(socket.role, Role::Client | Role::Server) => socket.role,
         _ => Role::Client,
     };
-    applied.name_changed = update(ctx, process, number, &tuple, role);
+    applied.name_changed = update(ctx, process, number, &tuple, role, Far::Own);
 }
 
 pub(super) fn accept(
@@ -101,7 +110,7 @@ pub(super) fn accept(
         ctx.counters.fd_overflow += 1;
         return;
     }
-    applied.name_changed = update(ctx, process, number, &tuple, Role::Server);
+    applied.name_changed = update(ctx, process, number, &tuple, Role::Server, Far::Own);
     if let Some(fd) = process.fds.get_mut(number) {
         fd.cloexec = flags & O_CLOEXEC != 0;
     }
@@ -126,7 +135,7 @@ pub(super) fn bind(ctx: &mut Ctx, process: &mut Process, rec: &Record<'_>, appli
     if inet && tuple.local_port == 0 || !inet && tuple.family != AF_UNIX {
         return;
     }
-    applied.name_changed = update(ctx, process, number, &tuple, Role::Listener);
+    applied.name_changed = update(ctx, process, number, &tuple, Role::Listener, Far::Own);
 }
 
 /// Changes nothing (rules-spec F7) unless the socket was not known, or not its address: bind is seen only where a
@@ -146,7 +155,7 @@ pub(super) fn listen(
     }
     let unnamed = process.fds.get(number).is_none_or(|fd| fd.name.is_empty());
     if heal(ctx, process, number, &tuple) || unnamed {
-        applied.name_changed = update(ctx, process, number, &tuple, Role::Listener);
+        applied.name_changed = update(ctx, process, number, &tuple, Role::Listener, Far::Own);
     }
 }
 
@@ -185,14 +194,23 @@ pub(super) fn heal(ctx: &mut Ctx, process: &mut Process, number: i32, tuple: &sa
 }
 
 /// Brings the entry up to the tuple; true when its name changed.
-fn update(
+pub(super) fn update(
     ctx: &mut Ctx,
     process: &mut Process,
     number: i32,
     tuple: &saker_tuple,
     role: Role,
+    far: Far,
 ) -> bool {
     let (local, remote) = ends(tuple);
+    let is_same = |socket: &Socket| {
+        let ends = (socket.local, socket.remote) == (local, remote);
+        ends && (socket.role, socket.sock_id) == (role, tuple.sock_id) && far == Far::Own
+    };
+    let known = process.fds.get(number).and_then(|fd| fd.socket.as_ref());
+    if tuple.family != AF_UNIX && known.is_some_and(|socket| socket.connected && is_same(socket)) {
+        return false;
+    }
     write_name(&mut ctx.name, tuple, role, local, remote);
     let Some(fd) = process.fds.get_mut(number) else {
         return false;
@@ -214,7 +232,7 @@ fn update(
     (socket.sock_id, socket.peer_id) = (tuple.sock_id, tuple.peer_id);
     if role != Role::Listener {
         socket.remote = remote;
-        socket.connected = true;
+        socket.connected = far == Far::Own && (tuple.family != AF_UNIX || tuple.peer_id != 0);
     }
     changed
 }
@@ -353,7 +371,7 @@ pub(crate) fn canonical(local: End, remote: End) -> (End, End) {
     if all_v4 { (near, far) } else { (local, remote) }
 }
 
-fn kind_of(family: u16) -> FdKind {
+pub(super) fn kind_of(family: u16) -> FdKind {
     match family {
         AF_UNIX => FdKind::Unix,
         AF_INET => FdKind::Ipv4,

@@ -27,6 +27,7 @@ use self::net::Nets;
 use self::read::Reader;
 
 pub use self::complete::complete;
+pub(crate) use self::records::told_kind;
 pub use self::records::{Told, from_records};
 
 /// A process that was found.

@@ -257,7 +257,6 @@ fn descriptor(rec: &Record<'_>, listening: &FxHashSet<(u16, u16)>) -> Option<Fd>
     if name.truncated || name.fault {
         return None;
     }
-    let file_type = rec.u64(SAKER_P_FILE_facts) as u32 & S_IFMT;
     let ino = rec.u64(SAKER_P_FILE_ino);
     if let Some(tuple) = rec.tuple(SAKER_P_FILE_tuple) {
         let fd = existing(&tuple, |family, port| listening.contains(&(family, port)));
@@ -266,31 +265,43 @@ fn descriptor(rec: &Record<'_>, listening: &FxHashSet<(u16, u16)>) -> Option<Fd>
             ..opened(rec, fd)
         });
     }
-    let named = |kind, name: &[u8]| Fd {
-        kind,
-        name: name.to_vec(),
-        ..Fd::default()
-    };
-    let fd = match (name.bytes, file_type) {
-        (b"", S_IFIFO) => Fd {
-            ino,
-            ..named(FdKind::Pipe, format!("pipe:[{ino}]").as_bytes())
+    let (kind, name) = told_kind(rec)?;
+    let mut fd = match kind {
+        FdKind::File | FdKind::Directory => return Some(described(rec, kind)),
+        kind => Fd {
+            kind,
+            name: name.to_vec(),
+            ..Fd::default()
         },
+    };
+    if kind == FdKind::Pipe {
+        fd.ino = ino;
+        fd.name = format!("pipe:[{ino}]").into_bytes();
+    }
+    Some(opened(rec, fd))
+}
+
+/// Kind and name of what is no socket; `None` when its record does not tell.
+pub(crate) fn told_kind<'a>(rec: &Record<'a>) -> Option<(FdKind, &'a [u8])> {
+    let file_type = rec.u64(SAKER_P_FILE_facts) as u32 & S_IFMT;
+    let name = rec.var(SAKER_P_FILE_name);
+    if name.truncated || name.fault {
+        return None;
+    }
+    Some(match (name.bytes, file_type) {
+        (b"", S_IFIFO) => (FdKind::Pipe, b""),
         // The root, and what file systems without names call their files (namespaces, pidfds).
         (b"/", file_type) if file_type != S_IFDIR => return None,
-        ([b'/', ..], S_IFDIR) => return Some(described(rec, FdKind::Directory)),
-        ([b'/', ..], _) => return Some(described(rec, FdKind::File)),
-        ([b'm', b'e', b'm', b'f', b'd', b':', memory @ ..], S_IFREG) => {
-            named(FdKind::Memfd, memory)
-        }
+        (path @ [b'/', ..], S_IFDIR) => (FdKind::Directory, path),
+        (path @ [b'/', ..], _) => (FdKind::File, path),
+        ([b'm', b'e', b'm', b'f', b'd', b':', memory @ ..], S_IFREG) => (FdKind::Memfd, memory),
         // Anonymous inodes have no type, in newer kernels that of a regular file.
         (anon, 0 | S_IFREG) => match anonymous(anon) {
             FdKind::Unknown => return None,
-            kind => named(kind, b""),
+            kind => (kind, b""),
         },
         _ => return None,
-    };
-    Some(opened(rec, fd))
+    })
 }
 
 /// A file with a path, or one about which nothing more is known.

@@ -2,6 +2,7 @@
 
 mod common;
 mod files;
+mod io;
 mod partitions;
 mod process;
 mod scan;
