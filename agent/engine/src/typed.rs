@@ -89,6 +89,17 @@ impl Term {
         }
     }
 
+    /// Shows `see` every field in it.
+    pub fn fields(&self, see: &mut dyn FnMut(FieldRef)) {
+        match self {
+            Term::Field { field, .. } => see(*field),
+            Term::Literal(_) => {}
+            Term::List(items) | Term::Call { args: items, .. } => {
+                items.iter().for_each(|item| item.fields(see));
+            }
+        }
+    }
+
     /// The handle, if it is a plain field.
     pub fn field(&self) -> Option<FieldRef> {
         match self {
@@ -170,6 +181,16 @@ pub struct Predicate {
     pub modifier: Option<Modifier>,
     /// Right-hand side.
     pub rhs: Side,
+}
+
+impl Predicate {
+    /// Shows `see` every field that the comparison looks at.
+    pub fn fields(&self, see: &mut dyn FnMut(FieldRef)) {
+        self.lhs.fields(see);
+        if let Side::Term(term) = &self.rhs {
+            term.fields(see);
+        }
+    }
 }
 
 /// A condition. Bodies of macros are shared.

@@ -16,6 +16,7 @@
 
 mod event;
 mod field;
+mod host_names;
 mod keys;
 mod missing;
 mod mounts;
@@ -29,6 +30,7 @@ mod statics;
 mod universe;
 
 pub use event::{EventView, HostInfo, MAX_REAL_NAMES};
+pub use host_names::HostNames;
 pub use keys::MAX_KEYS;
 pub use missing::is_missing_field;
 pub use mounts::Mounts;

@@ -4,8 +4,6 @@
 //! mistake. Names are Falco's (rules-spec D6).
 
 const NO_DESCRIPTORS: &str = "lists of descriptors (poll) are not recorded";
-const NO_SERVICES: &str = "names of ports are not looked up";
-const NO_LAYERS: &str = "the layer of an opened file is in evt.arg.flags (FD_UPPER_LAYER)";
 
 /// Sorted, without arguments.
 pub(crate) const MISSING: &[(&str, &str)] = &[
@@ -13,13 +11,6 @@ pub(crate) const MISSING: &[(&str, &str)] = &[
         "evt.around",
         "made for looking at recordings; compare evt.rawtime with >= and <=",
     ),
-    ("fd.cproto", NO_SERVICES),
-    ("fd.is_lower_layer", NO_LAYERS),
-    ("fd.is_upper_layer", NO_LAYERS),
-    ("fd.lproto", NO_SERVICES),
-    ("fd.proto", NO_SERVICES),
-    ("fd.rproto", NO_SERVICES),
-    ("fd.sproto", NO_SERVICES),
     ("fdlist.cips", NO_DESCRIPTORS),
     ("fdlist.cports", NO_DESCRIPTORS),
     ("fdlist.names", NO_DESCRIPTORS),

@@ -25,13 +25,15 @@ use crate::background::{Background, host_info};
 use crate::capture::{Host, RuleCaptures, SharedDriver, share, with_driver};
 use crate::config::{Config, PathIdentity};
 use crate::control::Stop;
+use crate::dns::{self, Resolver};
 use crate::driver::Chosen;
 use crate::first_look::{FirstLook, adopt_running};
 use crate::host;
 use crate::http::Pages;
 use crate::metrics::{self, DriverInfo, Sources, WorkerMetrics};
 use crate::mounts::{MountWatch, mounts};
-use crate::rules::{Rules, wanted_events};
+use crate::needs::Needs;
+use crate::rules::Rules;
 use crate::worker::{Context, RuleWorker, WakeWorkers, labels, real_path};
 
 /// `ring_buffer_total_mib: auto` is this much for each CPU ...
@@ -49,6 +51,7 @@ pub(crate) struct Agent {
     captures: Option<RuleCaptures>,
     _background: Background,
     _mounts: Option<MountWatch>,
+    _resolver: Option<Resolver>,
     output: Output,
     queue: QueueMonitor,
     facts: Facts,
@@ -103,8 +106,12 @@ pub(crate) fn plan(
     rules: &Rules,
     schema: &FieldSchema,
 ) -> anyhow::Result<LoadOptions> {
-    let events = wanted_events(&rules.set, schema);
-    plan_for(config, events)
+    let needs = Needs::of(&rules.set, schema);
+    let mut plan = plan_for(config, needs.events)?;
+    if needs.data {
+        plan.snaplen_bytes = u32::try_from(config.snaplen_bytes)?;
+    }
+    Ok(plan)
 }
 
 /// The same for given events.
@@ -129,6 +136,7 @@ pub(crate) fn plan_for(config: &Config, events: EventSet) -> anyhow::Result<Load
         ring_bytes,
         cpus,
         events,
+        snaplen_bytes: 0,
         own_tgid: std::process::id(),
         reached: config.path_identity == PathIdentity::Any,
     })
@@ -216,6 +224,8 @@ impl Agent {
             ),
             PathIdentity::Given => None,
         };
+        let names = dns::names(&context.rules, &context.schema);
+        let resolver = Resolver::start(names, Arc::clone(&context))?;
         let background = Background::start(state.recovery, Arc::clone(&state.shared), context)?;
         let facts = facts(&plan, first_look);
         let agent = Self {
@@ -224,6 +234,7 @@ impl Agent {
             captures,
             _background: background,
             _mounts: mounts,
+            _resolver: resolver,
             output,
             queue: monitor,
             facts,

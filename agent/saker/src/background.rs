@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use saker_fields::{HostInfo, Mounts};
+use saker_fields::{HostInfo, HostNames, Mounts};
 use saker_state::{Recovery, SharedState};
 
 use crate::host;
@@ -82,6 +82,7 @@ pub(crate) fn host_info(hostname: &str, mounts: Arc<Mounts>) -> HostInfo {
     HostInfo {
         hostname: hostname.to_owned(),
         addresses: host::interface_addresses(),
+        names: HostNames::default(),
         boot_to_epoch_ns: host::boot_to_epoch_ns(),
         mounts,
         capture_start_ns: host::boot_ns(),
@@ -96,10 +97,11 @@ fn refresh_host(context: &Context) {
     let new = host_info(&old.hostname, Arc::clone(&old.mounts));
     let moved = new.boot_to_epoch_ns.abs_diff(old.boot_to_epoch_ns) > CLOCK_NOISE_NS;
     if moved || new.addresses != old.addresses {
-        // The mounts are another thread's.
+        // Mounts and names are other threads'.
         context.host.rcu(|host| HostInfo {
             mounts: Arc::clone(&host.mounts),
             capture_start_ns: host.capture_start_ns,
+            names: host.names.clone(),
             ..new.clone()
         });
     }

@@ -7,6 +7,7 @@
 //! saker-worker/N     pinned; rings -> state -> rules -> alert queue    (worker.rs, saker-capture)
 //! saker-output       alert queue -> standard output                    (saker-alerts)
 //! saker-background   look-ups in /proc, users, addresses, clocks       (background.rs)
+//! saker-names        addresses of hosts that rules name              (dns/)
 //! saker-recorder     copies of records -> capture files                (capture/)
 //! saker-control      signals, /metrics, /healthz, /readyz, /versions   (control.rs, http.rs)
 //! main               starts, waits, stops                              (commands/run.rs)
@@ -20,6 +21,7 @@ mod cli;
 mod commands;
 mod config;
 mod control;
+mod dns;
 mod driver;
 mod first_look;
 mod health;
@@ -29,6 +31,7 @@ mod lock;
 mod logging;
 mod metrics;
 mod mounts;
+mod needs;
 mod replay;
 mod rules;
 mod worker;

@@ -293,6 +293,10 @@ impl Evaluator {
 
     /// Evaluates the rules on a record that was applied. Allocates only when one matches.
     fn evaluate(&mut self, partition: &Partition, rec: &Record<'_>, applied: &Applied) {
+        // State alone: what a call brought along.
+        if rec.info().is_internal() {
+            return;
+        }
         self.events += 1;
         let started = self.events.is_multiple_of(SAMPLE_EVERY).then(Instant::now);
         self.scratch.reset();

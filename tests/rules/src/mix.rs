@@ -98,6 +98,7 @@ impl Mix {
             host: HostInfo {
                 hostname: "server".to_owned(),
                 addresses: vec![[10, 0, 0, 5].into()],
+                names: saker_fields::HostNames::default(),
                 boot_to_epoch_ns: 1_700_000_000_000_000_000,
                 ..HostInfo::default()
             },

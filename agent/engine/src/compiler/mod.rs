@@ -121,6 +121,11 @@ impl RuleSet {
         self.predicates.len()
     }
 
+    /// All distinct comparisons of the conditions.
+    pub fn predicates(&self) -> impl Iterator<Item = &Predicate> {
+        self.specs.iter().map(|predicate| &**predicate)
+    }
+
     /// Rules tried for an event type, in order.
     pub fn rules_for(&self, event: EventType) -> impl Iterator<Item = &RuleMeta> {
         let entries = self

@@ -28,6 +28,7 @@ use saker_engine::value::Value;
 use saker_state::{Fd, Names, Process, View};
 
 use self::reached::Called;
+use crate::HostNames;
 use crate::field::{Arg, Extract, Field};
 use crate::mounts::Mounts;
 use crate::schema::FieldSchema;
@@ -40,6 +41,8 @@ pub struct HostInfo {
     pub hostname: String,
     /// Addresses of the interfaces, to tell local from remote ends (`fd.lip`).
     pub addresses: Vec<IpAddr>,
+    /// `fd.sip.name` and the like.
+    pub names: HostNames,
     /// What to add to `CLOCK_BOOTTIME` for nanoseconds since the epoch.
     pub boot_to_epoch_ns: u64,
     /// Where the host's file systems are, for the names of files.

@@ -237,7 +237,7 @@ fn a_new_socket_has_no_role() {
 }
 
 #[test]
-fn the_local_end_is_the_process_s_own_in_a_container_as_well() {
+fn the_kernel_tells_which_end_is_local_even_when_both_are() {
     let mut world = World::new();
     let id = "a1b2c3d4e5f6".repeat(6)[..64].to_owned();
     let inside = exec(CHILD, SHELL, 5_000, "sh", &[])
@@ -255,7 +255,20 @@ fn the_local_end_is_the_process_s_own_in_a_container_as_well() {
         ("fd.sip", "127.0.0.1"),
     ];
     world.expect(&call, &fields);
-    World::new().expect(&call, &[("fd.lport", "54346"), ("fd.rport", "45999")]);
+    World::new().expect(&call, &fields);
+    let accept = record(SAKER_EV_ACCEPT, 7_000, CHILD)
+        .num(SAKER_P_ACCEPT_fd, 5)
+        .tuple(SAKER_P_ACCEPT_tuple, &loopback);
+    let fields = [
+        ("fd.name", "127.0.0.1:45999->127.0.0.1:54346"),
+        ("fd.lport", "54346"),
+        ("fd.rport", "45999"),
+        ("fd.sport", "54346"),
+        ("fd.sproto", "54346"),
+        ("fd.rproto", "45999"),
+        ("fd.proto", "45999 54346"),
+    ];
+    world.expect(&accept, &fields);
 }
 
 #[test]

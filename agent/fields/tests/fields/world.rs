@@ -46,6 +46,7 @@ impl World {
             host: HostInfo {
                 hostname: "box".to_owned(),
                 addresses: vec![IpAddr::V4(Ipv4Addr::new(10, 0, 0, 5))],
+                names: saker_fields::HostNames::default(),
                 boot_to_epoch_ns: BOOT_NS,
                 mounts: Arc::new(Mounts::parse(MOUNTS)),
                 capture_start_ns: 50,

@@ -4,7 +4,7 @@ use saker_abi::driver::LoadOptions;
 use saker_capture::file::Meta;
 use saker_capture::file::meta::MetaUser;
 use saker_capture::{Clock, DriverKind, SystemClock};
-use saker_fields::HostInfo;
+use saker_fields::{HostInfo, HostNames};
 use saker_state::{Names, User};
 
 /// Describes this host; the file's number and reason are the writer's.
@@ -50,6 +50,8 @@ pub(crate) fn host_of(meta: &Meta) -> HostInfo {
     HostInfo {
         hostname: meta.hostname.clone(),
         addresses: meta.addresses.clone(),
+        // They would be those of today.
+        names: HostNames::default(),
         boot_to_epoch_ns: meta.boot_to_epoch_ns,
         // Not in a capture: a file has the names that the process sees.
         capture_start_ns: meta.started_ns,
@@ -85,12 +87,14 @@ mod tests {
             ring_bytes: 1 << 16,
             cpus: vec![0, 1],
             events: EventSet::state(),
+            snaplen_bytes: 0,
             own_tgid: 1,
             reached: false,
         };
         let host = HostInfo {
             hostname: "h1".into(),
             addresses: vec!["10.0.0.7".parse().expect("an address")],
+            names: HostNames::default(),
             boot_to_epoch_ns: 1_700_000_000_000_000_000,
             ..HostInfo::default()
         };

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, bail};
 use crossbeam_channel::{Receiver, RecvTimeoutError};
-use saker_abi::driver::EventSet;
+use saker_abi::driver::{EventSet, LoadOptions};
 use saker_abi::record::Record;
 use saker_abi::{event, syscalls};
 use saker_capture::recorder::Recorder;
@@ -45,7 +45,11 @@ pub(super) fn record(args: RecordArgs) -> anyhow::Result<ExitCode> {
     logging::start(config.log_level);
     let limits = limits(&args)?;
     let plan = match events(&args)? {
-        Some(events) => agent::plan_for(&config, events)?,
+        // Which rules will look at them nobody knows: with data.
+        Some(events) => LoadOptions {
+            snaplen_bytes: u32::try_from(config.snaplen_bytes)?,
+            ..agent::plan_for(&config, events)?
+        },
         None => {
             let schema = Arc::new(FieldSchema::with_static_fields(&config.static_fields));
             let rules = rules::compile_configured(&config, &schema)

@@ -111,6 +111,8 @@ pub(crate) struct Config {
     pub driver: DriverChoice,
     /// Build the kernel module when it is needed and there is none.
     pub kmod_build_at_start: bool,
+    /// Bytes of data of a call that rules can look at.
+    pub snaplen_bytes: i64,
     /// Memory of all rings in MiB; `None` goes by the number of CPUs.
     pub ring_buffer_total_mib: Option<i64>,
     /// Workers; `None` goes by the number of CPUs.
@@ -156,6 +158,7 @@ impl Default for Config {
             hostname: None,
             driver: DriverChoice::Auto,
             kmod_build_at_start: true,
+            snaplen_bytes: 80,
             ring_buffer_total_mib: None,
             workers: None,
             pin_workers: true,
@@ -272,6 +275,8 @@ impl Config {
         section.section("kmod", |section| {
             section.boolean("build_at_start", &mut self.kmod_build_at_start);
         });
+        let most = i64::from(saker_abi::raw::SAKER_SNAPLEN_MAX);
+        section.integer("snaplen_bytes", 1..=most, &mut self.snaplen_bytes);
         section.read(
             "ring_buffer_total_mib",
             "auto or an integer from 1 to 16384",

@@ -49,6 +49,7 @@ impl Bench {
         let host = HostInfo {
             hostname: "h1".into(),
             addresses: Vec::new(),
+            names: saker_fields::HostNames::default(),
             boot_to_epoch_ns: BOOT_NS,
             mounts: Arc::new(Mounts::parse(MOUNTS)),
             capture_start_ns: 0,

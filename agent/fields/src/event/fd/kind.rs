@@ -116,6 +116,7 @@ impl EventView<'_> {
         Some(match self.record.event() {
             SAKER_EV_OPENAT | SAKER_EV_OPENAT2 | SAKER_EV_CREAT => b"f",
             SAKER_EV_SOCKET | SAKER_EV_ACCEPT | SAKER_EV_ACCEPT4 => b"4",
+            SAKER_EV_PIPE | SAKER_EV_PIPE2 => b"p",
             _ => b"o",
         })
     }

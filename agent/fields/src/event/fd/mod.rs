@@ -4,6 +4,7 @@ mod kind;
 mod name;
 mod socket;
 
+use saker_abi::raw::{SAKER_FILE_LOWER, SAKER_FILE_UPPER};
 use saker_engine::schema::Arity;
 use saker_engine::value::Value;
 use saker_engine::value::ValueType::*;
@@ -15,8 +16,8 @@ use crate::render::put;
 
 pub(super) use kind::write_type_chars;
 
-const NO_NAME_YET: &str =
-    "DNS name; absent: the agent resolves no names yet, so that comparisons are false.";
+const HOST_NAME: &str = "Names among those in the rules that resolve to the address of this end; looked up in the \
+                         background, absent until then and for all others.";
 
 pub(super) const FIELDS: &[Field] = &[
     Field::new(
@@ -140,6 +141,44 @@ pub(super) const FIELDS: &[Field] = &[
         |e, _| port(Some(e.sides()?.1)),
         "Port of the other's end.",
     ),
+    Field::new(
+        "fd.sproto",
+        Str,
+        |e, _| text(e.port_text(3, e.ends()?.server?.1)?),
+        "Port of the server's end as text; Falco's, too, unless it looks up names of services.",
+    )
+    .cost(10),
+    Field::new(
+        "fd.cproto",
+        Str,
+        |e, _| text(e.port_text(4, e.ends()?.client?.1)?),
+        "Port of the client's end as text.",
+    )
+    .cost(10),
+    Field::new(
+        "fd.lproto",
+        Str,
+        |e, _| text(e.port_text(5, e.sides()?.0.1)?),
+        "Port of this machine's end as text.",
+    )
+    .cost(10),
+    Field::new(
+        "fd.rproto",
+        Str,
+        |e, _| text(e.port_text(6, e.sides()?.1.1)?),
+        "Port of the other's end as text.",
+    )
+    .cost(10),
+    Field::many(
+        "fd.proto",
+        Str,
+        Arity::Ends,
+        protos,
+        "Either end's port as text.",
+    )
+    .cost(10)
+    .no_operand()
+    .condition_only(),
     Field::many("fd.ip", Ip, Arity::Ends, ips, "Either end's address.")
         .no_operand()
         .condition_only(),
@@ -187,10 +226,38 @@ pub(super) const FIELDS: &[Field] = &[
     )
     .no_operand()
     .condition_only(),
-    Field::new("fd.sip.name", Str, |_, _| None, NO_NAME_YET).no_operand(),
-    Field::new("fd.cip.name", Str, |_, _| None, NO_NAME_YET).no_operand(),
-    Field::new("fd.lip.name", Str, |_, _| None, NO_NAME_YET).no_operand(),
-    Field::new("fd.rip.name", Str, |_, _| None, NO_NAME_YET).no_operand(),
+    Field::many(
+        "fd.sip.name",
+        Str,
+        Arity::Any,
+        |e, visit| e.names_of_end(e.ends().and_then(|ends| ends.server), visit),
+        HOST_NAME,
+    )
+    .no_operand(),
+    Field::many(
+        "fd.cip.name",
+        Str,
+        Arity::Any,
+        |e, visit| e.names_of_end(e.ends().and_then(|ends| ends.client), visit),
+        HOST_NAME,
+    )
+    .no_operand(),
+    Field::many(
+        "fd.lip.name",
+        Str,
+        Arity::Any,
+        |e, visit| e.names_of_end(e.sides().map(|sides| sides.0), visit),
+        HOST_NAME,
+    )
+    .no_operand(),
+    Field::many(
+        "fd.rip.name",
+        Str,
+        Arity::Any,
+        |e, visit| e.names_of_end(e.sides().map(|sides| sides.1), visit),
+        HOST_NAME,
+    )
+    .no_operand(),
     Field::new(
         "fd.is_server",
         Bool,
@@ -211,6 +278,18 @@ pub(super) const FIELDS: &[Field] = &[
         Bool,
         |e, _| e.fd().map(|_| Value::Bool(e.state.name_changed())),
         "The event changed fd.name.",
+    ),
+    Field::new(
+        "fd.is_upper_layer",
+        Bool,
+        |e, _| layer(e, SAKER_FILE_UPPER),
+        "The opened file lies in the upper layer of an overlay file system: it is not part of the image.",
+    ),
+    Field::new(
+        "fd.is_lower_layer",
+        Bool,
+        |e, _| layer(e, SAKER_FILE_LOWER),
+        "The opened file lies in a lower layer of an overlay file system.",
     ),
     Field::new(
         "fd.dev",
@@ -317,6 +396,25 @@ impl<'a> EventView<'a> {
         })
     }
 
+    /// A port in digits; `which` tells the fields apart.
+    pub(super) fn port_text(&self, which: usize, port: u16) -> Option<&'a [u8]> {
+        self.made(Made::FdText, which, |out| {
+            put!(out, "{port}");
+            true
+        })
+    }
+
+    /// Names of an end's address.
+    fn names_of_end(&self, end: Option<End>, visit: Visit<'_>) -> bool {
+        let names = end.map_or(&[][..], |end| self.host.names.of(end.0));
+        for name in names {
+            if visit(Value::Bytes(name.as_bytes())).is_break() {
+                break;
+            }
+        }
+        !names.is_empty()
+    }
+
     fn in_container_text(&self, which: usize, tail: &[u8]) -> Option<&'a [u8]> {
         let process = self.process()?;
         self.made(Made::FdText, which, |out| {
@@ -328,7 +426,7 @@ impl<'a> EventView<'a> {
     }
 }
 
-use socket::{End, ips, is_server, nets, ports};
+use socket::{End, ips, is_server, nets, ports, protos};
 
 fn num<'e>(e: &'e EventView<'_>, _: Arg) -> Option<Value<'e>> {
     Some(Value::Int(e.fd_num()?.max(-1).into()))
@@ -340,6 +438,10 @@ fn ip<'e>(end: Option<End>) -> Option<Value<'e>> {
 
 fn port<'e>(end: Option<End>) -> Option<Value<'e>> {
     end.map(|end| Value::Uint(end.1.into()))
+}
+
+fn layer<'e>(e: &'e EventView<'_>, bit: u32) -> Option<Value<'e>> {
+    Some(Value::Bool(e.fd()?.file_facts & bit != 0))
 }
 
 fn sockfamily<'e>(e: &'e EventView<'_>, _: Arg) -> Option<Value<'e>> {

@@ -60,7 +60,7 @@ pub(super) fn is_server(e: &EventView<'_>) -> Option<bool> {
     let Some(socket) = e.inet() else {
         return Some(false);
     };
-    let listens = socket.role == Role::Listener;
+    let listens = matches!(socket.role, Role::Listener | Role::Server);
     let server = if has_role(socket.role) {
         fd.ends().1
     } else {
@@ -81,6 +81,19 @@ pub(super) fn ips(e: &EventView<'_>, visit: Visit<'_>) -> bool {
 pub(super) fn ports(e: &EventView<'_>, visit: Visit<'_>) -> bool {
     e.inet().is_some_and(|socket| {
         each_end(socket, |end| visit(Value::Uint(end.1.into())).is_continue());
+        true
+    })
+}
+
+/// `fd.proto`.
+pub(super) fn protos(e: &EventView<'_>, visit: Visit<'_>) -> bool {
+    e.inet().is_some_and(|socket| {
+        let mut which = 6;
+        each_end(socket, |end| {
+            which += 1;
+            let text = e.port_text(which, end.1).unwrap_or_default();
+            visit(Value::Bytes(text)).is_continue()
+        });
         true
     })
 }
