@@ -109,32 +109,18 @@ static __always_inline void fill_memory(u64 *slots, struct task_struct *task)
 	SLOT(vm_swap) = vm_swap_kib(task);
 }
 
-/* Reserves the smallest size class that holds the record, copies it and commits. */
-#define TRY_CLASS(size)                                                                            \
-	if (len <= (size)) {                                                                       \
-		rec = ring_reserve(to->ring, size);                                                \
-		if (!rec) {                                                                        \
-			count_drop(to->counters, ring_refusal(to->ring), SAKER_CLASS_LIFECYCLE);     \
-			return;                                                                    \
-		}                                                                                  \
-		kread(rec, size, sc->rec);                                         \
-		begin(rec, to, event, SAKER_NP_EXECVE, flags);                               \
-		commit(rec, to);                                                                   \
-		return;                                                                            \
-	}
-
 static __always_inline void emit_exec(struct saker_scratch *sc, struct subject *to,
 				      u16 event, u16 flags)
 {
 	u32 len = sc->off;
-	void *rec;
 
-	TRY_CLASS(1024)
-	TRY_CLASS(2048)
-	TRY_CLASS(4096)
-	TRY_CLASS(8192)
-	TRY_CLASS(16384)
-	TRY_CLASS(32768)
+	if (emit_sized(sc, to, len, 1024, event, SAKER_NP_EXECVE, flags, SAKER_CLASS_LIFECYCLE) ||
+	    emit_sized(sc, to, len, 2048, event, SAKER_NP_EXECVE, flags, SAKER_CLASS_LIFECYCLE) ||
+	    emit_sized(sc, to, len, 4096, event, SAKER_NP_EXECVE, flags, SAKER_CLASS_LIFECYCLE) ||
+	    emit_sized(sc, to, len, 8192, event, SAKER_NP_EXECVE, flags, SAKER_CLASS_LIFECYCLE) ||
+	    emit_sized(sc, to, len, 16384, event, SAKER_NP_EXECVE, flags, SAKER_CLASS_LIFECYCLE) ||
+	    emit_sized(sc, to, len, 32768, event, SAKER_NP_EXECVE, flags, SAKER_CLASS_LIFECYCLE))
+		return;
 	count_drop(to->counters, SAKER_DROP_BUG, SAKER_CLASS_LIFECYCLE);
 }
 

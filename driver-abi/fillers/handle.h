@@ -3,30 +3,17 @@
 #ifndef SAKER_HANDLE_H
 #define SAKER_HANDLE_H
 
-#define TRY_SIZE(size)                                                                             \
-	if (len <= (size)) {                                                                       \
-		rec = ring_reserve(to->ring, size);                                                \
-		if (!rec) {                                                                        \
-			count_drop(to->counters, ring_refusal(to->ring), SAKER_CLASS_FILE);        \
-			return;                                                                    \
-		}                                                                                  \
-		kread(rec, size, sc->rec);                                                         \
-		begin(rec, to, SAKER_EV_OPEN_BY_HANDLE_AT, SAKER_NP_OPEN_BY_HANDLE_AT, flags);     \
-		commit(rec, to);                                                                   \
-		return;                                                                            \
-	}
-
 static __always_inline void emit_opened(struct saker_scratch *sc, struct subject *to, u16 flags)
 {
+	const u16 event = SAKER_EV_OPEN_BY_HANDLE_AT, nparams = SAKER_NP_OPEN_BY_HANDLE_AT;
 	u32 len = sc->off;
-	void *rec;
 
-	TRY_SIZE(256)
-	TRY_SIZE(8192)
+	if (emit_sized(sc, to, len, 256, event, nparams, flags, SAKER_CLASS_FILE) ||
+	    emit_sized(sc, to, len, 8192, event, nparams, flags, SAKER_CLASS_FILE))
+		return;
 	count_drop(to->counters, SAKER_DROP_BUG, SAKER_CLASS_FILE);
 }
 
-#undef TRY_SIZE
 #define SLOT(name) slots[SAKER_P_OPEN_BY_HANDLE_AT_##name]
 
 static __always_inline void record_open_by_handle_at(struct call *c)

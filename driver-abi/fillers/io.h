@@ -391,12 +391,12 @@ static __always_inline s64 option_value(struct call *c, struct io *io)
 	{                                                                                          \
 		bool about_fd = false;                                                             \
 		s64 fd = -1;                                                                       \
-                                                                                                   \
+												   \
 		SAKER_PARAMS_##ID(PREPARE, PREPARE)                                                \
 		if (about_fd)                                                                      \
 			io_facts(file_of(c->task, fd, IS_HOT_IO(SAKER_EV_##ID)), &c->facts);       \
 	}                                                                                          \
-                                                                                                   \
+												   \
 	static __always_inline void fill_##name(struct call *c, struct io *io, struct subject *to, \
 						struct saker_scratch *sc, const u32 window)        \
 	{                                                                                          \
@@ -405,7 +405,7 @@ static __always_inline s64 option_value(struct call *c, struct io *io)
 		void *rec = ring_reserve(to->ring, RECORD_LEN(ID, window));                        \
 		u32 next = HEAD_LEN(ID);                                                           \
 		u64 *slots;                                                                        \
-                                                                                                   \
+												   \
 		if (!rec) {                                                                        \
 			count_drop(to->counters, ring_refusal(to->ring), SAKER_CLASS_##cls);       \
 			return;                                                                    \
@@ -428,7 +428,7 @@ static __always_inline s64 option_value(struct call *c, struct io *io)
 		const bool out = IS_OUT(SAKER_EV_##ID);                                            \
 		struct saker_scratch *sc = NULL;                                                   \
 		struct subject to = {};                                                            \
-                                                                                                   \
+												   \
 		GATHER_##ID                                                                        \
 		(void)out;                                                                         \
 		if (!find_ring(&to, c->task->tgid, c->task->pid, SAKER_CLASS_##cls))               \

@@ -49,7 +49,7 @@ SAKER_SUBPROGRAM u32 saker_passed(u64 at, u32 compat)
 	SAKER_SUBPROGRAM int saker_nth_##name(u64 messages, s64 ret, s32 fd, u32 which, u32 compat) \
 	{                                                                                          \
 		struct call c = {};                                                                \
-                                                                                                   \
+												   \
 		c.task = running_task();                                                           \
 		c.ret = ret;                                                                       \
 		c.compat = compat;                                                                 \
@@ -58,11 +58,11 @@ SAKER_SUBPROGRAM u32 saker_passed(u64 at, u32 compat)
 		record_nth_##name(&c, which >> 16, which & 0xffff);                                \
 		return 0;                                                                          \
 	}                                                                                          \
-                                                                                                   \
+												   \
 	static __always_inline void record_##name(struct call *c)                                  \
 	{                                                                                          \
 		u32 stride = c->compat ? 32 : 64, passed = 0, i;                                   \
-                                                                                                   \
+												   \
 		for (i = 0; i < (most); i++) {                                                     \
 			if (i && (s64)i >= c->ret)                                                 \
 				break;                                                             \

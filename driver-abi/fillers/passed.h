@@ -7,27 +7,13 @@
 #define SOL_SOCKET_NR 1
 #define SCM_RIGHTS_NR 1
 
-/* Copies the record that stands in `sc` into its ring. */
-#define TRY_FILE_CLASS(size)                                                                       \
-	if (len <= (size)) {                                                                       \
-		rec = ring_reserve(to->ring, size);                                                \
-		if (!rec) {                                                                        \
-			count_drop(to->counters, ring_refusal(to->ring), SAKER_CLASS_LIFECYCLE);   \
-			return;                                                                    \
-		}                                                                                  \
-		kread(rec, size, sc->rec);                                                         \
-		begin(rec, to, SAKER_EV_FILE, SAKER_NP_FILE, 0);                                   \
-		commit(rec, to);                                                                   \
-		return;                                                                            \
-	}
-
 static __always_inline void emit_file(struct saker_scratch *sc, struct subject *to)
 {
 	u32 len = sc->frame_len;
-	void *rec;
 
-	TRY_FILE_CLASS(512)
-	TRY_FILE_CLASS(8192)
+	if (emit_sized(sc, to, len, 512, SAKER_EV_FILE, SAKER_NP_FILE, 0, SAKER_CLASS_LIFECYCLE) ||
+	    emit_sized(sc, to, len, 8192, SAKER_EV_FILE, SAKER_NP_FILE, 0, SAKER_CLASS_LIFECYCLE))
+		return;
 	count_drop(to->counters, SAKER_DROP_BUG, SAKER_CLASS_LIFECYCLE);
 }
 

@@ -86,8 +86,8 @@ static __always_inline u64 typed(u64 value, u32 type)
 #define STRINGS_PRNAME 0
 #define STRINGS_REAL 0
 
-#define ADD_FIXED(EV, name, type, source, n) +FIXED_##source
-#define ADD_STRINGS(EV, name, type, source, n) +STRINGS_##source
+#define ADD_FIXED(EV, name, type, source, n) + FIXED_##source
+#define ADD_STRINGS(EV, name, type, source, n) + STRINGS_##source
 #define FIXED_BYTES(ID) (0 SAKER_PARAMS_##ID(ADD_FIXED, ADD_FIXED))
 #define NR_STRINGS(ID) (0 SAKER_PARAMS_##ID(ADD_STRINGS, ADD_STRINGS))
 #define HEAD_LEN(ID) (sizeof(struct saker_hdr) + 8 * SAKER_NP_##ID)
@@ -207,13 +207,13 @@ static __always_inline bool args_wanted(struct call *c, u32 event)
 	{                                                                                          \
 		bool about_fd = false;                                                             \
 		s64 fd = -1;                                                                       \
-                                                                                                   \
+												   \
 		SAKER_PARAMS_##ID(PREPARE, PREPARE)                                                \
 		if (about_fd)                                                                      \
 			saker_file_facts((u64)file_of(c->task, fd, IS_HOT(SAKER_EV_##ID)),         \
 					 &c->facts);                                               \
 	}                                                                                          \
-                                                                                                   \
+												   \
 	/* Returns false when a string was cut and a bigger window should be tried. */             \
 	static __always_inline bool fill_##name(struct call *c, struct subject *to,                \
 						const s64 window)                                  \
@@ -222,7 +222,7 @@ static __always_inline bool args_wanted(struct call *c, u32 event)
 		u32 next = HEAD_LEN(ID);                                                           \
 		void *rec = ring_reserve(to->ring, RECORD_LEN(ID, window));                       \
 		u64 *slots;                                                                        \
-                                                                                                   \
+												   \
 		if (!rec) {                                                                        \
 			count_drop(to->counters, ring_refusal(to->ring), SAKER_CLASS_##cls);         \
 			return true;                                                               \
@@ -244,7 +244,7 @@ static __always_inline bool args_wanted(struct call *c, u32 event)
 	static __always_inline void record_##name(struct call *c)                                  \
 	{                                                                                          \
 		struct subject to = {};                                                            \
-                                                                                                   \
+												   \
 		if (!args_wanted(c, SAKER_EV_##ID))                                                \
 			return;                                                                    \
 		if (!find_ring(&to, c->task->tgid, c->task->pid, SAKER_CLASS_##cls))               \

@@ -83,31 +83,18 @@ static __always_inline void put_reached(struct saker_scratch *sc, scratch_area a
 #define GATHER_USTR(slot, type, n) slots[slot] = put_user_str(sc, c->args[n], NULL);
 #define GATHER_REAL(slot, type, n) slots[slot] = reached.n;
 
-#define TRY_REACHED_SIZE(size)                                                                     \
-	if (len <= (size)) {                                                                       \
-		rec = ring_reserve(to->ring, size);                                                \
-		if (!rec) {                                                                        \
-			count_drop(to->counters, ring_refusal(to->ring), cls);                     \
-			return;                                                                    \
-		}                                                                                  \
-		kread(rec, size, sc->rec);                                                         \
-		begin(rec, to, event, nparams, flags);                                             \
-		commit(rec, to);                                                                   \
-		return;                                                                            \
-	}
-
 /* The last size holds three paths. */
 static __always_inline void emit_reached(struct saker_scratch *sc, struct subject *to, u16 event,
 					 u16 nparams, u32 cls)
 {
 	u16 flags = ((struct saker_hdr *)sc->rec)->flags;
 	u32 len = sc->off;
-	void *rec;
 
-	TRY_REACHED_SIZE(256)
-	TRY_REACHED_SIZE(512)
-	TRY_REACHED_SIZE(1024)
-	TRY_REACHED_SIZE(16384)
+	if (emit_sized(sc, to, len, 256, event, nparams, flags, cls) ||
+	    emit_sized(sc, to, len, 512, event, nparams, flags, cls) ||
+	    emit_sized(sc, to, len, 1024, event, nparams, flags, cls) ||
+	    emit_sized(sc, to, len, 16384, event, nparams, flags, cls))
+		return;
 	count_drop(to->counters, SAKER_DROP_BUG, cls);
 }
 
@@ -121,7 +108,7 @@ static __always_inline void emit_reached(struct saker_scratch *sc, struct subjec
 		struct file *file;                                                                 \
 		u64 *slots;                                                                        \
 		u8 *rec;                                                                           \
-                                                                                                   \
+												   \
 		if (!find_ring(&to, c->task->tgid, c->task->pid, SAKER_CLASS_##cls))               \
 			return;                                                                    \
 		identify(&to, c->task, IS_HOT(SAKER_EV_##ID));                                     \

@@ -121,4 +121,26 @@ static __always_inline u64 put_path(struct saker_scratch *sc, u32 pos, u32 flags
 	return took(sc, len, flags, 0);
 }
 
+/*
+ * Copies the first `len` bytes that stand in `sc` to a record of `size` bytes; false when that is too small. Callers
+ * try one size after the other: what is reserved has to be a constant.
+ */
+static __always_inline bool emit_sized(struct saker_scratch *sc, struct subject *to, u32 len,
+				       const u32 size, u16 event, u16 nparams, u16 flags, u32 cls)
+{
+	void *rec;
+
+	if (len > size)
+		return false;
+	rec = ring_reserve(to->ring, size);
+	if (!rec) {
+		count_drop(to->counters, ring_refusal(to->ring), cls);
+		return true;
+	}
+	kread(rec, size, sc->rec);
+	begin(rec, to, event, nparams, flags);
+	commit(rec, to);
+	return true;
+}
+
 #endif /* SAKER_SCRATCH_H */

@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: (GPL-2.0 WITH Linux-syscall-note) OR Apache-2.0 */
+/* What bindgen makes Rust of. */
 #include <linux/ioctl.h>
 #include <linux/types.h>
 #include "saker_abi.h"

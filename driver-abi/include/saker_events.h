@@ -248,7 +248,7 @@
 #define SAKER_EVENT_ENUM(ID, name, cls, flags, kind, nr64, nr32) SAKER_EV_##ID,
 enum saker_event { SAKER_EVENTS(SAKER_EVENT_ENUM) SAKER_NR_EVENTS };
 
-#define SAKER_SUBCALL_ONE(call, number, ID, args) +1
+#define SAKER_SUBCALL_ONE(call, number, ID, args) + 1
 enum { SAKER_NR_SUBCALLS = 0 SAKER_SUBCALLS(SAKER_SUBCALL_ONE) };
 
 /* Slot numbers: SAKER_P_OPENAT_fd, ..., SAKER_NP_OPENAT. */

@@ -54,8 +54,10 @@ struct saker_ioc_create {
 #define SAKER_SESSION_REACHED 0x1 /* records of opens say what they reached (fillers/reached.h) */
 #define SAKER_SESSION_SIGNALS 0x2 /* SAKER_EV_SIGNALDELIVER is wanted */
 
-/* Makes the ring of one possible CPU and partition; returns its descriptor (O_RDWR | O_CLOEXEC). EEXIST
- * when it was handed out already, EINVAL for a CPU that cannot be. Before START only (EBUSY). */
+/*
+ * Makes the ring of one possible CPU and partition; returns its descriptor (O_RDWR | O_CLOEXEC). EEXIST
+ * when it was handed out already, EINVAL for a CPU that cannot be. Before START only (EBUSY).
+ */
 struct saker_ioc_ring {
 	__u32 cpu;
 	__u32 partition;
