@@ -2,19 +2,13 @@
 
 use std::net::IpAddr;
 
+use simple_dns::rdata::RData;
+use simple_dns::{CLASS, Name, Packet, PacketFlag, QCLASS, QTYPE, Question, RCODE, TYPE};
+
 /// Bytes of an answer without extensions of the protocol.
 pub(super) const MAX_ANSWER_BYTES: usize = 512;
 /// Addresses taken of one answer.
 const MAX_ADDRESSES: usize = 64;
-/// Bytes of one label of a name, and of a name.
-const MAX_LABEL_BYTES: usize = 63;
-const MAX_NAME_BYTES: usize = 253;
-
-const HEADER_BYTES: usize = 12;
-const CLASS_INTERNET: u16 = 1;
-const RECURSION_DESIRED: u16 = 0x0100;
-const IS_ANSWER: u16 = 0x8000;
-const ERROR: u16 = 0x000f;
 
 /// What is asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -23,87 +17,64 @@ pub(super) enum Family {
     V6,
 }
 
-impl Family {
-    const fn record_type(self) -> u16 {
-        match self {
-            Self::V4 => 1,
-            Self::V6 => 28,
-        }
-    }
-}
-
 /// A question for the addresses of `name`; `None` when that is not the name of a host.
 pub(super) fn question(id: u16, name: &str, family: Family) -> Option<Vec<u8>> {
     let name = name.strip_suffix('.').unwrap_or(name);
-    if name.is_empty() || name.len() > MAX_NAME_BYTES {
+    let plain = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_');
+    // Of the labels; empty ones would be passed over.
+    if !name
+        .split('.')
+        .all(|label| !label.is_empty() && label.bytes().all(plain))
+    {
         return None;
     }
-    let mut out = Vec::with_capacity(HEADER_BYTES + name.len() + 6);
-    for word in [id, RECURSION_DESIRED, 1, 0, 0, 0] {
-        out.extend_from_slice(&word.to_be_bytes());
-    }
-    for label in name.split('.') {
-        let length = u8::try_from(label.len()).ok()?;
-        let fits = (1..=MAX_LABEL_BYTES).contains(&label.len());
-        let plain = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_');
-        if !fits || !label.bytes().all(plain) {
-            return None;
-        }
-        out.push(length);
-        out.extend_from_slice(label.as_bytes());
-    }
-    out.push(0);
-    for word in [family.record_type(), CLASS_INTERNET] {
-        out.extend_from_slice(&word.to_be_bytes());
-    }
-    Some(out)
+    let name = Name::new(name).ok()?;
+    let kind = match family {
+        Family::V4 => TYPE::A,
+        Family::V6 => TYPE::AAAA,
+    };
+    let mut packet = Packet::new_query(id);
+    packet.set_flags(PacketFlag::RECURSION_DESIRED);
+    let asked = Question::new(name, QTYPE::TYPE(kind), QCLASS::CLASS(CLASS::IN), false);
+    packet.questions.push(asked);
+    packet.build_bytes_vec().ok()
 }
 
 /// The addresses in an answer to `question`; `None` when it is none: damaged, an error, or not to this
 /// question.
 pub(super) fn addresses(question: &[u8], answer: &[u8]) -> Option<Vec<IpAddr>> {
-    let word = |at: usize| {
-        let bytes = answer.get(at..at + 2)?;
-        Some(u16::from_be_bytes([bytes[0], bytes[1]]))
+    let question = Packet::parse(question).ok()?;
+    let answer = Packet::parse(answer).ok()?;
+    let is_answer = answer.id() == question.id()
+        && answer.has_flags(PacketFlag::RESPONSE)
+        && answer.rcode() == RCODE::NoError;
+    if !is_answer || !same_questions(&question, &answer) {
+        return None;
+    }
+    let address = |data: &RData<'_>| match data {
+        RData::A(a) => Some(IpAddr::from(a.address.to_be_bytes())),
+        RData::AAAA(a) => Some(IpAddr::from(a.address.to_be_bytes())),
+        // An alias: the server goes on with the other name.
+        _ => None,
     };
-    let flags = word(2)?;
-    if answer.get(..2)? != question.get(..2)? || flags & IS_ANSWER == 0 || flags & ERROR != 0 {
-        return None;
-    }
-    // The question comes back as it was asked.
-    let asked = question.get(HEADER_BYTES..)?;
-    let mut at = HEADER_BYTES + asked.len();
-    if word(4)? != 1 || !answer.get(HEADER_BYTES..at)?.eq_ignore_ascii_case(asked) {
-        return None;
-    }
-    let mut found = Vec::new();
-    for _ in 0..word(6)? {
-        at = skip_name(answer, at)?;
-        let (kind, class, length) = (word(at)?, word(at + 2)?, usize::from(word(at + 8)?));
-        let data = answer.get(at + 10..at + 10 + length)?;
-        at += 10 + length;
-        let address = match (class, kind) {
-            (CLASS_INTERNET, 1) => <[u8; 4]>::try_from(data).ok().map(IpAddr::from),
-            (CLASS_INTERNET, 28) => <[u8; 16]>::try_from(data).ok().map(IpAddr::from),
-            // An alias: the server goes on with the other name.
-            _ => None,
-        };
-        found.extend(address.filter(|_| found.len() < MAX_ADDRESSES));
-    }
-    Some(found)
+    let records = answer.answers.iter();
+    let records = records.filter(|record| record.class == CLASS::IN);
+    Some(
+        records
+            .filter_map(|record| address(&record.rdata))
+            .take(MAX_ADDRESSES)
+            .collect(),
+    )
 }
 
-/// Where what follows a name begins.
-fn skip_name(answer: &[u8], mut at: usize) -> Option<usize> {
-    for _ in 0..MAX_NAME_BYTES {
-        match *answer.get(at)? {
-            0 => return Some(at + 1),
-            // A pointer to the rest of the name ends it.
-            length if length >= 0xc0 => return Some(at + 2),
-            length => at += 1 + usize::from(length),
-        }
-    }
-    None
+/// The question comes back as it was asked, in upper case or lower.
+fn same_questions(one: &Packet<'_>, other: &Packet<'_>) -> bool {
+    let spelled = |packet: &Packet<'_>| {
+        let each = packet.questions.iter();
+        each.map(|q| (q.qname.to_string().to_ascii_lowercase(), q.qtype, q.qclass))
+            .collect::<Vec<_>>()
+    };
+    spelled(one) == spelled(other)
 }
 
 #[cfg(test)]
