@@ -39,7 +39,6 @@ static __always_inline u32 overlay_layer(struct inode *inode)
 /* Not inline: the verifier looks at it once, not once per filler and window. */
 SAKER_SUBPROGRAM int saker_file_facts(u64 file_at, struct file_facts *out)
 {
-	HEAD_BUFFER(head);
 	struct file *file = (void *)file_at;
 	struct inode *inode = NULL;
 	struct super_block *sb = NULL;
@@ -47,6 +46,8 @@ SAKER_SUBPROGRAM int saker_file_facts(u64 file_at, struct file_facts *out)
 	u64 ino = 0;
 	u32 f_mode = 0, dev = 0;
 	u16 i_mode = 0;
+
+	HEAD_BUFFER(head);
 
 	if (!file || !out)
 		return 0;
