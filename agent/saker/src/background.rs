@@ -7,7 +7,7 @@ use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use saker_fields::{HostInfo, HostNames, Mounts};
-use saker_state::{Recovery, SharedState};
+use saker_state::{Recovery, RollCall, SharedState};
 
 use crate::host;
 use crate::worker::Context;
@@ -16,6 +16,8 @@ use crate::worker::Context;
 const SERVE_TIMEOUT: Duration = Duration::from_millis(200);
 /// Time between two looks at users, addresses and clocks.
 const REFRESH_PERIOD: Duration = Duration::from_secs(5);
+/// Time between two looks for processes whose end was lost.
+const ROLL_CALL_PERIOD: Duration = Duration::from_secs(30);
 
 /// The running thread. It ends when this is dropped.
 #[derive(Debug)]
@@ -39,7 +41,9 @@ impl Background {
         let thread = thread::Builder::new()
             .name("saker-background".into())
             .spawn(move || {
-                let mut refreshed = Instant::now();
+                let roll_call = roll_call(&state);
+                let mut called = Instant::now();
+                let mut refreshed = called;
                 while !stopped.load(Relaxed) {
                     recovery.serve(SERVE_TIMEOUT);
                     if refreshed.elapsed() >= REFRESH_PERIOD {
@@ -48,6 +52,10 @@ impl Background {
                         state.sweep_cgroups();
                         refresh_host(&context);
                         return_memory();
+                    }
+                    if called.elapsed() >= ROLL_CALL_PERIOD {
+                        called = Instant::now();
+                        find_missing(roll_call.as_ref(), &state);
                     }
                 }
             })?;
@@ -65,6 +73,22 @@ impl Drop for Background {
             // A panic there has been reported; there is nothing to undo.
             let _ = thread.join();
         }
+    }
+}
+
+fn roll_call(state: &SharedState) -> Option<RollCall> {
+    RollCall::of_host(state)
+        .inspect_err(|error| {
+            tracing::warn!("processes whose end is lost stay known until their number is used again: {error}");
+        })
+        .ok()
+}
+
+/// Has the workers let go of processes that are no more.
+fn find_missing(roll_call: Option<&RollCall>, state: &SharedState) {
+    let missing = roll_call.map_or(0, |roll_call| roll_call.call(state));
+    if missing > 0 {
+        tracing::debug!("{missing} processes have ended of which no record has told so yet");
     }
 }
 

@@ -44,6 +44,8 @@ counters! {
     threads,
     /// Descriptors now (gauge).
     fds,
+    /// Ended processes kept for those who may still ask (gauge).
+    ended,
     /// Thread groups whose birth waits now, with all records behind it: 0 or 1 (gauge).
     parked_groups,
     /// Processes made up because nothing was known about them.
@@ -86,6 +88,8 @@ counters! {
     pid_reused,
     /// Programs forgotten that a lagging worker might have asked for.
     version_overflow,
+    /// Processes that were found to be gone though no record had told their end.
+    ends_missed,
     /// Ends not remembered for their children because the queue was full.
     retire_overflow,
 }

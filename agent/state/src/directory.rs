@@ -46,6 +46,12 @@ impl Directory {
             .remove_if(&cell.tgid(), |_, found| Arc::ptr_eq(found, cell));
     }
 
+    /// Shows every cell there is. Others may come and go meanwhile.
+    pub(crate) fn each(&self, mut look: impl FnMut(&Arc<Cell>)) {
+        let cells = self.cells.pin();
+        cells.iter().for_each(|(_, cell)| look(cell));
+    }
+
     /// Cells there are.
     pub fn len(&self) -> usize {
         self.cells.len()

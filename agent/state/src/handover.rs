@@ -4,6 +4,9 @@
 //! gives it to the child's worker. The inbox is bounded; what does not fit is counted, and the
 //! child's worker then goes on with what the birth record says.
 
+use std::sync::Arc;
+
+use crate::lineage::Cell;
 use crate::process::Process;
 use crate::scan::Scanned;
 
@@ -19,5 +22,12 @@ pub(crate) enum Message {
     Recovered {
         tgid: u32,
         found: Option<Box<Scanned>>,
+        /// When it was looked for, clock of the records.
+        looked_ns: u64,
+    },
+    /// Processes that were not there any more at `looked_ns` and whose end nobody had told by then.
+    Missing {
+        cells: Vec<Arc<Cell>>,
+        looked_ns: u64,
     },
 }

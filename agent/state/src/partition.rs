@@ -26,6 +26,12 @@ pub const MAX_ARRIVED: usize = 65_536;
 /// Ended processes kept for those who may still ask.
 pub const MAX_RETIRING: usize = 65_536;
 
+/// Missing processes that wait to be let go; the others are found again by the next roll call.
+pub const MAX_MISSING: usize = 65_536;
+
+/// Missing processes let go in one round, so that events do not wait long.
+pub(crate) const MISSING_PER_ROUND: usize = 64;
+
 /// What one worker owns. All methods are for that worker; none blocks, but reading other workers'
 /// processes may wait for them (see [`crate::Progress`]).
 #[derive(Debug)]
@@ -36,6 +42,8 @@ pub struct Partition {
     pub(crate) arrived: FxHashMap<u32, Box<Process>>,
     pub(crate) parked: Parking,
     retiring: VecDeque<(u64, Arc<Cell>)>,
+    /// Processes that were gone at a time, see [`crate::RollCall`].
+    pub(crate) missing: VecDeque<(u64, Arc<Cell>)>,
     inbox: Receiver<Message>,
     /// Scratch list of thread groups.
     list: Vec<u32>,
@@ -52,6 +60,7 @@ impl Partition {
             arrived: FxHashMap::default(),
             parked: Parking::default(),
             retiring: VecDeque::new(),
+            missing: VecDeque::new(),
             inbox,
             list: Vec::new(),
             waiting_ns: u64::MAX,
@@ -180,7 +189,16 @@ impl Partition {
         for _ in 0..crate::handover::INBOX_LEN {
             match self.inbox.try_recv() {
                 Ok(Message::Born(child)) => self.receive(child),
-                Ok(Message::Recovered { tgid, found }) => self.recovered(tgid, found),
+                Ok(Message::Recovered {
+                    tgid,
+                    found,
+                    looked_ns,
+                }) => self.recovered(tgid, found, looked_ns),
+                Ok(Message::Missing { cells, looked_ns }) => {
+                    let room = MAX_MISSING.saturating_sub(self.missing.len());
+                    let cells = cells.into_iter().take(room);
+                    self.missing.extend(cells.map(|cell| (looked_ns, cell)));
+                }
                 Err(_) => break,
             }
         }
@@ -193,10 +211,13 @@ impl Partition {
     /// that to the others and lets go of what nobody can ask for any more.
     pub fn round_done(&mut self, watermark_ns: u64) {
         self.publish_done(watermark_ns);
-        self.adopt_arrived(watermark_ns.min(self.hold_ns()));
+        let done_ns = watermark_ns.min(self.hold_ns());
+        self.adopt_arrived(done_ns);
+        self.let_go_of_missing(done_ns);
         self.retire();
         let counters = &mut self.ctx.counters;
         counters.processes = self.processes.len() as u64;
+        counters.ended = self.retiring.len() as u64;
         counters.parked_groups = u64::from(!self.parked.is_empty());
         self.ctx
             .shared
@@ -222,29 +243,32 @@ impl Partition {
         }
     }
 
-    /// Asks for a look at up to `max` processes that a loss made doubtful; returns how many. Call
-    /// it once a round after a loss until it returns 0: the background mends them bit by bit.
+    /// Asks for a look at up to `max` processes that a loss made doubtful; returns how many there were. Call
+    /// it once a round after a loss until it returns 0: the background mends them bit by bit, and those that
+    /// it has no time for now stay doubtful and are asked for again.
     pub fn recover_some(&mut self, max: usize) -> usize {
         let mut list = std::mem::take(&mut self.list);
         list.clear();
         let lost = self
             .processes
-            .values_mut()
+            .values()
             .filter(|process| process.doubt.has(Doubt::LOSS));
-        for process in lost.take(max) {
-            let unknown = Doubt::IMAGE
-                .with(Doubt::FDS)
-                .with(Doubt::INHERITED)
-                .with(Doubt::STALE);
-            process.doubt = process.doubt.without(Doubt::LOSS).with(unknown);
-            list.push(process.tgid);
-        }
+        list.extend(lost.take(max).map(|process| process.tgid));
         for &tgid in &list {
-            self.ask(tgid);
+            if !self.ask(tgid) {
+                break;
+            }
+            if let Some(process) = self.processes.get_mut(&tgid) {
+                let unknown = Doubt::IMAGE
+                    .with(Doubt::FDS)
+                    .with(Doubt::INHERITED)
+                    .with(Doubt::STALE);
+                process.doubt = process.doubt.without(Doubt::LOSS).with(unknown);
+            }
         }
-        let asked = list.len();
+        let found = list.len();
         self.list = list;
-        asked
+        found
     }
 
     /// Takes over processes found by a scan, those of this partition; before the first record.

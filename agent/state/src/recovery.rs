@@ -75,15 +75,21 @@ impl Recovery {
                 }
             },
         };
+        // Before the look: what begins during it may be missing in what was found.
+        let looked_ns = boot_ns();
         let found = scanner.process(tgid).map(Box::new);
-        let message = Message::Recovered { tgid, found };
+        let message = Message::Recovered {
+            tgid,
+            found,
+            looked_ns,
+        };
         // A full inbox means a worker in trouble; the placeholder stays, marked doubtful.
         self.shared.send(partition, message)
     }
 }
 
 /// The clock of the records.
-fn boot_ns() -> u64 {
+pub(crate) fn boot_ns() -> u64 {
     use rustix::time::{ClockId, clock_gettime};
     let now = clock_gettime(ClockId::Boottime);
     let number = |part: i64| u64::try_from(part).unwrap_or(0);

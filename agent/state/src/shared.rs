@@ -118,6 +118,11 @@ impl SharedState {
         self.cgroups.len()
     }
 
+    /// Containers remembered.
+    pub fn containers(&self) -> usize {
+        self.cgroups.containers()
+    }
+
     /// Forgets cgroups without a process. Call it from a background thread, every few seconds.
     pub fn sweep_cgroups(&self) {
         self.cgroups.sweep();

@@ -4,10 +4,10 @@
 #[path = "state/common.rs"]
 mod common;
 
-use std::fs;
+use std::fs::{self, File};
 
 use saker_abi::raw::*;
-use saker_state::Partition;
+use saker_state::{Partition, RollCall};
 
 use common::*;
 
@@ -17,6 +17,10 @@ const CGROUPS: u64 = 1_000;
 const FORKS: u64 = 40;
 /// Time between two forks; ended processes are kept a moment for those who may still ask.
 const STEP_NS: u64 = 1_000_000;
+/// The end of one in so many is lost.
+const LOST: u64 = 50;
+/// The clock of the records begins after every look at the host.
+const AHEAD_NS: u64 = 3_600_000_000_000;
 /// Process numbers come again after this many, as on a host.
 const NUMBERS: u32 = 5_000;
 
@@ -24,6 +28,15 @@ const SHELL: Who = Who {
     pid: 100,
     start_ns: 1,
 };
+
+/// A worker lets go of some processes whose end was lost in each round.
+const MAX_ROUNDS: usize = 100;
+
+/// The clock of the records, as the background thread reads it.
+fn boot_ns() -> u64 {
+    let now = rustix::time::clock_gettime(rustix::time::ClockId::Boottime);
+    u64::try_from(now.tv_sec).expect("after the start") * 1_000_000_000
+}
 
 /// Pages of this process that are in memory.
 fn resident_pages() -> u64 {
@@ -51,7 +64,9 @@ fn round(partition: &mut Partition, clock: &mut u64, cgroup: u64) {
             let container = inside.cgroup.container.as_ref().expect("a container");
             assert_eq!(*container.identity.full_id, path[8..]);
         }
-        run(partition, &exit(*clock + 3, child.pid, 1));
+        if !count.is_multiple_of(LOST) {
+            run(partition, &exit(*clock + 3, child.pid, 1));
+        }
     }
     partition.round_done(*clock);
 }
@@ -61,7 +76,10 @@ fn nothing_is_kept_of_what_has_gone() {
     let mut world = state(1);
     let mut partition = world.partitions.remove(0);
     run(&mut partition, &exec(10, SHELL, "bash", "").build());
-    let mut clock = STEP_NS;
+    let host = tempfile::TempDir::new().expect("a directory");
+    fs::create_dir(host.path().join(SHELL.pid.to_string())).expect("an entry");
+    let roll_call = RollCall::over(File::open(host.path()).expect("a directory").into());
+    let mut clock = boot_ns() + AHEAD_NS;
     let mut settled = 0;
     for cgroup in 1..=CGROUPS {
         round(&mut partition, &mut clock, cgroup);
@@ -69,10 +87,15 @@ fn nothing_is_kept_of_what_has_gone() {
         while world.recovery.serve(std::time::Duration::ZERO) {}
         if cgroup % 100 == 0 {
             world.shared.sweep_cgroups();
+            roll_call.call(&world.shared);
+            partition.poll_inbox(clock, |_, _, _| ());
         }
         if cgroup == CGROUPS / 5 {
             settled = resident_pages();
         }
+    }
+    for _ in 0..MAX_ROUNDS {
+        partition.round_done(clock + 1);
     }
     partition.round_done(clock + 5_000_000_000);
     world.shared.sweep_cgroups();
@@ -82,7 +105,8 @@ fn nothing_is_kept_of_what_has_gone() {
         (1, 0, 0)
     );
     assert_eq!(world.shared.directory().len(), 1);
-    assert_eq!(world.shared.cgroups(), 0);
+    assert_eq!((world.shared.cgroups(), world.shared.containers()), (0, 0));
+    assert!(counters.ends_missed > 0);
     assert_eq!(counters.recovery_overflow, 0);
     let now = resident_pages();
     assert!(

@@ -25,7 +25,7 @@ use crate::first_look::FirstLook;
 use crate::host;
 
 /// State counters that go down as well as up.
-const STATE_GAUGES: [&str; 4] = ["processes", "threads", "fds", "parked_groups"];
+const STATE_GAUGES: [&str; 5] = ["processes", "threads", "fds", "ended", "parked_groups"];
 
 /// Label of the rules beyond [`MAX_RULE_SERIES`].
 const OTHER_RULES: &str = "(other rules)";
@@ -403,8 +403,13 @@ impl Scrape {
         for (kind, value) in gauges {
             families.value(&def::STATE_ENTRIES, &[("kind", kind)], value as f64);
         }
-        let cgroups = state.cgroups() as f64;
-        families.value(&def::STATE_ENTRIES, &[("kind", "cgroups")], cgroups);
+        for (kind, entries) in [
+            ("cgroups", state.cgroups()),
+            ("containers", state.containers()),
+            ("directory", state.directory().len()),
+        ] {
+            families.value(&def::STATE_ENTRIES, &[("kind", kind)], entries as f64);
+        }
         let look = &self.sources.first_look;
         families.value(
             &def::FIRST_LOOK,

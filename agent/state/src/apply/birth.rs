@@ -7,7 +7,7 @@ use saker_abi::record::Record;
 
 use super::process::Born;
 use super::{Ctx, Known};
-use crate::partition::{GiveUp, MAX_ARRIVED, Partition};
+use crate::partition::{GiveUp, MAX_ARRIVED, MISSING_PER_ROUND, Partition};
 use crate::process::{Doubt, Origin, Process};
 use crate::recovery::Request;
 use crate::scan::Scanned;
@@ -88,15 +88,29 @@ impl Partition {
         }
     }
 
-    pub(crate) fn ask(&mut self, tgid: u32) {
+    /// Asks for a look at a process; false when too many are asked for already.
+    pub(crate) fn ask(&mut self, tgid: u32) -> bool {
         self.ctx.counters.recovery_requests += 1;
         let partition = self.ctx.index;
-        if !self
-            .ctx
-            .shared
-            .request(Request::Process { tgid, partition })
-        {
-            self.ctx.counters.recovery_overflow += 1;
+        let request = Request::Process { tgid, partition };
+        let asked = self.ctx.shared.request(request);
+        self.ctx.counters.recovery_overflow += u64::from(!asked);
+        asked
+    }
+
+    /// Ends the processes that were missing at a time up to which everything has been told: their end was lost.
+    pub(crate) fn let_go_of_missing(&mut self, done_ns: u64) {
+        for _ in 0..MISSING_PER_ROUND {
+            let due = self.missing.pop_front_if(|(looked_ns, _)| *looked_ns <= done_ns);
+            let Some((looked_ns, cell)) = due else {
+                return;
+            };
+            // Another one of its number may stand there by now.
+            let known = self.processes.get(&cell.tgid());
+            if known.is_some_and(|process| Arc::ptr_eq(&process.cell, &cell)) {
+                self.ctx.counters.ends_missed += 1;
+                self.replace(cell.tgid(), looked_ns);
+            }
         }
     }
 
@@ -257,7 +271,12 @@ impl Partition {
     }
 
     /// The answer to a look-up: used where records have not told better in the meantime.
-    pub(crate) fn recovered(&mut self, tgid: u32, found: Option<Box<Scanned>>) {
+    pub(crate) fn recovered(
+        &mut self,
+        tgid: u32,
+        found: Option<Box<Scanned>>,
+        looked_ns: u64,
+    ) {
         let (Some(found), Some(process)) = (found, self.processes.get_mut(&tgid)) else {
             self.ctx.counters.recovery_unused += 1;
             return;
@@ -268,11 +287,12 @@ impl Partition {
         }
         let fds = process.fds.len() as u64;
         let threads = process.threads.len() as u64;
-        found.fill(process, &self.ctx.shared.cgroups);
+        found.fill(process, &self.ctx.shared.cgroups, looked_ns);
         let counters = &mut self.ctx.counters;
         counters.recovered += 1;
         counters.fds = (counters.fds + process.fds.len() as u64).saturating_sub(fds);
-        counters.threads += process.threads.len() as u64 - threads;
+        counters.threads =
+            (counters.threads + process.threads.len() as u64).saturating_sub(threads);
         if process.cell.first_parent().is_none() && process.ppid > 0 {
             process
                 .cell

@@ -238,6 +238,11 @@ impl Cgroups {
     pub(crate) fn len(&self) -> usize {
         self.by_id.len()
     }
+
+    /// Containers remembered, dead ones since the last sweep included.
+    pub(crate) fn containers(&self) -> usize {
+        self.containers.len()
+    }
 }
 
 #[cfg(test)]

@@ -14,6 +14,7 @@ use std::os::fd::OwnedFd;
 use std::path::Path;
 use std::sync::Arc;
 
+use rustc_hash::FxHashSet;
 use rustix::fs::{CWD, Dir, Mode, OFlags, openat};
 
 use crate::container::Cgroups;
@@ -83,19 +84,23 @@ impl Scanned {
             None,
         );
         process.clone_ts_ns = self.start_ns;
-        self.fill(&mut process, cgroups);
+        self.fill(&mut process, cgroups, 0);
         process
     }
 
     /// Tells `process` what it does not know yet. Records are newer than any look at /proc, so
-    /// what they have said stays.
-    pub(crate) fn fill(mut self, process: &mut Process, cgroups: &Cgroups) {
+    /// what they have said stays. The look was at `looked_ns`.
+    pub(crate) fn fill(mut self, process: &mut Process, cgroups: &Cgroups, looked_ns: u64) {
         let doubt = process.doubt;
         if doubt.has(Doubt::STALE) {
             // Changes were lost: what stands here may be older than what was found.
             process.cwd = Arc::from(&b""[..]);
             process.cred = Cred::default();
             process.fds = FdTable::default();
+            let living: FxHashSet<u32> = self.threads.iter().map(|&(tid, ..)| tid).collect();
+            process
+                .threads
+                .retain(|tid, thread| thread.clone_ts_ns > looked_ns || living.contains(tid));
         }
         if doubt.has(Doubt::IMAGE) {
             process.image = Arc::new(std::mem::take(&mut self.image));

@@ -1,0 +1,92 @@
+//! Processes whose end no record has told.
+//!
+//! An end can be lost: a ring was full, or the kernel passed over a program of the driver, which leaves no gap.
+//! Nothing would ever take such a process out of the tables but another one of the same number. So every so
+//! often those in the tables are compared with those of the host. Who is missing there is let go of when its
+//! worker has come past the moment of the look: until then its last records, and its end, may still be on the way.
+
+use std::os::fd::OwnedFd;
+use std::sync::Arc;
+
+use rustc_hash::FxHashSet;
+use rustix::fs::{AtFlags, CWD, Dir, Mode, OFlags, openat, statat};
+use rustix::io::Errno;
+
+use crate::handover::Message;
+use crate::lineage::Cell;
+use crate::recovery::boot_ns;
+use crate::shared::SharedState;
+
+/// Inode of the initial pid namespace (`PROC_PID_INIT_INO`, include/linux/proc_ns.h).
+const INITIAL_PID_NAMESPACE: u64 = 0xEFFF_FFFC;
+
+/// Why nobody can be found missing.
+#[derive(Debug, thiserror::Error)]
+pub enum RollCallError {
+    /// There is no /proc.
+    #[error("/proc cannot be opened: {0}")]
+    NoProc(#[from] Errno),
+    /// Whom it does not show may be alive elsewhere.
+    #[error("/proc does not show all processes of the host: mount the host's, or run in its pid namespace")]
+    PartOfTheHost,
+}
+
+/// Compares the processes in the tables with those of the host. For a background thread.
+#[derive(Debug)]
+pub struct RollCall {
+    proc: OwnedFd,
+}
+
+impl RollCall {
+    /// Over the /proc of the host.
+    ///
+    /// # Errors
+    /// When there is none, or it is that of a pid namespace other than the initial one.
+    pub fn of_host(shared: &SharedState) -> Result<Self, RollCallError> {
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        let proc = openat(CWD, shared.config.host_root.join("proc"), flags, Mode::empty())?;
+        // Not readable with `hidepid` and without the right to look at others either.
+        match statat(&proc, "1/ns/pid", AtFlags::empty()) {
+            Ok(namespace) if namespace.st_ino == INITIAL_PID_NAMESPACE => Ok(Self { proc }),
+            _ => Err(RollCallError::PartOfTheHost),
+        }
+    }
+
+    /// Over a directory that has an entry for each living process.
+    pub fn over(proc: OwnedFd) -> Self {
+        Self { proc }
+    }
+
+    /// Tells each worker which of its processes are missing; returns how many there are.
+    pub fn call(&self, shared: &SharedState) -> usize {
+        let Ok(entries) = Dir::read_from(&self.proc) else {
+            return 0;
+        };
+        let living: FxHashSet<u32> = entries
+            .filter_map(|entry| entry.ok()?.file_name().to_str().ok()?.parse().ok())
+            .collect();
+        let mut missing: Vec<Vec<Arc<Cell>>> = vec![Vec::new(); shared.partitions() as usize];
+        shared.directory.each(|cell| {
+            let told = cell.exit_ns().is_some();
+            // It may have begun since the list was read, so each is looked for once more.
+            if !told && !living.contains(&cell.tgid()) && self.is_gone(cell.tgid()) {
+                missing[cell.owner() as usize].push(Arc::clone(cell));
+            }
+        });
+        let looked_ns = boot_ns();
+        let mut count = 0;
+        for (owner, cells) in (0..).zip(missing) {
+            if !cells.is_empty() {
+                count += cells.len();
+                // A full inbox means a worker in trouble; the next call finds them again.
+                shared.send(owner, Message::Missing { cells, looked_ns });
+            }
+        }
+        count
+    }
+
+    fn is_gone(&self, tgid: u32) -> bool {
+        let found = statat(&self.proc, tgid.to_string(), AtFlags::empty());
+        matches!(found, Err(Errno::NOENT))
+    }
+}
