@@ -1,5 +1,6 @@
 //! An agent process of the bench's own: its configuration, start, readiness and stop.
 
+use std::ffi::OsStr;
 use std::fs::File;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
@@ -24,6 +25,8 @@ const QUIET_INTERVAL: Duration = Duration::from_millis(20);
 const QUIET_EVENTS: f64 = 64.0;
 /// Longest wait for quiet.
 const QUIET_TIMEOUT: Duration = Duration::from_secs(10);
+/// What a recorder's log says once it records.
+const RECORDING: &str = "recording ";
 /// Lines of the agent's log shown when it fails.
 const LOG_TAIL_LINES: usize = 12;
 
@@ -67,7 +70,7 @@ impl Agent {
     pub(crate) fn start(setup: &AgentSetup) -> Result<Self> {
         let directory = TempDir::new().context("directory for the agent")?;
         let alerts = File::create(directory.path().join("alerts")).context("file for alerts")?;
-        let mut agent = Self::spawn(setup, directory, alerts.into())?;
+        let mut agent = Self::spawn(setup, directory, alerts.into(), &["run".as_ref()])?;
         agent.wait_until_ready()?;
         Ok(agent)
     }
@@ -78,19 +81,39 @@ impl Agent {
     /// When it cannot be started.
     pub(crate) fn start_piped(setup: &AgentSetup) -> Result<(Self, ChildStdout)> {
         let directory = TempDir::new().context("directory for the agent")?;
-        let mut agent = Self::spawn(setup, directory, Stdio::piped())?;
+        let mut agent = Self::spawn(setup, directory, Stdio::piped(), &["run".as_ref()])?;
         let alerts = agent.process.stdout.take().context("pipe of the agent")?;
         Ok((agent, alerts))
     }
 
-    fn spawn(setup: &AgentSetup, directory: TempDir, alerts: Stdio) -> Result<Self> {
+    /// Starts `saker record` into `file` and waits until it records.
+    ///
+    /// # Errors
+    /// When it cannot be started, ends early or does not record in time.
+    pub(crate) fn start_recording(setup: &AgentSetup, file: &Path) -> Result<Self> {
+        let directory = TempDir::new().context("directory for the agent")?;
+        let command = ["record".as_ref(), "-w".as_ref(), file.as_os_str()];
+        let mut agent = Self::spawn(setup, directory, Stdio::null(), &command)?;
+        let log = agent.directory.path().join("log");
+        agent.wait_until("does not record", |_| {
+            std::fs::read_to_string(&log).is_ok_and(|log| log.contains(RECORDING))
+        })?;
+        Ok(agent)
+    }
+
+    fn spawn(
+        setup: &AgentSetup,
+        directory: TempDir,
+        alerts: Stdio,
+        subcommand: &[&OsStr],
+    ) -> Result<Self> {
         let address = free_address()?;
         let config = directory.path().join("saker.yaml");
         std::fs::write(&config, configuration(directory.path(), address))
             .context("configuration of the agent")?;
         let log = File::create(directory.path().join("log")).context("log of the agent")?;
         let mut command = Command::new(&setup.program);
-        command.arg("run").arg("-c").arg(&config);
+        command.args(subcommand).arg("-c").arg(&config);
         for path in &setup.rules {
             command.arg("-r").arg(path);
         }
@@ -125,15 +148,21 @@ impl Agent {
     /// # Errors
     /// When the agent ends or is not ready within [`READY_TIMEOUT`].
     pub(crate) fn wait_until_ready(&mut self) -> Result<()> {
+        self.wait_until("is not ready", |agent| {
+            matches!(http::get(agent.address, "/readyz"), Ok((200, _)))
+        })
+    }
+
+    fn wait_until(&mut self, problem: &str, done: impl Fn(&Self) -> bool) -> Result<()> {
         let deadline = Instant::now() + READY_TIMEOUT;
         loop {
-            if matches!(http::get(self.address, "/readyz"), Ok((200, _))) {
+            if done(self) {
                 return Ok(());
             }
             self.check_alive()?;
             if Instant::now() > deadline {
                 bail!(
-                    "the agent is not ready after {READY_TIMEOUT:?}; its log:\n{}",
+                    "the agent {problem} after {READY_TIMEOUT:?}; its log:\n{}",
                     self.log_tail()
                 );
             }
@@ -158,10 +187,7 @@ impl Agent {
     /// When the agent does not answer, or its metrics lack what the bench reads: a missing counter
     /// must not look like a count of nothing.
     pub(crate) fn counters(&self) -> Result<Counters> {
-        let (status, text) = http::get(self.address, "/metrics").context("/metrics")?;
-        if status != 200 {
-            bail!("/metrics: status {status}");
-        }
+        let text = self.metrics()?;
         for name in [metrics::EVENTS, metrics::DROPPED] {
             if !metrics::is_declared(&text, name) {
                 bail!("/metrics has no {name}");
@@ -172,6 +198,18 @@ impl Agent {
             drops: metrics::sum(&text, metrics::DROPPED),
             cpu_ns: procfs::cpu_ns(self.pid())?,
         })
+    }
+
+    /// The text of /metrics.
+    ///
+    /// # Errors
+    /// When the agent does not answer.
+    pub(crate) fn metrics(&self) -> Result<String> {
+        let (status, text) = http::get(self.address, "/metrics").context("/metrics")?;
+        if status != 200 {
+            bail!("/metrics: status {status}");
+        }
+        Ok(text)
     }
 
     /// Waits until the agent has worked off what it was sent, and returns its counters then.
@@ -222,7 +260,8 @@ impl Agent {
         }
     }
 
-    fn log_tail(&self) -> String {
+    /// The last lines of its log.
+    pub(crate) fn log_tail(&self) -> String {
         let log = std::fs::read(self.directory.path().join("log")).unwrap_or_default();
         let log = String::from_utf8_lossy(&log);
         let lines: Vec<&str> = log.lines().collect();

@@ -18,6 +18,10 @@ pub(crate) enum Command {
     Load(LoadOptions),
     /// Measures the loads with the agent off and on, and how late alerts are.
     Compare(CompareOptions),
+    /// Measures the loads under `saker run`, with captures and under `saker record`.
+    Recording(RecordingOptions),
+    /// Lets cgroups and processes come and go, and fails if the agent grows or keeps the dead.
+    Turnover(TurnoverOptions),
 }
 
 /// What one operation of a load is.
@@ -95,6 +99,44 @@ pub(crate) struct CompareOptions {
     /// One JSON document instead of tables.
     #[arg(long)]
     pub(crate) json: bool,
+    /// Settings for the agent, as its option -o takes them.
+    #[arg(short = 'o', value_name = "KEY=VALUE")]
+    pub(crate) agent_settings: Vec<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct RecordingOptions {
+    /// The agent's binary.
+    #[arg(long)]
+    pub(crate) saker: PathBuf,
+    /// Rules files or directories for the agent.
+    #[arg(long, default_value = "rules")]
+    pub(crate) rules: Vec<PathBuf>,
+    /// Rounds, each with every mode and load.
+    #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u16).range(1..=1000))]
+    pub(crate) rounds: u16,
+    /// Only these loads.
+    #[arg(long, value_enum)]
+    pub(crate) only: Vec<LoadKind>,
+    /// Settings for the agent, as its option -o takes them.
+    #[arg(short = 'o', value_name = "KEY=VALUE")]
+    pub(crate) agent_settings: Vec<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct TurnoverOptions {
+    /// The agent's binary.
+    #[arg(long)]
+    pub(crate) saker: PathBuf,
+    /// Cgroups that come and go.
+    #[arg(long, default_value_t = 10_000, value_parser = clap::value_parser!(u64).range(1..))]
+    pub(crate) cgroups: u64,
+    /// Forks in all of them together.
+    #[arg(long, default_value_t = 1_000_000, value_parser = clap::value_parser!(u64).range(1..))]
+    pub(crate) forks: u64,
+    /// Cgroups at a time.
+    #[arg(long, default_value_t = 2, value_parser = clap::value_parser!(u16).range(1..=256))]
+    pub(crate) jobs: u16,
     /// Settings for the agent, as its option -o takes them.
     #[arg(short = 'o', value_name = "KEY=VALUE")]
     pub(crate) agent_settings: Vec<String>,

@@ -2,7 +2,8 @@
 //!
 //! `load` runs one load and prints one JSON line. `compare` runs the loads with the agent off
 //! and on, interleaved in one run, and prints ratios: an absolute figure says more about the
-//! machine than about the agent.
+//! machine than about the agent. `recording` does the same
+//! with captures, `turnover` shows what the agent keeps of what has gone.
 
 #![forbid(unsafe_code)]
 
@@ -14,8 +15,10 @@ mod latency;
 mod load;
 mod metrics;
 mod procfs;
+mod recording;
 mod report;
 mod stats;
+mod turnover;
 
 use std::process::ExitCode;
 
@@ -27,6 +30,8 @@ fn main() -> ExitCode {
     let outcome = match Cli::parse().command {
         Command::Load(options) => load::command(&options),
         Command::Compare(options) => compare::command(&options),
+        Command::Recording(options) => recording::command(&options),
+        Command::Turnover(options) => turnover::command(&options),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

@@ -12,6 +12,12 @@ pub(crate) fn sum(text: &str, name: &str) -> f64 {
     series(text, name).map(|(_, value)| value).sum()
 }
 
+/// The series of a counter or gauge with exactly these labels; 0 if there is none.
+pub(crate) fn labelled(text: &str, name: &str, labels: &str) -> f64 {
+    let found = series(text, name).filter(|(other, _)| *other == labels);
+    found.map(|(_, value)| value).sum()
+}
+
 /// Is there a metric of that name, by its samples or by its description?
 pub(crate) fn is_declared(text: &str, name: &str) -> bool {
     series(text, name).next().is_some()
@@ -55,6 +61,8 @@ saker_broken nonsense
     fn series_of_one_name_are_summed() {
         assert_eq!(sum(TEXT, EVENTS), 15.0);
         assert_eq!(sum(TEXT, "saker_up"), 1.0);
+        assert_eq!(labelled(TEXT, EVENTS, "type=\"openat\""), 12.0);
+        assert_eq!(labelled(TEXT, EVENTS, "type=\"open\""), 0.0);
     }
 
     #[test]

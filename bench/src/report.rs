@@ -1,6 +1,6 @@
 //! The report: tables for people, the same by serde for programs.
 
-use std::fmt::{self, Display, Formatter};
+use std::fmt::{self, Display, Formatter, Write};
 
 use serde::Serialize;
 
@@ -156,9 +156,17 @@ fn memory(resident: Resident) -> String {
     )
 }
 
+/// A table as text.
+pub(crate) fn table_of<const N: usize>(headings: &[&str; N], rows: &[[String; N]]) -> String {
+    let mut text = String::new();
+    // A String takes whatever is written to it.
+    let _ = write_table(&mut text, headings, rows);
+    text
+}
+
 /// First column to the left, the others to the right.
 fn write_table<const N: usize>(
-    f: &mut Formatter<'_>,
+    f: &mut impl Write,
     headings: &[&str; N],
     rows: &[[String; N]],
 ) -> fmt::Result {
@@ -176,7 +184,7 @@ fn write_table<const N: usize>(
 }
 
 fn write_line<'a, const N: usize>(
-    f: &mut Formatter<'_>,
+    f: &mut impl Write,
     widths: &[usize; N],
     cell: impl Fn(usize) -> &'a str,
 ) -> fmt::Result {

@@ -79,7 +79,9 @@ impl Drop for Background {
 fn roll_call(state: &SharedState) -> Option<RollCall> {
     RollCall::of_host(state)
         .inspect_err(|error| {
-            tracing::warn!("processes whose end is lost stay known until their number is used again: {error}");
+            tracing::warn!(
+                "processes whose end is lost stay known until their number is used again: {error}"
+            );
         })
         .ok()
 }

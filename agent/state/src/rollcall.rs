@@ -27,7 +27,9 @@ pub enum RollCallError {
     #[error("/proc cannot be opened: {0}")]
     NoProc(#[from] Errno),
     /// Whom it does not show may be alive elsewhere.
-    #[error("/proc does not show all processes of the host: mount the host's, or run in its pid namespace")]
+    #[error(
+        "/proc does not show all processes of the host: mount the host's, or run in its pid namespace"
+    )]
     PartOfTheHost,
 }
 
@@ -44,7 +46,12 @@ impl RollCall {
     /// When there is none, or it is that of a pid namespace other than the initial one.
     pub fn of_host(shared: &SharedState) -> Result<Self, RollCallError> {
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
-        let proc = openat(CWD, shared.config.host_root.join("proc"), flags, Mode::empty())?;
+        let proc = openat(
+            CWD,
+            shared.config.host_root.join("proc"),
+            flags,
+            Mode::empty(),
+        )?;
         // Not readable with `hidepid` and without the right to look at others either.
         match statat(&proc, "1/ns/pid", AtFlags::empty()) {
             Ok(namespace) if namespace.st_ino == INITIAL_PID_NAMESPACE => Ok(Self { proc }),

@@ -101,7 +101,9 @@ impl Partition {
     /// Ends the processes that were missing at a time up to which everything has been told: their end was lost.
     pub(crate) fn let_go_of_missing(&mut self, done_ns: u64) {
         for _ in 0..MISSING_PER_ROUND {
-            let due = self.missing.pop_front_if(|(looked_ns, _)| *looked_ns <= done_ns);
+            let due = self
+                .missing
+                .pop_front_if(|(looked_ns, _)| *looked_ns <= done_ns);
             let Some((looked_ns, cell)) = due else {
                 return;
             };
@@ -271,12 +273,7 @@ impl Partition {
     }
 
     /// The answer to a look-up: used where records have not told better in the meantime.
-    pub(crate) fn recovered(
-        &mut self,
-        tgid: u32,
-        found: Option<Box<Scanned>>,
-        looked_ns: u64,
-    ) {
+    pub(crate) fn recovered(&mut self, tgid: u32, found: Option<Box<Scanned>>, looked_ns: u64) {
         let (Some(found), Some(process)) = (found, self.processes.get_mut(&tgid)) else {
             self.ctx.counters.recovery_unused += 1;
             return;

@@ -36,7 +36,10 @@ fn family(partition: &mut Partition, children: &[u32]) {
         let (parents, birth) = fork(u64::from(pid), SHELL, who(pid, u64::from(pid)), "bash");
         run(partition, &parents);
         run(partition, &birth);
-        run(partition, &openat(u64::from(pid) + 1, pid, 3, -100, "/x", 0));
+        run(
+            partition,
+            &openat(u64::from(pid) + 1, pid, 3, -100, "/x", 0),
+        );
     }
 }
 
