@@ -5,7 +5,7 @@ CARGO ?= cargo
 TARGET := x86_64-unknown-linux-gnu
 RELEASE := target/$(TARGET)/release
 
-.PHONY: help run test compat bench bench-rules check build kmod-source deps fmt clippy unit live attacks-deps busy vm-deps vm-debug-deps vm-programs vm-test vm vm-debug vm-debug-tests bench-vm fuzz clean
+.PHONY: help run test compat bench bench-recording bench-turnover bench-rules check build kmod-source deps fmt clippy unit live attacks-deps busy vm-deps vm-debug-deps vm-programs vm-test vm vm-debug vm-debug-tests bench-vm fuzz clean
 
 help:
 	@echo "make run      build, run the agent with the default rules, print alerts (root)"
@@ -13,6 +13,7 @@ help:
 	@echo "make compat   tests against the data in SAKER_COMPAT (default ../shared/compat) (root)"
 	@echo "make busy     alerts of the stock rules on a busy host: BUSY_SECONDS=600 (root)"
 	@echo "make bench    cost of the agent, measured against the same loads without it (root)"
+	@echo "make bench-turnover   memory and tables after a million forks (root, minutes)"
 	@echo "make vm       the drivers on Debian kernels under qemu: KERNELS=\"5.10 6.1\" or all (root, long)"
 	@echo "make vm-debug the module on a kernel with KASAN and lockdep, built from source once (root, very long)"
 	@echo "make bench-vm what the drivers cost there, as ratios"
@@ -117,6 +118,16 @@ bench-rules: deps
 bench: build
 	$(CARGO) build --locked --release -p saker-bench
 	$(RELEASE)/saker-bench compare --saker $(RELEASE)/saker --rules rules
+
+# The same loads with captures and under `saker record`.
+bench-recording: build
+	$(CARGO) build --locked --release -p saker-bench
+	$(RELEASE)/saker-bench recording --saker $(RELEASE)/saker --rules rules
+
+# 10,000 cgroups and 1,000,000 forks come and go; fails if the agent grows or keeps the dead.
+bench-turnover: build
+	$(CARGO) build --locked --release -p saker-bench
+	$(RELEASE)/saker-bench turnover --saker $(RELEASE)/saker
 
 # The module's source where DKMS and `saker driver build` look for it, below DESTDIR.
 kmod-source:

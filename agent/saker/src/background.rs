@@ -17,7 +17,7 @@ const SERVE_TIMEOUT: Duration = Duration::from_millis(200);
 /// Time between two looks at users, addresses and clocks.
 const REFRESH_PERIOD: Duration = Duration::from_secs(5);
 /// Time between two looks for processes whose end was lost.
-const ROLL_CALL_PERIOD: Duration = Duration::from_secs(30);
+const ROLL_CALL_PERIOD: Duration = Duration::from_secs(10);
 
 /// The running thread. It ends when this is dropped.
 #[derive(Debug)]

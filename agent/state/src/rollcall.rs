@@ -11,6 +11,7 @@ use std::sync::Arc;
 use rustc_hash::FxHashSet;
 use rustix::fs::{AtFlags, CWD, Dir, Mode, OFlags, openat, statat};
 use rustix::io::Errno;
+use rustix::process::{Pid, test_kill_process};
 
 use crate::handover::Message;
 use crate::lineage::Cell;
@@ -27,9 +28,7 @@ pub enum RollCallError {
     #[error("/proc cannot be opened: {0}")]
     NoProc(#[from] Errno),
     /// Whom it does not show may be alive elsewhere.
-    #[error(
-        "/proc does not show all processes of the host: mount the host's, or run in its pid namespace"
-    )]
+    #[error("this is not the host's pid namespace: run the agent in it")]
     PartOfTheHost,
 }
 
@@ -37,31 +36,34 @@ pub enum RollCallError {
 #[derive(Debug)]
 pub struct RollCall {
     proc: OwnedFd,
+    is_gone: fn(&OwnedFd, u32) -> bool,
 }
 
 impl RollCall {
-    /// Over the /proc of the host.
+    /// Over the processes of the host.
     ///
     /// # Errors
-    /// When there is none, or it is that of a pid namespace other than the initial one.
+    /// When there is no /proc, or it or this process is in a pid namespace other than the initial one.
     pub fn of_host(shared: &SharedState) -> Result<Self, RollCallError> {
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
-        let proc = openat(
-            CWD,
-            shared.config.host_root.join("proc"),
-            flags,
-            Mode::empty(),
-        )?;
-        // Not readable with `hidepid` and without the right to look at others either.
-        match statat(&proc, "1/ns/pid", AtFlags::empty()) {
-            Ok(namespace) if namespace.st_ino == INITIAL_PID_NAMESPACE => Ok(Self { proc }),
+        let path = shared.config.host_root.join("proc");
+        let proc = openat(CWD, path, flags, Mode::empty())?;
+        // Who lives in the initial namespace is to be seen in the /proc of that alone.
+        match statat(&proc, "self/ns/pid", AtFlags::empty()) {
+            Ok(namespace) if namespace.st_ino == INITIAL_PID_NAMESPACE => Ok(Self {
+                proc,
+                is_gone: |_, tgid| has_no_process(tgid),
+            }),
             _ => Err(RollCallError::PartOfTheHost),
         }
     }
 
     /// Over a directory that has an entry for each living process.
     pub fn over(proc: OwnedFd) -> Self {
-        Self { proc }
+        Self {
+            proc,
+            is_gone: has_no_entry,
+        }
     }
 
     /// Tells each worker which of its processes are missing; returns how many there are.
@@ -76,7 +78,7 @@ impl RollCall {
         shared.directory.each(|cell| {
             let told = cell.exit_ns().is_some();
             // It may have begun since the list was read, so each is looked for once more.
-            if !told && !living.contains(&cell.tgid()) && self.is_gone(cell.tgid()) {
+            if !told && !living.contains(&cell.tgid()) && (self.is_gone)(&self.proc, cell.tgid()) {
                 missing[cell.owner() as usize].push(Arc::clone(cell));
             }
         });
@@ -91,9 +93,32 @@ impl RollCall {
         }
         count
     }
+}
 
-    fn is_gone(&self, tgid: u32) -> bool {
-        let found = statat(&self.proc, tgid.to_string(), AtFlags::empty());
-        matches!(found, Err(Errno::NOENT))
+/// Whatever /proc shows: with `hidepid` it does not show everybody.
+fn has_no_process(tgid: u32) -> bool {
+    let pid = i32::try_from(tgid).ok().and_then(Pid::from_raw);
+    pid.is_some_and(|pid| test_kill_process(pid) == Err(Errno::SRCH))
+}
+
+fn has_no_entry(proc: &OwnedFd, tgid: u32) -> bool {
+    let found = statat(proc, tgid.to_string(), AtFlags::empty());
+    matches!(found, Err(Errno::NOENT))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::process::Command;
+
+    use super::*;
+
+    #[test]
+    fn processes_of_this_host() {
+        let mut child = Command::new("/bin/true").spawn().expect("a child");
+        // Not waited for: it has ended or not, its number is taken.
+        assert!(!has_no_process(child.id()) && !has_no_process(std::process::id()));
+        child.wait().expect("an end");
+        assert!(has_no_process(u32::MAX >> 1));
+        assert!(!has_no_process(0) && !has_no_process(u32::MAX));
     }
 }

@@ -34,8 +34,8 @@ const RULES: &str = r#"
 
 /// Part of the way after which the agent is warm: what is used for the first time is not growth.
 const WARM_DIVISOR: u64 = 10;
-/// Longest wait for the tables to be rid of the dead: the agent looks for ends that were lost every 30 s.
-const SETTLE_TIMEOUT: Duration = Duration::from_secs(75);
+/// Longest wait for the tables to be rid of the dead: the agent looks for ends that were lost every 10 s.
+const SETTLE_TIMEOUT: Duration = Duration::from_secs(60);
 /// Between two looks at the tables.
 const SETTLE_INTERVAL: Duration = Duration::from_millis(250);
 

@@ -27,12 +27,14 @@ const STARTS: &str = r#"
   priority: INFO
 "#;
 
-/// What the other agent sees of the first: every path in /proc that it opens.
+/// What the other agent sees of the first: every path in /proc that it opens, or cannot open any more because
+/// the program has ended meanwhile.
 fn opens(pid: u32) -> String {
     format!(
         "- rule: opened\n  desc: The agent under test opened something.\n  condition: >\n    \
-         evt.type in (open, openat, openat2) and proc.pid={pid} and fd.name startswith /proc/\n  \
-         output: \"%fd.name\"\n  priority: INFO\n\
+         evt.type in (open, openat, openat2) and proc.pid={pid} and\n    \
+         (fd.name startswith /proc/ or evt.abspath startswith /proc/)\n  \
+         output: \"%evt.abspath %fd.name\"\n  priority: INFO\n\
          - rule: over\n  desc: All has been done.\n  \
          condition: evt.type=execve and proc.name=last\n  output: over\n  priority: INFO\n"
     )
@@ -71,7 +73,11 @@ fn nothing_is_opened_for_starts_and_ends() {
     let opened: Vec<String> = watcher
         .alerts()
         .iter()
-        .filter_map(|alert| alert.field("fd.name"))
+        .filter_map(|alert| {
+            alert
+                .field("evt.abspath")
+                .or_else(|| alert.field("fd.name"))
+        })
         .filter(|name| {
             let pid = name.split('/').nth(2).unwrap_or_default();
             pids.contains(pid)
