@@ -91,6 +91,10 @@ pub(crate) enum Presence {
     Path,
     /// Those about a descriptor whose entry is known.
     Descriptor,
+    /// Those that wait for a list of descriptors.
+    Polled,
+    /// The same, with connections among them.
+    PolledEnd,
     /// Those of a process: all but the kernel's own.
     Process,
     /// The same, when the kernel or a first look has told it.
@@ -116,6 +120,8 @@ impl Presence {
             Self::PathAt => "calls with paths after a directory descriptor",
             Self::Path => "successful calls on paths",
             Self::Descriptor => "events about a known descriptor",
+            Self::Polled => "poll and ppoll",
+            Self::PolledEnd => "poll and ppoll, when such sockets are among them",
             Self::Process => "events of a process",
             Self::Known => "events of a process, once it is known",
             Self::Relative => "events of a process with such a relative",

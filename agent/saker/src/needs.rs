@@ -50,6 +50,7 @@ impl Needs {
         }
         let mut data = fields.iter().any(|field| names_data(field));
         let mut descriptors = fields.iter().any(|field| names_descriptor(field));
+        let mut standard = fields.iter().any(|field| names_standard(field));
         for rule in rules.rules() {
             let moves = rule
                 .event_types
@@ -58,6 +59,7 @@ impl Needs {
             outputs(rule, &mut |field| {
                 data |= moves && (names_data(field) || names_all(field));
                 descriptors |= names_descriptor(field) || names_all(field);
+                standard |= names_standard(field);
             });
         }
         let wanted: Vec<u16> = events.iter().collect();
@@ -66,14 +68,12 @@ impl Needs {
                 match depends(event) {
                     Depends::Not => {}
                     Depends::OnOpens => add(&mut events, &OPENS),
-                    Depends::OnAll => {
-                        let creates = EVENTS.iter().filter(|event| event.creates_fd());
-                        creates.for_each(|event| events.insert(event.id));
-                        add(&mut events, &OPENS);
-                        add(&mut events, &OTHERS);
-                    }
+                    Depends::OnAll => add_all(&mut events),
                 }
             }
+        }
+        if standard && !wanted.is_empty() {
+            add_all(&mut events);
         }
         let data = data && wanted.iter().any(|&id| has_data(&EVENTS[usize::from(id)]));
         Self { events, data }
@@ -89,7 +89,9 @@ enum Depends {
 
 fn depends(event: &EventInfo) -> Depends {
     let has = |ty| event.params.iter().any(|param| u32::from(param.ty) == ty);
-    if !event.uses_fd() || event.is_state() || has(SAKER_T_TUPLE) {
+    if has(SAKER_T_FDLIST) {
+        Depends::OnAll
+    } else if !event.uses_fd() || event.is_state() || has(SAKER_T_TUPLE) {
         // It has none, needs none, or tells itself.
         Depends::Not
     } else if has(SAKER_T_RELPATH) || event.creates_fd() || u32::from(event.id) == SAKER_EV_CLOSE {
@@ -97,6 +99,14 @@ fn depends(event: &EventInfo) -> Depends {
     } else {
         Depends::OnAll
     }
+}
+
+/// Everything that tells what a number stands for.
+fn add_all(events: &mut EventSet) {
+    let creates = EVENTS.iter().filter(|event| event.creates_fd());
+    creates.for_each(|event| events.insert(event.id));
+    add(events, &OPENS);
+    add(events, &OTHERS);
 }
 
 fn add(events: &mut EventSet, more: &[u32]) {
@@ -136,8 +146,13 @@ fn names_all(field: &str) -> bool {
 }
 
 fn names_descriptor(field: &str) -> bool {
-    let families = ["fd.", "fdlist.", "proc.std", "fs.path", "evt.arg.fd"];
+    let families = ["fd.", "fdlist.", "fs.path", "evt.arg.fd"];
     families.iter().any(|family| field.starts_with(family))
+}
+
+/// Descriptors 0 to 2, whatever the event is about.
+fn names_standard(field: &str) -> bool {
+    field.starts_with("proc.std")
 }
 
 #[cfg(test)]
@@ -185,7 +200,13 @@ mod tests {
         assert!(!wants(&writes, SAKER_EV_READ_CALL) && !wants(&writes, SAKER_EV_CLOSE));
         let unlinks = needs("evt.type=unlinkat", "x %fs.path.name");
         assert!(wants(&unlinks, SAKER_EV_OPENAT) && !wants(&unlinks, SAKER_EV_PIPE));
+        let polls = needs("evt.type=poll and fdlist.names contains /dev/input", "x");
+        assert!(wants(&polls, SAKER_EV_OPENAT) && wants(&polls, SAKER_EV_PIPE2));
+        assert!(!wants(&needs("evt.type=poll", "x"), SAKER_EV_PIPE2));
         let bare = needs("evt.type=write and proc.name=cat", "x");
         assert!(!wants(&bare, SAKER_EV_OPENAT));
+        let shell = needs("evt.type=execve and proc.stdin.type=ipv4", "x");
+        assert!(wants(&shell, SAKER_EV_SOCKET) && wants(&shell, SAKER_EV_CONNECT));
+        assert!(wants(&shell, SAKER_EV_DUP2) && wants(&shell, SAKER_EV_OPENAT));
     }
 }

@@ -14,6 +14,12 @@ use crate::render::{self, NOT_AVAILABLE, NULL, put};
 /// `openat` and its kin: the working directory.
 const AT_FDCWD: i32 = -100;
 
+/// One descriptor of a list, and the events reported of it.
+pub(super) struct Polled {
+    pub(super) number: i32,
+    reported: u16,
+}
+
 impl<'a> EventView<'a> {
     pub(super) fn info(&self) -> &'static EventInfo {
         self.record.info()
@@ -333,20 +339,27 @@ impl<'a> EventView<'a> {
     /// `fd:Tevents` of each, separated by spaces: the type's character, then what was reported.
     fn write_fd_list(&self, param: &Param, out: &mut Vec<u8>) {
         let start = out.len();
-        // struct pollfd: an int, then asked-for and reported events, two bytes each.
-        for polled in self.bytes(param).chunks_exact(8) {
-            let number = i32::from_le_bytes([polled[0], polled[1], polled[2], polled[3]]);
-            let events = u16::from_le_bytes([polled[6], polled[7]]);
+        for polled in self.polled_in(param) {
             if out.len() > start {
                 out.push(b' ');
             }
-            put!(out, "{number}:");
-            match self.state.fd_at(number) {
+            put!(out, "{}:", polled.number);
+            match self.state.fd_at(polled.number) {
                 Some(entry) => fd::write_type_chars(entry, out),
                 None => out.push(b'?'),
             }
-            put!(out, "{:x}", convert::poll_events(u64::from(events)));
+            put!(out, "{:x}", convert::poll_events(polled.reported.into()));
         }
+    }
+
+    /// The descriptors of a list.
+    pub(super) fn polled_in(&self, param: &Param) -> impl Iterator<Item = Polled> + use<'a> {
+        // struct pollfd: an int, then asked-for and reported events, two bytes each.
+        let each = self.bytes(param).chunks_exact(8);
+        each.map(|polled| Polled {
+            number: i32::from_le_bytes([polled[0], polled[1], polled[2], polled[3]]),
+            reported: u16::from_le_bytes([polled[6], polled[7]]),
+        })
     }
 
     fn write_comm(&self, pid: i64, out: &mut Vec<u8>) {

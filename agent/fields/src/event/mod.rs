@@ -87,6 +87,8 @@ enum Made {
     FdName,
     /// `fd.uid`, `fd.containername`, `fd.containerdirectory`.
     FdText,
+    /// `fdlist.*`.
+    Polled,
     /// The host's name of a file.
     HostPath,
     /// Capability sets.
@@ -221,6 +223,12 @@ pub(crate) fn families() -> impl Iterator<Item = &'static Field> {
         user::FIELDS,
     ]
     .into_iter()
-    .chain([fd::FIELDS, fs::FIELDS, container::FIELDS, statics::FIELDS])
+    .chain([
+        fd::FIELDS,
+        fd::LISTS,
+        fs::FIELDS,
+        container::FIELDS,
+        statics::FIELDS,
+    ])
     .flatten()
 }

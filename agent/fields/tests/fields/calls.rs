@@ -3,7 +3,7 @@
 
 use saker_abi::raw::*;
 
-use crate::world::{CHILD, SHELL, World, openat, record};
+use crate::world::{CHILD, SHELL, World, connect, openat, record, tcp};
 
 #[test]
 fn memory() {
@@ -64,6 +64,52 @@ fn polled_descriptors() {
     world.expect(&cut, &[("evt.arg.fds", "3:f1")]);
     let none = record(SAKER_EV_POLL, 7_000, CHILD);
     world.expect(&none, &[("evt.arg.fds", "NULL")]);
+}
+
+#[test]
+fn lists_of_descriptors() {
+    let mut world = World::new();
+    world.feed(&openat(4_100, CHILD, 3, "/etc/passwd", 0));
+    let client = tcp(([10, 0, 0, 5], 5000), ([8, 8, 8, 8], 443));
+    world.feed(&connect(4_200, 0, 4, &client));
+    let served = tcp(([10, 0, 0, 5], 80), ([9, 9, 9, 9], 6000));
+    let accept = record(SAKER_EV_ACCEPT4, 4_300, CHILD)
+        .num(SAKER_P_ACCEPT4_fd, 5)
+        .tuple(SAKER_P_ACCEPT4_tuple, &served);
+    world.feed(&accept);
+    let list = |numbers: &[i32]| {
+        let entries = numbers.iter().flat_map(|number| {
+            let bytes = number.to_le_bytes();
+            bytes.into_iter().chain([1, 0, 1, 0])
+        });
+        entries.collect::<Vec<u8>>()
+    };
+    let ppoll = record(SAKER_EV_PPOLL, 5_000, CHILD).var(SAKER_P_PPOLL_fds, &list(&[3, 5, 9, 4]));
+    world.expect(
+        &ppoll,
+        &[
+            ("fdlist.nums", "3,5,9,4"),
+            (
+                "fdlist.names",
+                "/etc/passwd,9.9.9.9:6000->10.0.0.5:80,<NA>,10.0.0.5:5000->8.8.8.8:443",
+            ),
+            ("fdlist.cips", "9.9.9.9,10.0.0.5"),
+            ("fdlist.sips", "10.0.0.5,8.8.8.8"),
+            ("fdlist.cports", "6000,5000"),
+            ("fdlist.sports", "80,443"),
+        ],
+    );
+    let file = record(SAKER_EV_POLL, 6_000, CHILD).var(SAKER_P_POLL_fds, &list(&[3]));
+    let fields = [
+        ("fdlist.nums", "3"),
+        ("fdlist.names", "/etc/passwd"),
+        ("fdlist.cips", "~"),
+        ("fdlist.sports", "~"),
+    ];
+    world.expect(&file, &fields);
+    let nothing = [("fdlist.nums", "~"), ("fdlist.names", "~")];
+    world.expect(&record(SAKER_EV_POLL, 7_000, CHILD), &nothing);
+    world.expect(&record(SAKER_EV_RMDIR, 8_000, CHILD), &nothing);
 }
 
 #[test]

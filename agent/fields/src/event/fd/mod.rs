@@ -1,6 +1,7 @@
 //! `fd.*`: the descriptor an event is about (rules-spec D4).
 
 mod kind;
+mod list;
 mod name;
 mod socket;
 
@@ -15,6 +16,7 @@ use crate::field::{Arg, Field, Visit, text};
 use crate::render::put;
 
 pub(super) use kind::write_type_chars;
+pub(super) use list::FIELDS as LISTS;
 
 const HOST_NAME: &str = "Names among those in the rules that resolve to the address of this end; looked up in the \
                          background, absent until then and for all others.";
