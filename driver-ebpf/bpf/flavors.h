@@ -223,7 +223,7 @@ static __always_inline const char *saker_kn_name(struct kernfs_node *kn)
 #define SK_LOCAL6(sk) FIELD_AT(sk, __sk_common.skc_v6_rcv_saddr)
 #define SK_REMOTE6(sk) FIELD_AT(sk, __sk_common.skc_v6_daddr)
 
-static __always_inline u8 saker_sk_protocol(struct sock *sk)
+static __always_inline u16 saker_sk_protocol(struct sock *sk)
 {
 	return BPF_CORE_READ(sk, sk_protocol);
 }

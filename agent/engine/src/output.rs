@@ -312,6 +312,12 @@ fn print_term<E: Event + ?Sized>(
     options: RenderOptions,
 ) -> String {
     let mut out = String::new();
+    if let Term::Field { field, .. } = term
+        && let Some(shown) = event.shown(*field)
+    {
+        print_value(shown, ValueType::Str, int_format, options, &mut out);
+        return out;
+    }
     let separator = if term.arity() == Arity::Any { ' ' } else { ',' };
     let mut first = true;
     let present = each_value(term, event, pool, &mut |value, _| {

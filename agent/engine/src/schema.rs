@@ -168,6 +168,11 @@ pub trait Event {
     fn event_type(&self) -> EventType;
     /// Value of a field of arity [`Arity::One`], `None` when absent (rules-spec B5).
     fn get(&self, field: FieldRef) -> Option<Value<'_>>;
+    /// What outputs print as text for a field of arity [`Arity::One`] whose value they show otherwise, such as
+    /// the time of day for a time; `None`: the value. JSON fields hold the value all the same.
+    fn shown(&self, _field: FieldRef) -> Option<Value<'_>> {
+        None
+    }
     /// Visits the values of a field of any other arity until `visit` breaks. Returns `false` when
     /// the field is absent (distinct from an empty list).
     fn each(&self, field: FieldRef, visit: &mut dyn FnMut(Value<'_>) -> ControlFlow<()>) -> bool;

@@ -14,6 +14,7 @@
 //! ```
 #![forbid(unsafe_code)]
 
+mod clock;
 mod event;
 mod field;
 mod host_names;
@@ -29,6 +30,7 @@ mod scratch;
 mod statics;
 mod universe;
 
+pub use clock::Clock;
 pub use event::{EventView, HostInfo, MAX_REAL_NAMES};
 pub use host_names::HostNames;
 pub use keys::MAX_KEYS;

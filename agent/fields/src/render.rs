@@ -38,45 +38,12 @@ pub(crate) fn printable(out: &mut Vec<u8>, bytes: &[u8]) {
     out.extend(dotted);
 }
 
-/// Nanoseconds since the epoch as `YYYY-MM-DD HH:MM:SS.nnnnnnnnn +0000`. The agent prints UTC
-/// wherever Falco prints local time inside `evt.args`.
-pub(crate) fn time(out: &mut Vec<u8>, epoch_ns: u64) {
-    let (seconds, ns) = (epoch_ns / 1_000_000_000, epoch_ns % 1_000_000_000);
-    let (days, second) = (seconds / 86_400, seconds % 86_400);
-    let (year, month, day) = civil(days as i64);
-    let (h, m, s) = (second / 3600, second / 60 % 60, second % 60);
-    put!(
-        out,
-        "{year:04}-{month:02}-{day:02} {h:02}:{m:02}:{s:02}.{ns:09} +0000"
-    );
-}
-
 /// Nanoseconds as seconds; `u64::MAX` is no span at all.
 pub(crate) fn seconds(out: &mut Vec<u8>, ns: u64) {
     if ns != u64::MAX {
         let (seconds, rest) = (ns as i64 / 1_000_000_000, (ns as i64 % 1_000_000_000).abs());
         put!(out, "{seconds}.{rest:09}s");
     }
-}
-
-/// Year, month and day of a day number since 1970-01-01, Gregorian calendar. Counts from March so
-/// that the leap day is the last of its year.
-fn civil(days: i64) -> (i64, i64, i64) {
-    const DAYS_PER_400_YEARS: i64 = 146_097;
-    let from_0000_03_01 = days + 719_468;
-    let era = from_0000_03_01.div_euclid(DAYS_PER_400_YEARS);
-    let day_of_era = from_0000_03_01.rem_euclid(DAYS_PER_400_YEARS);
-    let leap_days = day_of_era / 1460 - day_of_era / 36_524 + day_of_era / 146_096;
-    let year_of_era = (day_of_era - leap_days) / 365;
-    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    let month_from_march = (5 * day_of_year + 2) / 153;
-    let day = day_of_year - (153 * month_from_march + 2) / 5 + 1;
-    let month = if month_from_march < 10 {
-        month_from_march + 3
-    } else {
-        month_from_march - 9
-    };
-    (year_of_era + era * 400 + i64::from(month <= 2), month, day)
 }
 
 /// One end of an inet socket. IPv4-mapped addresses are IPv4 (rules-spec F7).
@@ -181,21 +148,6 @@ mod tests {
         assert_eq!(shown(|out| seconds(out, 1_500_000_000)), "1.500000000s");
         assert_eq!(shown(|out| seconds(out, u64::MAX)), "");
         assert!(!shown(|out| seconds(out, 1 << 63)).is_empty());
-    }
-
-    #[test]
-    fn times() {
-        let at = |ns| shown(|out| time(out, ns));
-        assert_eq!(at(0), "1970-01-01 00:00:00.000000000 +0000");
-        assert_eq!(
-            at(951_782_400_000_000_001),
-            "2000-02-29 00:00:00.000000001 +0000"
-        );
-        assert_eq!(
-            at(1_795_291_768_895_281_856),
-            "2026-11-21 20:09:28.895281856 +0000"
-        );
-        assert_eq!(at(u64::MAX).len(), at(0).len());
     }
 
     #[test]

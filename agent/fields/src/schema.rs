@@ -12,7 +12,7 @@ use saker_engine::schema::{
     ArgKind, Arity, EventType, FieldError, FieldInfo, FieldRef, Resolved, Schema,
 };
 
-use crate::event;
+use crate::event::{self, Spelling};
 use crate::field::{Arg, Extract, Field, KeyKind};
 use crate::keys::{Keys, MAX_KEYS};
 use crate::params::Params;
@@ -43,6 +43,8 @@ pub struct FieldSchema {
     evt_type: u16,
     syscall_type: u16,
     evt_num: u16,
+    /// Fields that outputs print otherwise than as their value.
+    times: Vec<(u16, Spelling)>,
 }
 
 impl Default for FieldSchema {
@@ -81,6 +83,7 @@ impl FieldSchema {
             evt_type: id("evt.type"),
             syscall_type: id("syscall.type"),
             evt_num: id("evt.num"),
+            times: spelled(&fields),
             fields,
             by_name,
             events,
@@ -152,6 +155,12 @@ impl FieldSchema {
 
     pub(crate) fn extract(&self, id: u16) -> Option<Extract> {
         self.extracts.get(usize::from(id)).copied()
+    }
+
+    /// How outputs print this field, if not as its value.
+    pub(crate) fn time_field(&self, id: u16) -> Option<Spelling> {
+        let found = self.times.iter().find(|&&(field, _)| field == id);
+        found.map(|&(_, spelling)| spelling)
     }
 
     pub(crate) fn params(&self) -> &Params {
@@ -364,6 +373,12 @@ impl GenericTypes {
         let found = usize::try_from(nr).ok().and_then(|nr| types.get(nr));
         EventType(found.copied().unwrap_or(SAKER_EV_GENERIC as u16))
     }
+}
+
+fn spelled(fields: &[&Field]) -> Vec<(u16, Spelling)> {
+    let numbered = fields.iter().zip(0..);
+    let found = numbered.map(|(field, id)| Some((id, Spelling::of(field.info.name)?)));
+    found.flatten().collect()
 }
 
 fn event_names() -> (Vec<&'static str>, FxHashMap<&'static str, u16>) {

@@ -18,7 +18,7 @@ use saker_capture::{
     possible_cpus, ring_bytes, spawn_workers,
 };
 use saker_engine::output::RenderOptions;
-use saker_fields::{FieldSchema, HostInfo};
+use saker_fields::{Clock, FieldSchema, HostInfo};
 use saker_state::{Partition, SharedState, State, StateConfig};
 
 use crate::background::{Background, host_info};
@@ -177,6 +177,7 @@ impl Agent {
 
         let host = host_info(
             &host::hostname(config.hostname.as_deref()),
+            Clock::of_host(config.time_format_iso_8601),
             Arc::new(mounts()),
         );
         let hostname = host.hostname.clone();

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use saker_fields::{HostInfo, HostNames, Mounts};
+use saker_fields::{Clock, HostInfo, HostNames, Mounts};
 use saker_state::{Recovery, RollCall, SharedState};
 
 use crate::host;
@@ -104,13 +104,14 @@ fn return_memory() {
 }
 
 /// Facts about the host, now, when capture begins.
-pub(crate) fn host_info(hostname: &str, mounts: Arc<Mounts>) -> HostInfo {
+pub(crate) fn host_info(hostname: &str, clock: Clock, mounts: Arc<Mounts>) -> HostInfo {
     HostInfo {
         hostname: hostname.to_owned(),
         addresses: host::interface_addresses(),
         names: HostNames::default(),
         boot_to_epoch_ns: host::boot_to_epoch_ns(),
         mounts,
+        clock,
         capture_start_ns: host::boot_ns(),
     }
 }
@@ -120,7 +121,7 @@ fn refresh_host(context: &Context) {
     /// Smaller changes of the offset are noise.
     const CLOCK_NOISE_NS: u64 = 10_000;
     let old = context.host.load();
-    let new = host_info(&old.hostname, Arc::clone(&old.mounts));
+    let new = host_info(&old.hostname, old.clock.clone(), Arc::clone(&old.mounts));
     let moved = new.boot_to_epoch_ns.abs_diff(old.boot_to_epoch_ns) > CLOCK_NOISE_NS;
     if moved || new.addresses != old.addresses {
         // Mounts and names are other threads'.

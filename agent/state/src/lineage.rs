@@ -170,11 +170,24 @@ impl Cell {
     /// it can still be found and lets go of the rest, so that dead cells do not hold each other.
     pub(crate) fn retire(&self, directory: &Directory) {
         if let Some(exit) = self.exit.get() {
-            exit.reaper.store(exit.find_reaper(directory));
+            exit.reaper.store(exit.find_reaper(self, directory));
         }
         self.parent.store(None);
         let newest = self.newest_image();
         self.images.store(Arc::new(SmallVec::from_iter([newest])));
+    }
+
+    /// The nearest ancestor that is the init of a pid namespace and lives at `ts_ns`.
+    fn init_above(&self, ts_ns: u64) -> Option<Arc<Cell>> {
+        let mut above = self.first_parent()?;
+        for _ in 0..MAX_REAPER_HOPS {
+            let lives = above.exit_ns().is_none_or(|exit_ns| exit_ns > ts_ns);
+            if above.vpid() == 1 && lives {
+                return Some(above);
+            }
+            above = above.first_parent()?;
+        }
+        None
     }
 
     fn take_links(&self, into: &mut Vec<Arc<Cell>>) {
@@ -184,18 +197,20 @@ impl Cell {
 }
 
 impl Exit {
-    fn reaper(&self, directory: &Directory) -> Option<Arc<Cell>> {
+    fn reaper(&self, of: &Cell, directory: &Directory) -> Option<Arc<Cell>> {
         self.reaper
             .load_full()
-            .or_else(|| self.find_reaper(directory))
+            .or_else(|| self.find_reaper(of, directory))
     }
 
-    /// The reaper if it is alive and no later process under the same number, else init.
-    fn find_reaper(&self, directory: &Directory) -> Option<Arc<Cell>> {
+    /// The reaper if it is alive and no later process under the same number; else the init of the pid namespace
+    /// the group `of` was in, else the host's.
+    fn find_reaper(&self, of: &Cell, directory: &Directory) -> Option<Arc<Cell>> {
         let by_id = |id: u32| directory.get(id).filter(|cell| cell.start_ns <= self.ts_ns);
         (self.reaper_tid != 0)
             .then(|| by_id(self.reaper_tid))
             .flatten()
+            .or_else(|| of.init_above(self.ts_ns))
             .or_else(|| by_id(1))
     }
 }
@@ -251,7 +266,7 @@ impl<'a> Reader<'a> {
         for _ in 0..MAX_REAPER_HOPS {
             self.wait_for(&parent);
             let next = match parent.exit.get() {
-                Some(exit) if exit.ts_ns <= self.as_of() => exit.reaper(self.directory)?,
+                Some(exit) if exit.ts_ns <= self.as_of() => exit.reaper(&parent, self.directory)?,
                 _ => return Some(parent),
             };
             parent = next;
@@ -432,6 +447,44 @@ mod tests {
         world.cell(150, None);
         let found = world.at(500).parent(&child).map(|cell| cell.tgid());
         assert_eq!(found, Some(1), "process 150 began after the exit");
+    }
+
+    #[test]
+    fn an_orphan_whose_heir_nobody_named_goes_to_the_init_of_its_namespace() {
+        let world = World::new();
+        let host = world.cell(1, None);
+        let init = world.cell(20, Some(&host));
+        let shell = world.cell(30, Some(&init));
+        let between = world.cell(40, Some(&shell));
+        let child = world.cell(50, Some(&between));
+        host.set_vpid(1);
+        init.set_vpid(1);
+        between.mark_exit(100, 0);
+        let parent = |ts| world.at(ts).parent(&child).map(|cell| cell.tgid());
+        assert_eq!(parent(101), Some(20), "not the shell, which only lives");
+        between.retire(&world.directory);
+        assert_eq!(parent(200), Some(20));
+        init.mark_exit(300, 0);
+        assert_eq!(parent(301), Some(1));
+    }
+
+    #[test]
+    fn the_heir_may_die_and_leave_them_to_its_own() {
+        let world = World::new();
+        let init = world.cell(1, None);
+        let reaper = world.cell(20, Some(&init));
+        let shell = world.cell(30, Some(&reaper));
+        let middle = world.cell(40, Some(&shell));
+        let child = world.cell(50, Some(&middle));
+        middle.mark_exit(100, 20);
+        let parent = |ts| world.at(ts).parent(&child).map(|cell| cell.tgid());
+        assert_eq!(
+            parent(101),
+            Some(20),
+            "past the shell to who asked for orphans"
+        );
+        reaper.mark_exit(200, 1);
+        assert_eq!((parent(200), parent(201)), (Some(20), Some(1)));
     }
 
     #[test]

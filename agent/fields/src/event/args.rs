@@ -231,7 +231,7 @@ impl<'a> EventView<'a> {
             },
             Kind::FdList => self.write_fd_list(param, out),
             Kind::Octal | Kind::Mode | Kind::NodeMode => render::octal(out, self.number(param)),
-            Kind::Time => render::time(out, self.number(param)),
+            Kind::Time => self.host.clock.local(out, self.number(param)),
             Kind::Path | Kind::PathAt(_) | Kind::Text => {
                 out.extend_from_slice(self.bytes(param));
             }

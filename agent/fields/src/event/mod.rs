@@ -17,6 +17,7 @@ mod time;
 mod user;
 
 pub use reached::MAX_REAL_NAMES;
+pub(crate) use time::Spelling;
 
 use std::net::IpAddr;
 use std::ops::ControlFlow;
@@ -29,6 +30,7 @@ use saker_state::{Fd, Names, Process, View};
 
 use self::reached::Called;
 use crate::HostNames;
+use crate::clock::Clock;
 use crate::field::{Arg, Extract, Field};
 use crate::mounts::Mounts;
 use crate::schema::FieldSchema;
@@ -47,6 +49,8 @@ pub struct HostInfo {
     pub boot_to_epoch_ns: u64,
     /// Where the host's file systems are, for the names of files.
     pub mounts: Arc<Mounts>,
+    /// How times are spelled.
+    pub clock: Clock,
     /// When capture began, `CLOCK_BOOTTIME` ns; `evt.reltime` counts from here.
     pub capture_start_ns: u64,
 }
@@ -101,7 +105,7 @@ enum Made {
     Relative,
     /// Environments of ancestors, by level.
     RelativeEnv,
-    /// Dates and times of day.
+    /// Dates and times of day: in the host's zone, ISO 8601.
     Time,
     /// `thread.nametid`, `thread.cgroups`.
     ThreadText,
@@ -193,6 +197,10 @@ impl Event for EventView<'_> {
             Extract::One(get) | Extract::Both(get, _) => get(self, Arg(field.arg)),
             Extract::Each(_) => None,
         }
+    }
+
+    fn shown(&self, field: FieldRef) -> Option<Value<'_>> {
+        self.spelled(self.schema.time_field(field.id)?)
     }
 
     fn each(&self, field: FieldRef, visit: &mut dyn FnMut(Value<'_>) -> ControlFlow<()>) -> bool {

@@ -1,11 +1,11 @@
-//! `evt.time*` and other times of the event (rules-spec D6). Texts are in UTC.
+//! `evt.time*` and other times of the event (rules-spec D6). Texts are in the host's zone but for ISO 8601.
 
 use saker_engine::value::Value;
 use saker_engine::value::ValueType::*;
 
 use super::{EventView, Made};
+use crate::clock::Clock;
 use crate::field::{Arg, Field, text};
-use crate::render;
 
 const NS_PER_S: u64 = 1_000_000_000;
 
@@ -22,40 +22,46 @@ pub(super) const FIELDS: &[Field] = &[
         "evt.time",
         AbsTime,
         time,
-        "Time of the event, nanoseconds since the epoch.",
+        "Time of the event, nanoseconds since the epoch; printed in texts as local time of day.",
     ),
     Field::new(
         "evt.time.s",
         Str,
         |e, _| e.time_text(TIME_S),
-        "Time of day (UTC) in seconds, HH:MM:SS.",
+        "Time of day (local) in seconds, HH:MM:SS.",
     )
     .cost(15),
     Field::new(
         "evt.time.iso8601",
         AbsTime,
         time,
-        "Time of the event, printed as ISO 8601.",
+        "The same, printed in texts as date and time of UTC (ISO 8601).",
     ),
     Field::new(
         "evt.datetime",
         Str,
         |e, _| e.time_text(DATE_TIME),
-        "Date and time of day (UTC) with nanoseconds.",
+        "Date and time of day (local) with nanoseconds.",
     )
     .cost(15),
     Field::new(
         "evt.datetime.s",
         Str,
         |e, _| e.time_text(DATE_TIME_S),
-        "Date and time of day (UTC) in seconds.",
+        "Date and time of day (local) in seconds.",
     )
     .cost(15),
     Field::new(
         "evt.outputtime",
         Str,
-        |e, _| e.time_text(TIME),
-        "Time of day (UTC) with nanoseconds, as it stands before an alert.",
+        |e, _| {
+            e.spelled(if e.host.clock.iso_8601 {
+                Spelling::Iso8601
+            } else {
+                Spelling::TimeOfDay
+            })
+        },
+        "Time of the event as it stands before an alert: local time of day, or ISO 8601.",
     )
     .output_only()
     .cost(15),
@@ -125,6 +131,26 @@ pub(super) const FIELDS: &[Field] = &[
     Field::new("evt.wait_latency", RelTime, zero_span, NO_LATENCY),
 ];
 
+/// How outputs print a time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Spelling {
+    /// `HH:MM:SS.nnnnnnnnn`, local.
+    TimeOfDay,
+    /// `YYYY-MM-DDTHH:MM:SS.nnnnnnnnn+0000`.
+    Iso8601,
+}
+
+impl Spelling {
+    /// Of the field `name`, unless it prints as the number it is.
+    pub(crate) fn of(name: &str) -> Option<Self> {
+        match name {
+            "evt.time" => Some(Self::TimeOfDay),
+            "evt.time.iso8601" => Some(Self::Iso8601),
+            _ => None,
+        }
+    }
+}
+
 impl<'a> EventView<'a> {
     fn relative_ns(&self) -> u64 {
         let ts_ns = self.record.hdr().ts_ns;
@@ -133,10 +159,21 @@ impl<'a> EventView<'a> {
 
     fn time_text(&self, part: std::ops::Range<usize>) -> Option<Value<'a>> {
         let whole = self.made(Made::Time, 0, |out| {
-            render::time(out, self.epoch_ns());
+            self.host.clock.local(out, self.epoch_ns());
             true
         })?;
         text(whole.get(part)?)
+    }
+
+    /// The time of the event in the spelling of a field that is a number.
+    pub(super) fn spelled(&self, spelling: Spelling) -> Option<Value<'a>> {
+        match spelling {
+            Spelling::TimeOfDay => self.time_text(TIME),
+            Spelling::Iso8601 => text(self.made(Made::Time, 1, |out| {
+                Clock::iso_8601(out, self.epoch_ns());
+                true
+            })?),
+        }
     }
 }
 

@@ -1,8 +1,10 @@
 //! `evt.*`: rules-spec D1.
 
+use jiff::tz::{TimeZone, offset};
 use saker_abi::raw::*;
 use saker_abi::record::RecordBuilder;
 use saker_engine::schema::Schema as _;
+use saker_fields::Clock;
 
 use crate::world::{BOOT_NS, CHILD, World, exec, openat, record, shown};
 
@@ -176,6 +178,47 @@ fn times_as_text() {
     ];
     world.expect(&late, &fields);
     World::empty().expect(&late, &[("evt.deltatime", "0")]);
+}
+
+/// rules-spec C1, C4: texts show the time of day, `output_fields` the number.
+#[test]
+fn outputs_spell_the_time_and_fields_hold_the_number() {
+    let mut world = World::new();
+    let shown = |world: &mut World| {
+        let output =
+            "%evt.time|%evt.time.iso8601|%10evt.time|%evt.outputtime|%evt.rawtime|%evt.reltime";
+        world.output(&record(SAKER_EV_RMDIR, 5_000, CHILD), output)
+    };
+    let (text, fields) = shown(&mut world);
+    assert_eq!(
+        text,
+        "22:13:20.000005000|2023-11-14T22:13:20.000005000+0000|22:13:20.0|22:13:20.000005000|\
+         1700000000000005000|4950"
+    );
+    let json = |name: &str| {
+        let found = fields.iter().find(|(known, _)| known == name);
+        found.map(|(_, value)| value.clone())
+    };
+    let number = Some(serde_json::json!(BOOT_NS + 5_000));
+    assert_eq!(json("evt.time"), number);
+    assert_eq!(json("evt.time.iso8601"), number);
+    assert_eq!(json("evt.outputtime"), Some("22:13:20.000005000".into()));
+
+    world.set_clock(Clock {
+        zone: TimeZone::fixed(offset(-3)),
+        iso_8601: true,
+    });
+    let (text, _) = shown(&mut world);
+    assert_eq!(
+        text,
+        "19:13:20.000005000|2023-11-14T22:13:20.000005000+0000|19:13:20.0|\
+         2023-11-14T22:13:20.000005000+0000|1700000000000005000|4950"
+    );
+    let fields = [
+        ("evt.datetime", "2023-11-14 19:13:20.000005000"),
+        ("evt.time.s", "19:13:20"),
+    ];
+    world.expect(&record(SAKER_EV_RMDIR, 5_000, CHILD), &fields);
 }
 
 #[test]

@@ -6,9 +6,12 @@ use std::sync::Arc;
 
 use saker_abi::raw::*;
 use saker_abi::record::{Record, RecordBuilder};
+use saker_engine::compiler::{Selection, compile};
+use saker_engine::loader::{Loader, LoaderOptions};
+use saker_engine::output::RenderOptions;
 use saker_engine::schema::{Arity, Event, IntFormat, Resolved, Schema};
 use saker_engine::value::{Value, ValueType};
-use saker_fields::{EventView, FieldSchema, HostInfo, Mounts, Scratch};
+use saker_fields::{Clock, EventView, FieldSchema, HostInfo, Mounts, Scratch};
 use saker_state::{Absent, Names, State, StateConfig};
 
 /// The host began so long after the epoch.
@@ -49,6 +52,7 @@ impl World {
                 names: saker_fields::HostNames::default(),
                 boot_to_epoch_ns: BOOT_NS,
                 mounts: Arc::new(Mounts::parse(MOUNTS)),
+                clock: Clock::default(),
                 capture_start_ns: 50,
             },
             scratch: Scratch::new(),
@@ -74,6 +78,32 @@ impl World {
         look: impl FnOnce(&dyn Event, &FieldSchema) -> R,
     ) -> R {
         self.view(record, |event, schema| look(event, schema))
+    }
+
+    /// Times are spelled like this from now on.
+    pub(crate) fn set_clock(&mut self, clock: Clock) {
+        self.host.clock = clock;
+    }
+
+    /// What a rule with this output says of one event: the text, and its fields.
+    pub(crate) fn output(
+        &mut self,
+        record: &RecordBuilder,
+        output: &str,
+    ) -> (String, Vec<(String, serde_json::Value)>) {
+        let mut loader = Loader::new(LoaderOptions::default());
+        let rule = format!(
+            "- rule: r\n  desc: d\n  condition: evt.num>0\n  output: \"{output}\"\n  priority: info\n"
+        );
+        loader.add_file("r.yaml", rule.as_bytes());
+        let outcome = loader.finish(&self.schema);
+        let rules = compile(&outcome, &self.schema, &Selection::default()).expect("compiles");
+        let format = &rules.rules()[0].output;
+        self.event(record, |event, _| {
+            let (mut text, options) = (String::new(), RenderOptions::default());
+            format.render(event, options, &mut text);
+            (text, format.fields(event, options))
+        })
     }
 
     /// Why a field of one event has no value.

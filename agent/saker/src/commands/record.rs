@@ -11,7 +11,7 @@ use saker_abi::record::Record;
 use saker_abi::{event, syscalls};
 use saker_capture::recorder::Recorder;
 use saker_capture::{Gap, Handler, Proven};
-use saker_fields::FieldSchema;
+use saker_fields::{Clock, FieldSchema};
 use saker_state::Users;
 
 use crate::agent::{self, start_workers};
@@ -68,7 +68,11 @@ pub(super) fn record(args: RecordArgs) -> anyhow::Result<ExitCode> {
     };
     let users = Users::new("/".as_ref());
     users.refresh();
-    let host = host_info(&host::hostname(config.hostname.as_deref()), Arc::default());
+    let host = host_info(
+        &host::hostname(config.hostname.as_deref()),
+        Clock::default(),
+        Arc::default(),
+    );
     let mut meta = describe(&plan, driver.kind(), &host, &users.names());
     meta.reason = "record".to_owned();
     let (kind, counters) = (driver.kind(), driver.counters());

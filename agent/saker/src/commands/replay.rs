@@ -8,7 +8,7 @@ use std::time::Instant;
 use anyhow::{Context as _, bail};
 use saker_alerts::{Output, Stdout, Summary, queue};
 use saker_capture::file::{CaptureError, Item, Source};
-use saker_fields::FieldSchema;
+use saker_fields::{Clock, FieldSchema, HostInfo};
 use saker_state::scan::{Told, from_records};
 use saker_state::{State, StateConfig};
 
@@ -48,7 +48,11 @@ pub(super) fn replay(args: ReplayArgs) -> anyhow::Result<ExitCode> {
     })?;
     // Questions are as good as asked, and nobody answers.
     drop(state.recovery);
-    let host = host_of(source.meta());
+    // Times are spelled for who reads them here.
+    let host = HostInfo {
+        clock: Clock::of_host(config.time_format_iso_8601),
+        ..host_of(source.meta())
+    };
     state.shared.users().set(names_of(source.meta()));
     let told = tell(&mut source);
     announce(&first, &source, &told);

@@ -52,6 +52,7 @@ impl Bench {
             names: saker_fields::HostNames::default(),
             boot_to_epoch_ns: BOOT_NS,
             mounts: Arc::new(Mounts::parse(MOUNTS)),
+            clock: saker_fields::Clock::default(),
             capture_start_ns: 0,
         };
         let context = Arc::new(Context {

@@ -35,6 +35,15 @@ fn same(process: &Process, start_ns: u64, ts_ns: u64) -> bool {
     process.cell.start_ns() == start_ns
 }
 
+/// Gives `known`, the same as `forked`, the parent that the fork names: a look at what runs finds who inherited
+/// it where the parent has ended since, and the end comes as a record of its own.
+fn take_parent(known: &mut Process, forked: &Process) {
+    if known.origin != Origin::Kernel || known.cell.first_parent().is_none() {
+        known.ppid = forked.ppid;
+        known.cell.set_parent(forked.cell.first_parent());
+    }
+}
+
 impl Partition {
     /// Sees to it that the record's process is known.
     pub(crate) fn ensure(&mut self, rec: &Record<'_>, give_up: Option<GiveUp>) -> Known {
@@ -218,8 +227,9 @@ impl Partition {
             }
             return;
         }
-        if let Some(known) = self.processes.get(&child.tgid) {
+        if let Some(known) = self.processes.get_mut(&child.tgid) {
             if same(known, child.cell.start_ns(), child.clone_ts_ns) {
+                take_parent(known, &child);
                 return;
             }
             if known.origin == Origin::Kernel {
@@ -233,13 +243,11 @@ impl Partition {
     /// A child sent by another worker.
     pub(crate) fn receive(&mut self, child: Box<Process>) {
         let tgid = child.tgid;
-        if let Some(known) = self.processes.get(&tgid)
+        if let Some(known) = self.processes.get_mut(&tgid)
             && same(known, child.cell.start_ns(), child.clone_ts_ns)
         {
             // We could not wait for it any longer; a look-up is under way, but it may find nothing.
-            if known.cell.first_parent().is_none() {
-                known.cell.set_parent(child.cell.first_parent());
-            }
+            take_parent(known, &child);
             self.ctx.counters.handover_stale += 1;
             return;
         }

@@ -271,3 +271,14 @@ pub(super) fn directory(ctx: &mut Ctx, process: &mut Process, rec: &Record<'_>) 
         }
     }
 }
+
+/// getcwd(2) tells a directory that is not known. What is known comes from the kernel itself; this is the caller's
+/// memory.
+pub(super) fn working_directory(process: &mut Process, rec: &Record<'_>) {
+    let told = rec.var(SAKER_P_GETCWD_path);
+    let whole = !told.fault && !told.truncated && told.bytes.starts_with(b"/");
+    if process.cwd.is_empty() && rec.i64(SAKER_P_GETCWD_res) > 0 && whole {
+        let dir = told.bytes.strip_suffix(b"/").unwrap_or(told.bytes);
+        process.cwd = [dir, b"/"].concat().into();
+    }
+}

@@ -128,10 +128,13 @@ fn count_unseen(ctx: &mut Ctx, rec: &Record<'_>) {
         _ => return,
     };
     let counters = &mut ctx.counters;
-    counters.passed_overflow += passed.saturating_sub(SAKER_PASSED_MAX.into());
-    if index + 1 == u64::from(SAKER_MESSAGES_MAX) {
+    // The numbers are the record's: a damaged one may hold anything.
+    let passed = passed.saturating_sub(SAKER_PASSED_MAX.into());
+    counters.passed_overflow = counters.passed_overflow.saturating_add(passed);
+    if index == u64::from(SAKER_MESSAGES_MAX) - 1 {
         let messages = u64::try_from(rec.i64(0)).unwrap_or(0);
-        counters.messages_overflow += messages.saturating_sub(SAKER_MESSAGES_MAX.into());
+        let messages = messages.saturating_sub(SAKER_MESSAGES_MAX.into());
+        counters.messages_overflow = counters.messages_overflow.saturating_add(messages);
     }
 }
 

@@ -112,6 +112,7 @@ pub(crate) fn dispatch(
         SAKER_EV_CLOSE_RANGE => io::close_range(process, rec),
         SAKER_EV_GETSOCKOPT => io::getsockopt(ctx, process, rec, applied),
         SAKER_EV_CHDIR | SAKER_EV_FCHDIR | SAKER_EV_CHROOT => file::directory(ctx, process, rec),
+        SAKER_EV_GETCWD => file::working_directory(process, rec),
         SAKER_EV_SETSID => process::setsid(process, rec),
         SAKER_EV_SETUID..=SAKER_EV_SETRESGID
         | SAKER_EV_CAPSET

@@ -172,6 +172,28 @@ fn directories() {
 }
 
 #[test]
+fn a_directory_that_is_not_known_is_told_by_getcwd() {
+    let mut partition = state(1).partitions.remove(0);
+    let getcwd = |ts, path: &[u8]| {
+        RecordBuilder::new(SAKER_EV_GETCWD, ts, 50, 50)
+            .num(SAKER_P_GETCWD_res, path.len() as i64 + 1)
+            .var(SAKER_P_GETCWD_path, path)
+            .build()
+    };
+    let cwd = |partition: &Partition| partition.process(50).map(|p| text(&p.cwd));
+    run(&mut partition, &getcwd(1, b"(unreachable)/x"));
+    assert_eq!(cwd(&partition).as_deref(), Some(""));
+    run(&mut partition, &getcwd(2, b"/srv"));
+    assert_eq!(cwd(&partition).as_deref(), Some("/srv/"));
+    run(&mut partition, &getcwd(3, b"/forged"));
+    assert_eq!(
+        cwd(&partition).as_deref(),
+        Some("/srv/"),
+        "records know better"
+    );
+}
+
+#[test]
 fn descriptors_without_a_path() {
     let mut partition = process_in("/");
     let rec = RecordBuilder::new(SAKER_EV_MEMFD_CREATE, 2, 50, 50).num(SAKER_P_MEMFD_CREATE_fd, 3);

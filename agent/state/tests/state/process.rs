@@ -203,6 +203,98 @@ fn orphans_go_to_the_reaper() {
     assert_eq!(parent.as_deref(), Some("init"));
 }
 
+/// The walk of rules-spec F4: past who only lives to who asked for orphans, and to its heir when that one ends.
+#[test]
+fn orphans_go_past_their_living_line_to_a_subreaper() {
+    let mut partition = with_shell();
+    let chain = [SHELL, CHILD, who(300, 300 << 20), who(400, 400 << 20)];
+    run(&mut partition, &exec(11, who(1, 1), "init", "").build());
+    for (at, (pair, comm)) in (0..).zip(chain.windows(2).zip(["manager", "sh", "cat"])) {
+        let (parents, birth) = fork(20 + at * 3, pair[0], pair[1], "bash");
+        run(&mut partition, &parents);
+        run(&mut partition, &birth);
+        run(
+            &mut partition,
+            &exec(21 + at * 3, pair[1], comm, "").build(),
+        );
+    }
+    run(&mut partition, &exit(40, 300, 100));
+    let mut line = |ts| {
+        step(
+            &mut partition,
+            &openat(ts, 400, 3, -100, "x", 0),
+            |view, _| {
+                let cell = &view.process().expect("alive").cell;
+                let line = view.lineage().ancestors(cell);
+                line.map(|cell| cell.tgid()).collect::<Vec<_>>()
+            },
+        )
+    };
+    assert_eq!(
+        line(50),
+        [100],
+        "bash asked for orphans, manager only lives"
+    );
+    run(&mut partition, &exit(60, 100, 1));
+    let mut line = |ts| {
+        step(
+            &mut partition,
+            &openat(ts, 400, 3, -100, "x", 0),
+            |view, _| {
+                let cell = &view.process().expect("alive").cell;
+                let line = view.lineage().ancestors(cell);
+                line.map(|cell| cell.tgid()).collect::<Vec<_>>()
+            },
+        )
+    };
+    assert_eq!(line(70), [1]);
+}
+
+/// What a fork copies (rules-spec F2), and that an exec of the child takes none of it from the parent.
+#[test]
+fn a_child_has_all_that_forks_copy() {
+    let mut partition = with_shell();
+    let rec = exec(11, SHELL, "bash", "")
+        .var(SAKER_P_EXECVE_env, b"A=1")
+        .num(SAKER_P_EXECVE_tty, 34816)
+        .num(SAKER_P_EXECVE_vpgid, 7)
+        .num(SAKER_P_EXECVE_loginuid, 1000)
+        .num(SAKER_P_EXECVE_cap_effective, 3)
+        .num(SAKER_P_EXECVE_exe_ino, 77)
+        .num(SAKER_P_EXECVE_flags, SAKER_EXE_WRITABLE.into());
+    run(&mut partition, &rec.build());
+    let chroot = RecordBuilder::new(SAKER_EV_CHROOT, 12, 100, 100);
+    run(
+        &mut partition,
+        &chroot.var(SAKER_P_CHROOT_path, b"/jail").build(),
+    );
+    let (parents, birth) = fork(30, SHELL, CHILD, "bash");
+    run(&mut partition, &parents);
+    run(&mut partition, &birth);
+    let child = partition.process(200).expect("born");
+    assert_eq!((child.tty, child.vpgid), (34816, 7));
+    assert_eq!((child.cred.loginuid, child.cred.cap_effective), (1000, 3));
+    assert_eq!(
+        (text(&child.root), text(&child.image.env)),
+        ("/jail".into(), "A=1\0".into())
+    );
+    assert_eq!(
+        (child.image.exe_ino, child.image.exe_flags),
+        (77, SAKER_EXE_WRITABLE)
+    );
+    assert_eq!(child.clone_ts_ns, 30);
+    let rec = exec(40, CHILD, "su", "")
+        .num(SAKER_P_EXECVE_loginuid, 0)
+        .num(SAKER_P_EXECVE_gid, 5)
+        .num(SAKER_P_EXECVE_cap_effective, 1);
+    run(&mut partition, &rec.build());
+    let child = partition.process(200).expect("born");
+    assert_eq!((child.tty, child.vpgid, child.cred.gid), (0, 0, 5));
+    assert_eq!((child.cred.loginuid, child.cred.cap_effective), (0, 1));
+    assert_eq!((child.image.exe_ino, child.image.exe_flags), (0, 0));
+    assert_eq!((text(&child.root), child.clone_ts_ns), ("/jail".into(), 30));
+}
+
 #[test]
 fn strangers_get_a_placeholder_and_numbers_are_reused() {
     let mut partition = state(1).partitions.remove(0);

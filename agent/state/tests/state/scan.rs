@@ -10,7 +10,7 @@ use crate::common::*;
 use saker_abi::raw::*;
 use saker_abi::record::RecordBuilder;
 use saker_state::scan::{Scanned, Scanner};
-use saker_state::{Doubt, FdKind, Origin, Role};
+use saker_state::{Doubt, FdKind, Origin, Partition, Role};
 
 fn myself() -> Scanned {
     let mut scanner = Scanner::open(Path::new("/")).expect("a /proc");
@@ -144,6 +144,38 @@ fn what_a_loss_made_doubtful_is_looked_up() {
     assert_eq!(text(&process.cwd), format!("{}/", cwd.display()));
     assert!(process.fds.get(4000).is_none() && !process.doubt.any());
     assert_eq!(partition.counters().fds, process.fds.len() as u64);
+}
+
+/// A process that the first look found with the parent it has now, while records of its fork and of the end of
+/// who forked it were under way.
+#[test]
+fn the_fork_names_the_parent_of_what_a_look_has_found() {
+    let (shell, child) = (who(100, 100 << 20), who(200, 200 << 20));
+    let scanned = |who: Who, ppid| Scanned {
+        tgid: who.pid,
+        ppid,
+        start_ns: who.start_ns,
+        ..Scanned::default()
+    };
+    let mut world = state(1);
+    let partition = &mut world.partitions[0];
+    partition.adopt([scanned(who(1, 1), 0), scanned(child, 1)]);
+    partition.link_adopted();
+    let (parents, birth) = fork(30, shell, child, "sh");
+    run(partition, &exec(20, shell, "sh", "").build());
+    run(partition, &parents);
+    run(partition, &birth);
+    let parent = |partition: &mut Partition, ts| {
+        step(partition, &openat(ts, 200, 3, -100, "x", 0), |view, _| {
+            let process = view.process().expect("found");
+            let parent = view.lineage().parent(&process.cell);
+            (process.ppid, parent.map(|cell| cell.tgid()))
+        })
+    };
+    assert_eq!(parent(partition, 40), (100, Some(100)));
+    run(partition, &exit(50, 100, 1));
+    assert_eq!(parent(partition, 60).1, Some(1));
+    assert_eq!(partition.process(200).map(|p| p.origin), Some(Origin::Proc));
 }
 
 #[test]
