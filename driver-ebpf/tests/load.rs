@@ -138,6 +138,8 @@ fn check_shell_exec(record: &Record<'_>) {
     assert_eq!(record.u64(SAKER_P_EXECVE_exe_ino), meta.ino());
     let ctime = meta.ctime() as u64 * 1_000_000_000 + meta.ctime_nsec() as u64;
     assert_eq!(record.u64(SAKER_P_EXECVE_exe_ino_ctime), ctime);
+    let mtime = meta.mtime() as u64 * 1_000_000_000 + meta.mtime_nsec() as u64;
+    assert_eq!(record.u64(SAKER_P_EXECVE_exe_ino_mtime), mtime);
     let tgid = record.hdr().tgid;
     assert_eq!(record.u64(SAKER_P_EXECVE_pid) as u32, tgid);
     assert_eq!(record.u64(SAKER_P_EXECVE_vpid) as u32, tgid);

@@ -313,7 +313,7 @@ fn print_term<E: Event + ?Sized>(
 ) -> String {
     let mut out = String::new();
     if let Term::Field { field, .. } = term
-        && let Some(shown) = event.shown(*field)
+        && let Some(shown) = event.printed(*field)
     {
         print_value(shown, ValueType::Str, int_format, options, &mut out);
         return out;

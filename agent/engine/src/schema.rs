@@ -170,7 +170,7 @@ pub trait Event {
     fn get(&self, field: FieldRef) -> Option<Value<'_>>;
     /// What outputs print as text for a field of arity [`Arity::One`] whose value they show otherwise, such as
     /// the time of day for a time; `None`: the value. JSON fields hold the value all the same.
-    fn shown(&self, _field: FieldRef) -> Option<Value<'_>> {
+    fn printed(&self, _field: FieldRef) -> Option<Value<'_>> {
         None
     }
     /// Visits the values of a field of any other arity until `visit` breaks. Returns `false` when

@@ -79,18 +79,48 @@ pub(crate) enum Extract {
 pub(crate) enum Presence {
     /// All.
     Every,
+    /// System calls.
+    AnyCall,
     /// System calls of the table: those with a return value.
     Call,
+    /// Those of them that fail.
+    FailedCall,
     /// Those with a parameter of that name.
     Parameter,
     /// Calls that read or write.
     Io,
+    /// Those of them with data, which may not have been recorded.
+    Data,
+    /// The same, of a descriptor whose entry is known.
+    Moved,
     /// Calls with paths relative to a descriptor.
     PathAt,
-    /// Successful calls on paths.
+    /// Calls with two of them.
+    PathsAt,
+    /// Successful calls on a path.
     Path,
+    /// Successful calls on two.
+    Paths,
+    /// Those about a descriptor.
+    Numbered,
     /// Those about a descriptor whose entry is known.
     Descriptor,
+    /// The same, of a file or directory; or of an open that failed.
+    FileOrDirectory,
+    /// The same, of a file.
+    File,
+    /// Opens that reached a file.
+    Reached,
+    /// Those about an inet or unix socket.
+    Socket,
+    /// Those about an inet socket.
+    Inet,
+    /// Those about one whose server is known.
+    Server,
+    /// Those about one of which both ends are known.
+    Connection,
+    /// The same, with an address of a name in rules.
+    NamedEnd,
     /// Those that wait for a list of descriptors.
     Polled,
     /// The same, with connections among them.
@@ -99,10 +129,14 @@ pub(crate) enum Presence {
     Process,
     /// The same, when the kernel or a first look has told it.
     Known,
+    /// The same, when that descriptor of the process is known.
+    Standard,
     /// Those of a process with a relative of that kind.
     Relative,
     /// Those of a process in a container; on the host a constant.
     Metadata,
+    /// Those of a process in a container alone.
+    Contained,
     /// Those of a process in a pod.
     Pod,
     /// None.
@@ -114,27 +148,78 @@ impl Presence {
     pub(crate) const fn describe(self) -> &'static str {
         match self {
             Self::Every => "every event",
+            Self::AnyCall => "system calls",
             Self::Call => "system calls of the table",
+            Self::FailedCall => "system calls of the table that fail",
             Self::Parameter => "events with that parameter",
             Self::Io => "calls that read or write",
-            Self::PathAt => "calls with paths after a directory descriptor",
-            Self::Path => "successful calls on paths",
+            Self::Data => "reads, writes, sends and receives",
+            Self::Moved => "successful calls that read or write a known descriptor",
+            Self::PathAt => "calls with a path after a directory descriptor",
+            Self::PathsAt => "calls with two paths after directory descriptors",
+            Self::Path => "successful calls on one path",
+            Self::Paths => "successful calls on two paths",
+            Self::Numbered => "events about a descriptor, known or not",
             Self::Descriptor => "events about a known descriptor",
+            Self::FileOrDirectory => {
+                "events about a known file or directory; failed opens and connections"
+            }
+            Self::File => "events about a known file",
+            Self::Reached => "successful opens of files with a path",
+            Self::Socket => "events about a known inet or unix socket",
+            Self::Inet => "events about a known inet socket",
+            Self::Server => "events about a connection or a listening socket",
+            Self::Connection => "events about a connection",
+            Self::NamedEnd => "events about a connection whose end has a name in rules",
             Self::Polled => "poll and ppoll",
             Self::PolledEnd => "poll and ppoll, when such sockets are among them",
             Self::Process => "events of a process",
             Self::Known => "events of a process, once it is known",
+            Self::Standard => "events of a process, once that descriptor is known",
             Self::Relative => "events of a process with such a relative",
             Self::Metadata => "events of the host; of containers with metadata",
+            Self::Contained => "events of containers with metadata",
             Self::Pod => "events of a process in a pod",
             Self::Never => "never",
         }
     }
 
+    /// Whether it depends on the event alone.
+    pub(crate) const fn of_event(self) -> bool {
+        matches!(
+            self,
+            Self::Every
+                | Self::AnyCall
+                | Self::Call
+                | Self::FailedCall
+                | Self::Parameter
+                | Self::Io
+                | Self::Data
+                | Self::Never
+        )
+    }
+
+    /// Whether it depends on the entry of the event's descriptor.
+    pub(crate) const fn of_entry(self) -> bool {
+        matches!(
+            self,
+            Self::Moved
+                | Self::Descriptor
+                | Self::FileOrDirectory
+                | Self::File
+                | Self::Reached
+                | Self::Socket
+                | Self::Inet
+                | Self::Server
+                | Self::Connection
+                | Self::NamedEnd
+        )
+    }
+
     /// Of a field whose declaration says nothing.
     const fn of_family(name: &str) -> Self {
         match name.as_bytes() {
-            [b'p', b'r', b'o', b'c', b'.', b's', b't', b'd', ..] => Self::Known,
+            [b'p', b'r', b'o', b'c', b'.', b's', b't', b'd', ..] => Self::Standard,
             [b'p', b'r', b'o', b'c', ..]
             | [b't', b'h', b'r', ..]
             | [b'u', b's', b'e', b'r', ..]

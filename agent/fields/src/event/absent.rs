@@ -28,10 +28,7 @@ impl EventView<'_> {
     }
 
     fn reason(&self, presence: Presence) -> Absent {
-        let of_process = !matches!(
-            presence,
-            Presence::Every | Presence::Call | Presence::Parameter | Presence::Io | Presence::Never
-        );
+        let of_process = !presence.of_event();
         let Some(process) = self.process().filter(|_| of_process) else {
             let lost = of_process && self.record.hdr().tgid != 0;
             return if lost {
@@ -41,9 +38,11 @@ impl EventView<'_> {
             };
         };
         match presence {
-            Presence::Metadata | Presence::Pod => of_engine(process, presence),
+            Presence::Metadata | Presence::Contained | Presence::Pod => {
+                of_engine(process, presence)
+            }
             Presence::Known | Presence::Relative => of_doubt(process, Doubt::IMAGE),
-            Presence::Descriptor if self.fd_num.is_some_and(|number| number >= 0) => {
+            presence if presence.of_entry() && self.fd_num.is_some_and(|number| number >= 0) => {
                 match self.fd {
                     Some(_) => Absent::NotApplicable,
                     None => Absent::Lost,

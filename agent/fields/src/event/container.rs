@@ -36,7 +36,7 @@ const fn not_on_host(name: &'static str, description: &'static str) -> Field {
 const fn keyed(name: &'static str, description: &'static str) -> Field {
     Field::new(name, Str, nothing, description)
         .arg(Key, KeyKind::Text)
-        .on(Presence::Metadata)
+        .on(Presence::Contained)
 }
 
 const fn nothing<'e>(_: &'e EventView<'_>, _: Arg) -> Option<Value<'e>> {

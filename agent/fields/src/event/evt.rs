@@ -43,14 +43,14 @@ pub(super) const FIELDS: &[Field] = &[
         syscall_type,
         "Name of the system call, absent for others.",
     )
-    .on(Presence::Call),
+    .on(Presence::AnyCall),
     Field::new(
         "evt.via",
         Str,
         via,
         "syscall or io_uring: how the program asked for it. Absent where syscall.type is. Saker's own.",
     )
-    .on(Presence::Call)
+    .on(Presence::AnyCall)
     .cost(1),
     Field::new(
         "evt.dir",
@@ -164,7 +164,7 @@ pub(super) const FIELDS: &[Field] = &[
         buffer,
         "Data read, written, sent or received, as far as it was recorded.",
     )
-    .on(Presence::Io),
+    .on(Presence::Data),
     Field::new(
         "evt.is_open_read",
         Bool,

@@ -29,6 +29,7 @@ pub(super) const FIELDS: &[Field] = &[
         |e, _| e.fs_path(Which::Source),
         "New path of a rename or link, or the device mounted.",
     )
+    .on(Presence::Paths)
     .cost(12),
     Field::new(
         "fs.path.sourceraw",
@@ -36,6 +37,7 @@ pub(super) const FIELDS: &[Field] = &[
         |e, _| e.fs_raw(Which::Source),
         "The same as passed.",
     )
+    .on(Presence::Paths)
     .cost(3),
     Field::new(
         "fs.path.target",
@@ -43,6 +45,7 @@ pub(super) const FIELDS: &[Field] = &[
         |e, _| e.fs_path(Which::Target),
         "Old path of a rename or link, target of a symbolic link, or the mount point.",
     )
+    .on(Presence::Paths)
     .cost(12),
     Field::new(
         "fs.path.targetraw",
@@ -50,6 +53,7 @@ pub(super) const FIELDS: &[Field] = &[
         |e, _| e.fs_raw(Which::Target),
         "The same as passed.",
     )
+    .on(Presence::Paths)
     .cost(3),
 ];
 
@@ -69,7 +73,7 @@ pub(super) const ABSPATHS: &[Field] = &[
         |e, _| e.has_two_paths().then(|| e.abspath(false))?,
         "Absolute old path of renameat and linkat.",
     )
-    .on(Presence::PathAt)
+    .on(Presence::PathsAt)
     .cost(12),
     Field::new(
         "evt.abspath.dst",
@@ -77,7 +81,7 @@ pub(super) const ABSPATHS: &[Field] = &[
         |e, _| e.has_two_paths().then(|| e.abspath(true))?,
         "Absolute new path of renameat and linkat.",
     )
-    .on(Presence::PathAt)
+    .on(Presence::PathsAt)
     .cost(12),
 ];
 

@@ -74,7 +74,7 @@ pub(super) const FIELDS: &[Field] = &[
         },
         "Bytes read or written, when the descriptor is known.",
     )
-    .on(Presence::Io),
+    .on(Presence::Moved),
     Field::new(
         "evt.count",
         Uint,
@@ -95,35 +95,35 @@ pub(super) const FIELDS: &[Field] = &[
         |e, _| e.error_of(|_| true),
         "1 for calls that failed.",
     )
-    .on(Presence::Call),
+    .on(Presence::FailedCall),
     Field::new(
         "evt.count.error.file",
         Uint,
         |e, _| e.error_of(|category| category == "file"),
         "1 for calls on files that failed.",
     )
-    .on(Presence::Call),
+    .on(Presence::FailedCall),
     Field::new(
         "evt.count.error.net",
         Uint,
         |e, _| e.error_of(|category| category == "net"),
         "1 for network calls that failed.",
     )
-    .on(Presence::Call),
+    .on(Presence::FailedCall),
     Field::new(
         "evt.count.error.memory",
         Uint,
         |e, _| e.error_of(|category| category == "memory"),
         "1 for calls about memory that failed.",
     )
-    .on(Presence::Call),
+    .on(Presence::FailedCall),
     Field::new(
         "evt.count.error.other",
         Uint,
         |e, _| e.error_of(|category| !matches!(category, "file" | "net" | "memory")),
         "1 for other calls that failed.",
     )
-    .on(Presence::Call),
+    .on(Presence::FailedCall),
 ];
 
 impl EventView<'_> {

@@ -199,7 +199,7 @@ impl Event for EventView<'_> {
         }
     }
 
-    fn shown(&self, field: FieldRef) -> Option<Value<'_>> {
+    fn printed(&self, field: FieldRef) -> Option<Value<'_>> {
         self.spelled(self.schema.time_field(field.id)?)
     }
 

@@ -71,6 +71,7 @@ fn fields_are_present_where_the_documentation_says() {
     for event in EVENTS.iter().filter(|event| !event.is_internal()) {
         for tgid in [CHILD, 0] {
             let record = RecordBuilder::new(event.id.into(), 10_000, tgid, tgid);
+            let is_call = event.is_call();
             world.event(&record, |event, schema| {
                 for field in spellings(schema) {
                     let name = field.split('[').next().unwrap_or_default();
@@ -79,10 +80,12 @@ fn fields_are_present_where_the_documentation_says() {
                         "every event" => assert!(present, "{field}: absent"),
                         "events of a process" => assert_eq!(present, tgid != 0, "{field}"),
                         "never" => assert!(!present, "{field}: present"),
+                        "system calls" => assert_eq!(present, is_call, "{field}"),
                         // What these need, not every event has; the kernel's own have none of it but
                         // returns and parameters.
-                        "system calls of the table" | "events with that parameter" => {}
-                        "calls that read or write" => {}
+                        "system calls of the table" | "system calls of the table that fail" => {}
+                        "events with that parameter" | "calls that read or write" => {}
+                        "reads, writes, sends and receives" => {}
                         _ => assert!(!present || tgid != 0, "{field}: present without a process"),
                     }
                 }

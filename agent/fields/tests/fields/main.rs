@@ -9,6 +9,7 @@ mod coverage;
 mod every;
 mod evt;
 mod fd;
+mod presence;
 mod proc;
 mod schema;
 mod stock;

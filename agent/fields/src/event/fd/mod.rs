@@ -12,7 +12,7 @@ use saker_engine::value::ValueType::*;
 use saker_state::{Fd, FdKind, Role};
 
 use super::{EventView, Made};
-use crate::field::{Arg, Field, Visit, text};
+use crate::field::{Arg, Field, Presence, Visit, text};
 use crate::render::put;
 
 pub(super) use kind::write_type_chars;
@@ -27,46 +27,46 @@ pub(super) const FIELDS: &[Field] = &[
         Int,
         num,
         "Number of the descriptor, -1 when none was created.",
-    )
+    ).on(Presence::Numbered)
     .cost(1),
     Field::new(
         "fd.name",
         Str,
         |e, _| text(e.fd_name()?),
         "Path, or both ends of a connection.",
-    ),
+    ).on(Presence::Numbered),
     Field::new(
         "fd.nameraw",
         Str,
         |e, _| text(e.fd_name_raw()?),
         "Path as the program passed it, not normalised.",
-    ),
+    ).on(Presence::Numbered),
     Field::new(
         "fd.realpath",
         Str,
         |e, _| text(e.real_path()?),
         "Path of the file that a successful open reached, whatever name led to it: on the host where the host has \
          its file system mounted, else in the mount namespace of the process. Saker's own; with path_identity: any.",
-    )
+    ).on(Presence::Reached)
     .cost(8),
     Field::new(
         "fd.directory",
         Str,
         |e, _| text(e.fd_directory()?),
         "Directory of the file.",
-    ),
+    ).on(Presence::FileOrDirectory),
     Field::new(
         "fd.filename",
         Str,
         |e, _| text(e.fd_filename()?),
         "Last component of the path.",
-    ),
+    ).on(Presence::File),
     Field::new(
         "fd.typechar",
         Str,
         |e, _| text(e.fd_type_char()?),
         "Kind of file, one character.",
-    )
+    ).on(Presence::Numbered)
     .cost(1),
     Field::new(
         "fd.type",
@@ -80,7 +80,7 @@ pub(super) const FIELDS: &[Field] = &[
         Arity::List,
         (type_of, types),
         "Kinds of all open descriptors of the process; with [N] that of descriptor N.",
-    )
+    ).on(Presence::Numbered)
     .not_on_right()
     .cost(60),
     Field::new(
@@ -94,82 +94,82 @@ pub(super) const FIELDS: &[Field] = &[
         Str,
         sockfamily,
         "ip or unix; absent for other files.",
-    ),
+    ).on(Presence::Socket),
     Field::new(
         "fd.sip",
         Ip,
         |e, _| ip(e.ends()?.server),
         "Address of the server's end.",
-    ),
+    ).on(Presence::Server),
     Field::new(
         "fd.cip",
         Ip,
         |e, _| ip(e.ends()?.client),
         "Address of the client's end.",
-    ),
+    ).on(Presence::Connection),
     Field::new(
         "fd.sport",
         Port,
         |e, _| port(e.ends()?.server),
         "Port of the server's end.",
-    ),
+    ).on(Presence::Server),
     Field::new(
         "fd.cport",
         Port,
         |e, _| port(e.ends()?.client),
         "Port of the client's end.",
-    ),
+    ).on(Presence::Connection),
     Field::new(
         "fd.lip",
         Ip,
         |e, _| ip(Some(e.sides()?.0)),
         "Address of this machine's end.",
-    ),
+    ).on(Presence::Connection),
     Field::new(
         "fd.rip",
         Ip,
         |e, _| ip(Some(e.sides()?.1)),
         "Address of the other machine's end.",
-    ),
+    ).on(Presence::Connection),
     Field::new(
         "fd.lport",
         Port,
         |e, _| port(Some(e.sides()?.0)),
         "Port of this machine's end.",
-    ),
+    ).on(Presence::Connection),
     Field::new(
         "fd.rport",
         Port,
         |e, _| port(Some(e.sides()?.1)),
         "Port of the other's end.",
-    ),
+    ).on(Presence::Connection),
     Field::new(
         "fd.sproto",
         Str,
         |e, _| text(e.port_text(3, e.ends()?.server?.1)?),
         "Port of the server's end as text; Falco's, too, unless it looks up names of services.",
-    )
+    ).on(Presence::Server)
     .cost(10),
     Field::new(
         "fd.cproto",
         Str,
         |e, _| text(e.port_text(4, e.ends()?.client?.1)?),
         "Port of the client's end as text.",
-    )
+    ).on(Presence::Connection)
     .cost(10),
     Field::new(
         "fd.lproto",
         Str,
         |e, _| text(e.port_text(5, e.sides()?.0.1)?),
         "Port of this machine's end as text.",
-    )
+    ).on(Presence::Connection)
     .cost(10),
     Field::new(
         "fd.rproto",
         Str,
         |e, _| text(e.port_text(6, e.sides()?.1.1)?),
         "Port of the other's end as text.",
-    )
+    ).on(Presence::Connection)
     .cost(10),
     Field::many(
         "fd.proto",
@@ -177,14 +177,14 @@ pub(super) const FIELDS: &[Field] = &[
         Arity::Ends,
         protos,
         "Either end's port as text.",
-    )
+    ).on(Presence::Inet)
     .cost(10)
     .no_operand()
     .condition_only(),
-    Field::many("fd.ip", Ip, Arity::Ends, ips, "Either end's address.")
+    Field::many("fd.ip", Ip, Arity::Ends, ips, "Either end's address.").on(Presence::Inet)
         .no_operand()
         .condition_only(),
-    Field::many("fd.port", Port, Arity::Ends, ports, "Either end's port.")
+    Field::many("fd.port", Port, Arity::Ends, ports, "Either end's port.").on(Presence::Inet)
         .no_operand()
         .condition_only(),
     Field::many(
@@ -201,7 +201,7 @@ pub(super) const FIELDS: &[Field] = &[
         Net,
         |e, _| ip(e.ends()?.server),
         "Server's address, for networks.",
-    )
+    ).on(Presence::Server)
     .no_operand()
     .condition_only(),
     Field::new(
@@ -209,7 +209,7 @@ pub(super) const FIELDS: &[Field] = &[
         Net,
         |e, _| ip(e.ends()?.client),
         "Client's address, for networks.",
-    )
+    ).on(Presence::Connection)
     .no_operand()
     .condition_only(),
     Field::new(
@@ -217,7 +217,7 @@ pub(super) const FIELDS: &[Field] = &[
         Net,
         |e, _| ip(Some(e.sides()?.0)),
         "Local address, for networks.",
-    )
+    ).on(Presence::Connection)
     .no_operand()
     .condition_only(),
     Field::new(
@@ -225,7 +225,7 @@ pub(super) const FIELDS: &[Field] = &[
         Net,
         |e, _| ip(Some(e.sides()?.1)),
         "Remote address, for networks.",
-    )
+    ).on(Presence::Connection)
     .no_operand()
     .condition_only(),
     Field::many(
@@ -234,7 +234,7 @@ pub(super) const FIELDS: &[Field] = &[
         Arity::Any,
         |e, visit| e.names_of_end(e.ends().and_then(|ends| ends.server), visit),
         HOST_NAME,
-    )
+    ).on(Presence::NamedEnd)
     .no_operand(),
     Field::many(
         "fd.cip.name",
@@ -242,7 +242,7 @@ pub(super) const FIELDS: &[Field] = &[
         Arity::Any,
         |e, visit| e.names_of_end(e.ends().and_then(|ends| ends.client), visit),
         HOST_NAME,
-    )
+    ).on(Presence::NamedEnd)
     .no_operand(),
     Field::many(
         "fd.lip.name",
@@ -250,7 +250,7 @@ pub(super) const FIELDS: &[Field] = &[
         Arity::Any,
         |e, visit| e.names_of_end(e.sides().map(|sides| sides.0), visit),
         HOST_NAME,
-    )
+    ).on(Presence::NamedEnd)
     .no_operand(),
     Field::many(
         "fd.rip.name",
@@ -258,7 +258,7 @@ pub(super) const FIELDS: &[Field] = &[
         Arity::Any,
         |e, visit| e.names_of_end(e.sides().map(|sides| sides.1), visit),
         HOST_NAME,
-    )
+    ).on(Presence::NamedEnd)
     .no_operand(),
     Field::new(
         "fd.is_server",
@@ -325,21 +325,21 @@ pub(super) const FIELDS: &[Field] = &[
         Str,
         |e, _| text(e.fd_uid()?),
         "Thread id and descriptor number, joined.",
-    )
+    ).on(Presence::Numbered)
     .cost(10),
     Field::new(
         "fd.containername",
         Str,
         |e, _| text(e.in_container_text(1, e.fd_name()?)?),
         "Container id, a colon, fd.name.",
-    )
+    ).on(Presence::Numbered)
     .cost(10),
     Field::new(
         "fd.containerdirectory",
         Str,
         |e, _| text(e.in_container_text(2, e.fd_directory()?)?),
         "Container id, a colon, fd.directory.",
-    )
+    ).on(Presence::FileOrDirectory)
     .cost(10),
     Field::new(
         "proc.stdin.type",
