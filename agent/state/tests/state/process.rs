@@ -203,6 +203,15 @@ fn orphans_go_to_the_reaper() {
     assert_eq!(parent.as_deref(), Some("init"));
 }
 
+/// The ancestors of process 400, nearest first, by their ids.
+fn line(partition: &mut Partition, ts: u64) -> Vec<u32> {
+    step(partition, &openat(ts, 400, 3, -100, "x", 0), |view, _| {
+        let cell = &view.process().expect("alive").cell;
+        let line = view.lineage().ancestors(cell);
+        line.map(|cell| cell.tgid()).collect()
+    })
+}
+
 /// The walk of rules-spec F4: past who only lives to who asked for orphans, and to its heir when that one ends.
 #[test]
 fn orphans_go_past_their_living_line_to_a_subreaper() {
@@ -219,35 +228,13 @@ fn orphans_go_past_their_living_line_to_a_subreaper() {
         );
     }
     run(&mut partition, &exit(40, 300, 100));
-    let mut line = |ts| {
-        step(
-            &mut partition,
-            &openat(ts, 400, 3, -100, "x", 0),
-            |view, _| {
-                let cell = &view.process().expect("alive").cell;
-                let line = view.lineage().ancestors(cell);
-                line.map(|cell| cell.tgid()).collect::<Vec<_>>()
-            },
-        )
-    };
     assert_eq!(
-        line(50),
+        line(&mut partition, 50),
         [100],
         "bash asked for orphans, manager only lives"
     );
     run(&mut partition, &exit(60, 100, 1));
-    let mut line = |ts| {
-        step(
-            &mut partition,
-            &openat(ts, 400, 3, -100, "x", 0),
-            |view, _| {
-                let cell = &view.process().expect("alive").cell;
-                let line = view.lineage().ancestors(cell);
-                line.map(|cell| cell.tgid()).collect::<Vec<_>>()
-            },
-        )
-    };
-    assert_eq!(line(70), [1]);
+    assert_eq!(line(&mut partition, 70), [1]);
 }
 
 /// What a fork copies (rules-spec F2), and that an exec of the child takes none of it from the parent.
