@@ -1,11 +1,12 @@
 //! The control thread: signals and HTTP on one small runtime, away from events.
 
+use std::io::PipeReader;
 use std::net::TcpListener;
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 
 use anyhow::Context as _;
-use crossbeam_channel::Sender;
+use crossbeam_channel::{Receiver, Select, Sender};
 use tokio::runtime::Builder;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::oneshot;
@@ -96,5 +97,60 @@ impl Drop for Control {
             // A panic there has been reported; there is nothing to undo.
             let _ = thread.join();
         }
+    }
+}
+
+/// Does some work with a pipe whose other end is closed as soon as something waits in `stop`, where it stays.
+///
+/// # Errors
+/// When there is no pipe or thread to be had.
+pub(crate) fn until_stopped<R>(
+    stop: &Receiver<Stop>,
+    work: impl FnOnce(PipeReader) -> R,
+) -> Result<R, String> {
+    let (reader, writer) = std::io::pipe().map_err(|error| format!("no pipe: {error}"))?;
+    let (working, done) = crossbeam_channel::bounded::<()>(0);
+    std::thread::scope(|scope| {
+        let watch = move || {
+            let mut either = Select::new();
+            either.recv(stop);
+            // Ready once its sender is gone.
+            either.recv(&done);
+            either.ready();
+            drop(writer);
+        };
+        let name = "saker-build-stop".to_owned();
+        let watcher = std::thread::Builder::new().name(name);
+        watcher
+            .spawn_scoped(scope, watch)
+            .map_err(|error| format!("no thread: {error}"))?;
+        let result = work(reader);
+        drop(working);
+        Ok(result)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Read as _;
+
+    use super::*;
+
+    #[test]
+    fn work_ends_when_a_stop_comes_and_the_stop_stays() {
+        let (sender, stop) = crossbeam_channel::bounded(1);
+        let read = until_stopped(&stop, |mut pipe| {
+            sender.send(Stop::Signal("SIGTERM")).expect("sent");
+            pipe.read(&mut [0])
+        });
+        assert_eq!(read.expect("worked").expect("closed"), 0);
+        assert_eq!(stop.try_recv(), Ok(Stop::Signal("SIGTERM")));
+    }
+
+    #[test]
+    fn work_that_ends_by_itself_is_not_waited_for() {
+        let (_sender, stop) = crossbeam_channel::bounded(1);
+        assert_eq!(until_stopped(&stop, |_| 7), Ok(7));
+        assert!(stop.is_empty());
     }
 }

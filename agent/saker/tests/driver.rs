@@ -4,9 +4,14 @@
 mod common;
 
 use std::fs;
+use std::io::Read as _;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
+use std::process::Stdio;
+use std::time::{Duration, Instant};
 
 use common::{run, saker};
+use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value as Json;
 
 #[test]
@@ -96,4 +101,76 @@ fn status_is_told_as_text_and_as_json() {
         page["modules_possible"],
         Json::Bool(Path::new("/proc/modules").exists())
     );
+}
+
+/// A build whose `make` tells its number and then waits for something that never comes.
+#[test]
+fn a_signal_ends_a_build_and_what_it_started() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let at = |path: &str| dir.path().join(path);
+    let headers = [
+        ("headers/Makefile", "modules:\n"),
+        ("headers/Module.symvers", ""),
+        ("headers/include/generated/autoconf.h", ""),
+        ("headers/include/config/auto.conf", "CONFIG_MODULES=y\n"),
+        (
+            "headers/include/generated/utsrelease.h",
+            "#define UTS_RELEASE \"1.2.3\"\n",
+        ),
+        ("headers/scripts/basic/fixdep", "#!/bin/sh\n"),
+        ("headers/scripts/mod/modpost", "#!/bin/sh\n"),
+    ];
+    for (path, text) in headers {
+        fs::create_dir_all(at(path).parent().expect("has one")).expect("made");
+        fs::write(at(path), text).expect("written");
+    }
+    let script = format!(
+        "#!/bin/sh\ncd {}\nmkfifo pipe\nexec 3<>pipe\necho $$ >new\nmv new number\nread nothing <&3\n",
+        dir.path().display()
+    );
+    fs::create_dir(at("bin")).expect("made");
+    fs::write(at("bin/make"), script).expect("written");
+    fs::set_permissions(at("bin/make"), fs::Permissions::from_mode(0o755)).expect("changed");
+    let path = std::env::var("PATH").expect("a path");
+    let mut child = saker()
+        .args(["driver", "build", "--headers"])
+        .arg(at("headers"))
+        .arg("--output")
+        .arg(at("saker.ko"))
+        .env("PATH", format!("{}:{path}", at("bin").display()))
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("started");
+    let number = wait_for(|| fs::read_to_string(at("number")).ok());
+    let make: i32 = number.trim().parse().expect("a number");
+    kill_process(Pid::from_child(&child), Signal::TERM).expect("sent");
+    let status = child.wait().expect("ended");
+    let mut text = String::new();
+    child
+        .stderr
+        .take()
+        .expect("a pipe")
+        .read_to_string(&mut text)
+        .expect("read");
+    assert_eq!(status.code(), Some(1), "{text}");
+    assert!(text.contains("was stopped"), "{text}");
+    let stat = format!("/proc/{make}/stat");
+    wait_for(|| {
+        fs::read_to_string(&stat)
+            .map_or(true, |stat| stat.contains(") Z"))
+            .then_some(())
+    });
+    assert!(!at("saker.ko").exists());
+}
+
+/// Waits until something is there.
+fn wait_for<T>(mut look: impl FnMut() -> Option<T>) -> T {
+    let deadline = Instant::now() + Duration::from_secs(60);
+    loop {
+        if let Some(found) = look() {
+            return found;
+        }
+        assert!(Instant::now() < deadline, "it does not come");
+        std::thread::yield_now();
+    }
 }

@@ -2,6 +2,7 @@
 
 use std::io::Write;
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use saker_driver_kmod::build::{Request, SignKey, build};
 use saker_driver_kmod::device::{Info, KmodError};
@@ -10,6 +11,8 @@ use saker_driver_kmod::{Host, ModInfo};
 use serde_json::{Value as Json, json};
 
 use crate::cli::{DriverBuildArgs, DriverCommand, DriverLoadArgs, DriverStatusArgs, Format};
+use crate::control::{Control, until_stopped};
+use crate::http::Pages;
 
 /// Runs one of the commands.
 ///
@@ -39,7 +42,14 @@ fn build_module(host: &Host, args: DriverBuildArgs) -> anyhow::Result<ExitCode> 
         sign: sign.map(|(key, certificate)| SignKey { key, certificate }),
         ..Request::default()
     };
-    let built = build(host, &request)?;
+    let (stop_sender, stop) = crossbeam_channel::bounded(1);
+    let _control = Control::start(None, Arc::new(Pages::default()), stop_sender)?;
+    // What the build has started must not outlive it.
+    let built = until_stopped(&stop, |until| {
+        let stop = Some(until);
+        build(host, &Request { stop, ..request })
+    });
+    let built = built.map_err(anyhow::Error::msg)??;
     for note in &built.notes {
         eprintln!("saker: note: {note}");
     }

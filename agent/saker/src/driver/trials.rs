@@ -1,10 +1,9 @@
 //! The trials on this host.
 
-use std::io::PipeReader;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use crossbeam_channel::{Receiver, Select};
+use crossbeam_channel::Receiver;
 use saker_abi::driver::LoadOptions;
 use saker_capture::driver::Proven;
 use saker_capture::{DriverKind, attach};
@@ -14,7 +13,7 @@ use saker_driver_kmod::module::{self, LoadError};
 use saker_driver_kmod::{Host, MODULE_NAME};
 
 use super::{NotLoaded, Trials};
-use crate::control::Stop;
+use crate::control::{Stop, until_stopped};
 
 /// Longest build of the module at a start; seconds on a usual machine.
 const BUILD_LIMIT: Duration = Duration::from_secs(10 * 60);
@@ -77,36 +76,6 @@ impl<'a> HostTrials<'a> {
         module::unload(&self.host)
             .map_err(|error| format!("the module that was loaded for the trial stays: {error}"))
     }
-}
-
-/// Does some work with a pipe whose other end is closed as soon as something waits in `stop`, where it stays.
-///
-/// # Errors
-/// When there is no pipe or thread to be had.
-fn until_stopped<R>(
-    stop: &Receiver<Stop>,
-    work: impl FnOnce(PipeReader) -> R,
-) -> Result<R, String> {
-    let (reader, writer) = std::io::pipe().map_err(|error| format!("no pipe: {error}"))?;
-    let (working, done) = crossbeam_channel::bounded::<()>(0);
-    std::thread::scope(|scope| {
-        let watch = move || {
-            let mut either = Select::new();
-            either.recv(stop);
-            // Ready once its sender is gone.
-            either.recv(&done);
-            either.ready();
-            drop(writer);
-        };
-        let name = "saker-build-stop".to_owned();
-        let watcher = std::thread::Builder::new().name(name);
-        watcher
-            .spawn_scoped(scope, watch)
-            .map_err(|error| format!("no thread: {error}"))?;
-        let result = work(reader);
-        drop(working);
-        Ok(result)
-    })
 }
 
 impl Trials for HostTrials<'_> {
@@ -196,30 +165,5 @@ impl Trials for HostTrials<'_> {
     fn given_up(&mut self) -> bool {
         // It stays in the channel for whoever waits there.
         self.stop.is_some_and(|stop| !stop.is_empty())
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use std::io::Read as _;
-
-    use super::*;
-
-    #[test]
-    fn work_ends_when_a_stop_comes_and_the_stop_stays() {
-        let (sender, stop) = crossbeam_channel::bounded(1);
-        let read = until_stopped(&stop, |mut pipe| {
-            sender.send(Stop::Signal("SIGTERM")).expect("sent");
-            pipe.read(&mut [0])
-        });
-        assert_eq!(read.expect("worked").expect("closed"), 0);
-        assert_eq!(stop.try_recv(), Ok(Stop::Signal("SIGTERM")));
-    }
-
-    #[test]
-    fn work_that_ends_by_itself_is_not_waited_for() {
-        let (_sender, stop) = crossbeam_channel::bounded(1);
-        assert_eq!(until_stopped(&stop, |_| 7), Ok(7));
-        assert!(stop.is_empty());
     }
 }
