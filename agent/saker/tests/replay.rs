@@ -76,6 +76,38 @@ fn static_fields_of_the_configuration_are_known() {
     }
 }
 
+/// A zone by its name: nine hours ahead of UTC, in a file as of tzfile(5).
+#[test]
+fn times_of_day_are_those_of_the_zone_that_is_named() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let mut zone = b"TZif".to_vec();
+    zone.extend([0; 16]);
+    for count in [0, 0, 0, 0, 1, 4_u32] {
+        zone.extend(count.to_be_bytes());
+    }
+    zone.extend(32_400_u32.to_be_bytes());
+    zone.extend(*b"\0\0ALB\0");
+    fs::create_dir(dir.path().join("Albatross")).expect("made");
+    fs::write(dir.path().join("Albatross/Island"), zone).expect("written");
+    let hours = |zone: &str| {
+        let mut command = saker();
+        command.env("TZDIR", dir.path()).env("TZ", zone);
+        command
+            .args(["replay", "-r"])
+            .arg(directory().join("rules.yaml"));
+        let replayed = run(command.arg(&golden()[0]));
+        assert_eq!(replayed.status, 0, "{}", replayed.stderr);
+        let hours = replayed
+            .stdout
+            .lines()
+            .map(|line| line[..2].parse::<u32>().expect("an hour"));
+        hours.collect::<Vec<_>>()
+    };
+    let there: Vec<u32> = hours("UTC0").iter().map(|hour| (hour + 9) % 24).collect();
+    assert!(there.len() > 3);
+    assert_eq!(hours("Albatross/Island"), there);
+}
+
 /// `file` without some of its records, which no gap tells of.
 fn thinned(file: &Path, to: &Path, mut state: u64) {
     let mut source = Source::open(&[file.to_owned()], false).expect("whole");
