@@ -9,7 +9,7 @@ static __always_inline void emit_opened(struct saker_scratch *sc, struct subject
 	u32 len = sc->off;
 
 	if (emit_sized(sc, to, len, 256, event, nparams, flags, SAKER_CLASS_FILE) ||
-	    emit_sized(sc, to, len, 8192, event, nparams, flags, SAKER_CLASS_FILE))
+	    emit_sized(sc, to, len, 16384, event, nparams, flags, SAKER_CLASS_FILE))
 		return;
 	count_drop(to->counters, SAKER_DROP_BUG, SAKER_CLASS_FILE);
 }
@@ -18,6 +18,7 @@ static __always_inline void emit_opened(struct saker_scratch *sc, struct subject
 
 static __always_inline void record_open_by_handle_at(struct call *c)
 {
+	struct reached reached = {};
 	struct saker_scratch *sc;
 	struct subject to = {};
 	struct file *file;
@@ -41,6 +42,11 @@ static __always_inline void record_open_by_handle_at(struct call *c)
 	if (file)
 		SLOT(path) = put_walk(sc, cpu_area(to.cpu), KREAD(file, f_path.dentry),
 				      KREAD(file, f_path.mnt));
+	if (file && saker_reached)
+		put_reached(sc, cpu_area(to.cpu), file, &reached);
+	SLOT(real) = reached.real;
+	SLOT(mount_at) = reached.mount_at;
+	SLOT(mount_root) = reached.mount_root;
 	SLOT(dev) = c->facts.dev;
 	SLOT(ino) = c->facts.ino;
 	SLOT(facts) = c->facts.facts;

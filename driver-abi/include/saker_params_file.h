@@ -114,7 +114,9 @@
 	P(OPEN_BY_HANDLE_AT, fd, FD, CODE, 0) P(OPEN_BY_HANDLE_AT, mountfd, FD, CODE, 0)           \
 	P(OPEN_BY_HANDLE_AT, flags, OPEN_FLAGS, CODE, 0)                                           \
 	P(OPEN_BY_HANDLE_AT, path, PATH, CODE, 0) P(OPEN_BY_HANDLE_AT, dev, HEX, CODE, 0)          \
-	P(OPEN_BY_HANDLE_AT, ino, U64, CODE, 0) I(OPEN_BY_HANDLE_AT, facts, FILE_FACTS, CODE, 0)
+	P(OPEN_BY_HANDLE_AT, ino, U64, CODE, 0) I(OPEN_BY_HANDLE_AT, facts, FILE_FACTS, CODE, 0)  \
+	I(OPEN_BY_HANDLE_AT, real, STR, CODE, 0) I(OPEN_BY_HANDLE_AT, mount_at, U64, CODE, 0)      \
+	I(OPEN_BY_HANDLE_AT, mount_root, STR, CODE, 0)
 #define SAKER_PARAMS_LSEEK(P, I)                                                                   \
 	P(LSEEK, res, ERRNO, RET, 0) P(LSEEK, fd, FD, ARG, 0) P(LSEEK, offset, U64, ARG, 1)        \
 	P(LSEEK, whence, WHENCE, ARG, 2)

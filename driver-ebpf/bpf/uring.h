@@ -63,8 +63,6 @@ struct {
 
 /* Event + 1 of each opcode that is wanted; set by the loader. */
 volatile u8 saker_uring_events[URING_OPCODES] = {};
-/* Whether opens say what they reached; set by the loader. */
-const volatile bool saker_reached = false;
 
 static __always_inline u32 uring_event(struct io_kiocb *req)
 {

@@ -8,8 +8,8 @@
 #include "multiplexed.h"
 #include "scratch.h"
 #include "paths.h"
-#include "handle.h"
 #include "reached.h"
+#include "handle.h"
 #include "exec.h"
 #include "lifecycle.h"
 #include "signal.h"
@@ -109,7 +109,7 @@ SAKER_REACHED(RECORD_REACHED)
 /* The events that have another filler when it is asked for what they reached. */
 static bool record_reached(struct call *c, u32 event)
 {
-	if (!probe_session()->reached)
+	if (!saker_reached)
 		return false;
 	switch (event) {
 	SAKER_REACHED(CASE_REACHED)

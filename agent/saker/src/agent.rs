@@ -106,7 +106,10 @@ pub(crate) fn plan(
     rules: &Rules,
     schema: &FieldSchema,
 ) -> anyhow::Result<LoadOptions> {
-    let needs = Needs::of(&rules.set, schema);
+    let mut needs = Needs::of(&rules.set, schema);
+    if config.path_identity == PathIdentity::Any {
+        needs = needs.by_any_name();
+    }
     let mut plan = plan_for(config, needs.events)?;
     if needs.data {
         plan.snaplen_bytes = u32::try_from(config.snaplen_bytes)?;

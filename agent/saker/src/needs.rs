@@ -41,6 +41,16 @@ const OTHERS: [u32; 5] = [
 ];
 
 impl Needs {
+    /// With what amounts to events that are wanted, where files are known by all their names: an open by a handle
+    /// is an `openat` of the real name.
+    #[must_use]
+    pub(crate) fn by_any_name(mut self) -> Self {
+        if self.events.contains(SAKER_EV_OPENAT as u16) {
+            add(&mut self.events, &[SAKER_EV_OPEN_BY_HANDLE_AT]);
+        }
+        self
+    }
+
     /// Those of `rules`.
     pub(crate) fn of(rules: &RuleSet, schema: &FieldSchema) -> Self {
         let mut events = wanted_events(rules, schema);
@@ -203,6 +213,9 @@ mod tests {
         let polls = needs("evt.type=poll and fdlist.names contains /dev/input", "x");
         assert!(wants(&polls, SAKER_EV_OPENAT) && wants(&polls, SAKER_EV_PIPE2));
         assert!(!wants(&needs("evt.type=poll", "x"), SAKER_EV_PIPE2));
+        let opens = needs("evt.type=openat and fd.name=/etc/shadow", "x");
+        assert!(!wants(&opens, SAKER_EV_OPEN_BY_HANDLE_AT));
+        assert!(wants(&opens.by_any_name(), SAKER_EV_OPEN_BY_HANDLE_AT));
         let bare = needs("evt.type=write and proc.name=cat", "x");
         assert!(!wants(&bare, SAKER_EV_OPENAT));
         let shell = needs("evt.type=execve and proc.stdin.type=ipv4", "x");

@@ -45,6 +45,7 @@ pub struct Options {
     config: Map<String, Value>,
     arguments: Vec<String>,
     hidden_btf: bool,
+    hosts: Option<PathBuf>,
 }
 
 /// Hides the kernel's type information, which the eBPF driver needs, in a mount namespace of its own;
@@ -56,6 +57,16 @@ pub const HIDE_BTF: [&str; 6] = [
     "-c",
     "mount -t tmpfs none /sys/kernel/btf && exec \"$@\"",
     "sh",
+];
+
+/// Mounts the first argument over the file of the hosts' names and nothing over that of the name servers, in a
+/// mount namespace of its own; then runs the others.
+const OWN_NAMES: [&str; 5] = [
+    "unshare",
+    "--mount",
+    "sh",
+    "-c",
+    "mount --bind \"$0\" /etc/hosts && mount --bind /dev/null /etc/resolv.conf && exec \"$@\"",
 ];
 
 impl Options {
@@ -99,7 +110,19 @@ impl Options {
         self
     }
 
+    /// Where names of hosts are those in this file (hosts(5)), and no others.
+    #[must_use]
+    pub fn hosts(mut self, file: PathBuf) -> Self {
+        self.hosts = Some(file);
+        self
+    }
+
     fn command(&self, program: &std::path::Path) -> Command {
+        if let Some(hosts) = &self.hosts {
+            let mut own = Command::new(OWN_NAMES[0]);
+            own.args(&OWN_NAMES[1..]).arg(hosts).arg(program);
+            return own;
+        }
         if !self.hidden_btf {
             return Command::new(program);
         }

@@ -16,6 +16,7 @@ pub mod bpf;
 pub mod case;
 pub mod command;
 pub mod driver;
+pub mod evader;
 pub mod host;
 pub mod http;
 pub mod lab;

@@ -23,6 +23,7 @@ use std::net::IpAddr;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
+use saker_abi::event::EVENTS;
 use saker_abi::record::Record;
 use saker_engine::schema::{Event, EventType, FieldRef, Schema as _};
 use saker_engine::value::Value;
@@ -164,7 +165,9 @@ impl<'a> EventView<'a> {
 
     /// `evt.type`: of generic events the name of the call.
     fn type_name(&self) -> &'a str {
-        if self.info().is_generic() {
+        if let Some(event) = self.seen_as() {
+            EVENTS[event as usize].name
+        } else if self.info().is_generic() {
             self.schema.event_name(self.event_type())
         } else {
             self.info().name
@@ -189,6 +192,9 @@ impl<'a> EventView<'a> {
 
 impl Event for EventView<'_> {
     fn event_type(&self) -> EventType {
+        if let Some(event) = self.seen_as() {
+            return EventType(event as u16);
+        }
         self.schema.type_of(&self.record)
     }
 

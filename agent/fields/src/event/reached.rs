@@ -40,6 +40,10 @@ const fn slots(event: u32) -> Option<Slots> {
         SAKER_EV_CREAT => {
             of!(SAKER_P_CREAT_real SAKER_P_CREAT_mount_at SAKER_P_CREAT_mount_root SAKER_P_CREAT_dev)
         }
+        SAKER_EV_OPEN_BY_HANDLE_AT => {
+            of!(SAKER_P_OPEN_BY_HANDLE_AT_real SAKER_P_OPEN_BY_HANDLE_AT_mount_at
+                SAKER_P_OPEN_BY_HANDLE_AT_mount_root SAKER_P_OPEN_BY_HANDLE_AT_dev)
+        }
         _ => return None,
     })
 }
@@ -53,6 +57,13 @@ pub(super) struct Called<'a> {
 }
 
 impl<'a> EventView<'a> {
+    /// The event as rules see it: an open by a handle amounts to an `openat` of the real name, which is what
+    /// rules that look for opens name.
+    pub(super) fn seen_as(&self) -> Option<u32> {
+        (self.called.is_some() && self.record.event() == SAKER_EV_OPEN_BY_HANDLE_AT)
+            .then_some(SAKER_EV_OPENAT)
+    }
+
     /// Path through all mounts up to the root of the process's mount namespace.
     fn path_reached(&self) -> Option<&'a [u8]> {
         let slots = slots(self.record.event())?;
@@ -84,12 +95,13 @@ impl<'a> EventView<'a> {
     }
 
     /// The names of the event's file that differ from the given one and from each other, the process's
-    /// own view first: rules are evaluated for each.
+    /// own view first: rules are evaluated for each. A handle is no name: nothing was given then.
     pub fn real_names(&self) -> [Option<&'a [u8]>; MAX_REAL_NAMES] {
         let Some(reached) = self.path_reached() else {
             return [None; MAX_REAL_NAMES];
         };
-        let given = self.fd_name();
+        let handle = self.record.event() == SAKER_EV_OPEN_BY_HANDLE_AT;
+        let given = self.fd_name().filter(|_| !handle);
         let host = self.path_on_host();
         [
             Some(reached).filter(|&name| given != Some(name)),

@@ -77,9 +77,16 @@ impl Resolver {
         if names.is_empty() {
             return Ok(None);
         }
+        // Those of the host's file are known from the first event on.
+        let hosts = std::fs::read_to_string("/etc/hosts").unwrap_or_default();
+        let mut known: BTreeMap<String, Vec<IpAddr>> = names
+            .iter()
+            .map(|name| (name.clone(), in_hosts(name, &hosts)))
+            .filter(|(_, found)| !found.is_empty())
+            .collect();
+        publish(&context, &known);
         let (stop, stopped) = sync_channel(1);
         let run = move || {
-            let mut known: BTreeMap<String, Vec<IpAddr>> = BTreeMap::new();
             let mut pause = REFRESH_FIRST;
             loop {
                 let hosts = std::fs::read_to_string("/etc/hosts").unwrap_or_default();
@@ -97,11 +104,7 @@ impl Resolver {
                         return;
                     }
                 }
-                let names = HostNames::new(&known);
-                context.host.rcu(|old| HostInfo {
-                    names: names.clone(),
-                    ..(**old).clone()
-                });
+                publish(&context, &known);
                 match stopped.recv_timeout(pause) {
                     Err(RecvTimeoutError::Timeout) => pause = (pause * 2).min(REFRESH_LAST),
                     _ => return,
@@ -126,6 +129,15 @@ impl Drop for Resolver {
             let _ = thread.join();
         }
     }
+}
+
+/// Tells the workers.
+fn publish(context: &Context, known: &BTreeMap<String, Vec<IpAddr>>) {
+    let names = HostNames::new(known);
+    context.host.rcu(|old| HostInfo {
+        names: names.clone(),
+        ..(**old).clone()
+    });
 }
 
 /// Addresses of `name`; `None` when nobody answers.

@@ -343,6 +343,42 @@ fn said(condition: &str, opens: &[RecordBuilder]) -> Vec<String> {
         .collect()
 }
 
+/// By its handle, in the mount that is `at` bytes into `real` and begins at the directory `top`.
+fn open_handle(real: &str, at: i64, top: &str, ts_ns: u64) -> RecordBuilder {
+    RecordBuilder::new(SAKER_EV_OPEN_BY_HANDLE_AT, ts_ns, CAT, CAT)
+        .num(SAKER_P_OPEN_BY_HANDLE_AT_fd, 3)
+        .num(SAKER_P_OPEN_BY_HANDLE_AT_dev, 0x800)
+        .num(SAKER_P_OPEN_BY_HANDLE_AT_mount_at, at)
+        .var(SAKER_P_OPEN_BY_HANDLE_AT_path, real.as_bytes())
+        .var(SAKER_P_OPEN_BY_HANDLE_AT_real, real.as_bytes())
+        .var(SAKER_P_OPEN_BY_HANDLE_AT_mount_root, top.as_bytes())
+}
+
+#[test]
+fn an_open_by_handle_is_an_open_to_rules_and_itself_in_alerts() {
+    let opens = [
+        open_handle("/etc/shadow", 0, "", 3_000),
+        open_handle("/mnt/shadow", 4, "/etc", 3_001),
+        open_handle("/etc/hostname", 0, "", 3_002),
+        // Real names are not asked for, or it has none.
+        open_handle("/etc/shadow", 0, "", 3_003).var(SAKER_P_OPEN_BY_HANDLE_AT_real, b""),
+    ];
+    let condition = "fd.name=/etc/shadow and evt.is_open_read=true and fd.num>=0";
+    let expected = ["/etc/shadow", "/mnt/shadow realpath=/etc/shadow", "", ""];
+    assert_eq!(said(condition, &opens), expected);
+    let rule = b"- rule: r\n  desc: d\n  condition: evt.type in (openat, open_by_handle_at) and fd.name=/etc/shadow\n  \
+                 output: \"%evt.type %syscall.type\"\n  priority: NOTICE\n";
+    let mut bench = Bench::new(Matching::All, true, rule);
+    bench.start_cat();
+    bench.record(&opens[0]);
+    let texts = bench.texts();
+    assert_eq!(texts.len(), 1, "{texts:#?}");
+    assert!(
+        texts[0].contains("open_by_handle_at open_by_handle_at"),
+        "{texts:#?}"
+    );
+}
+
 #[test]
 fn a_rule_sees_the_file_behind_the_name() {
     let opens = [

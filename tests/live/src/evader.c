@@ -59,6 +59,20 @@ static int in_tree(char **args)
 	return take(openat(tree, args[1], O_RDONLY));
 }
 
+/* handle DIR NAME: by the number that its file system knows it by, in the mount that DIR is in. */
+static int by_handle(char **args)
+{
+	union {
+		struct file_handle handle;
+		char bytes[sizeof(struct file_handle) + MAX_HANDLE_SZ];
+	} of = { .handle.handle_bytes = MAX_HANDLE_SZ };
+	int mount_id, dir = open(args[0], O_RDONLY | O_DIRECTORY);
+
+	if (dir < 0 || name_to_handle_at(AT_FDCWD, args[1], &of.handle, &mount_id, 0))
+		return failed(args[1]);
+	return take(open_by_handle_at(dir, &of.handle, O_RDONLY));
+}
+
 /* unnamed: what has no name in any directory, by its descriptor. */
 static int unnamed(char **args)
 {
@@ -294,6 +308,7 @@ int main(int argc, char **argv)
 	} ways[] = {
 		{ "chroot", 2, in_root },
 		{ "tree", 2, in_tree },
+		{ "handle", 2, by_handle },
 		{ "unnamed", 1, unnamed },
 		{ "race", 3, race },
 		{ "swap", 2, swap },

@@ -4,7 +4,7 @@
 use saker_tests_live::action;
 use saker_tests_live::agent::{Agent, Options};
 use saker_tests_live::case::{Case, check, check_all, of_session, outputs, stop_cleanly};
-use saker_tests_live::host;
+use saker_tests_live::evader;
 use saker_tests_live::lab::Lab;
 use serde_json::json;
 
@@ -14,7 +14,7 @@ const RULES: &str = "
 - rule: shadow
   desc: Who reads it
   condition: evt.type in (open, openat, openat2) and fd.num>=0 and fd.name=/etc/shadow
-  output: reads %fd.name via %evt.via by %proc.name
+  output: reads %fd.name via %evt.via by %proc.name %evt.type
   priority: WARNING
 - rule: written
   desc: What is written outside of the place for it
@@ -86,6 +86,20 @@ const WAYS: &[Case] = &[
         script: "$LAB/evader tree / etc/shadow",
         fields: &[("fd.realpath", "/etc/shadow")],
     },
+    // Rules that name openat see it as one; alerts tell what it was.
+    Case {
+        rule: "shadow",
+        script: "$LAB/evader handle /etc /etc/shadow",
+        fields: &[
+            ("evt.type", "open_by_handle_at"),
+            ("fd.name", "/etc/shadow"),
+        ],
+    },
+    way!(
+        "mkdir -p $LAB/held\n\
+         unshare -m sh -euc 'mount --bind /etc $0/held; $0/evader handle $0/held $0/held/shadow' $LAB",
+        "$LAB/held/shadow"
+    ),
 ];
 
 /// How the alert of a way through io_uring names the file.
@@ -154,6 +168,8 @@ const TWINS: &[&str] = &[
      cat merged/etc/shadow\nEND",
     // Pipes, memory files, removed files.
     "$LAB/evader unnamed $LAB/removed",
+    // A file by its handle.
+    "$LAB/evader handle /etc /etc/hostname",
     // Another file through links.
     "ln -s /etc/hostname $LAB/harmless; cat $LAB/harmless /proc/self/root/etc/hostname",
     // An exception by the name of a link, and by the real one.
@@ -164,8 +180,7 @@ fn start() -> (Agent, Lab) {
     let lab = Lab::new().expect("a laboratory, as root");
     let rules = lab.write("rules.yaml", RULES).expect("written");
     let agent = Agent::start(&Options::rules([rules])).expect("an agent");
-    lab.compile("evader", include_str!("evader.c"), &["-pthread"])
-        .expect("compiled");
+    evader::compile(&lab).expect("compiled");
     (agent, lab)
 }
 
@@ -284,38 +299,4 @@ fn by_the_given_name_alone_if_that_is_asked_for() {
     let stopped = stop_cleanly(agent).expect("a clean end");
     let raised = of_session(&stopped.alerts, session);
     assert!(raised.is_empty(), "{}", outputs(&raised));
-}
-
-/// With the stock rules as they are. `fd.realpath` is only in alerts about files with two names.
-#[test]
-#[ignore = "needs SAKER_COMPAT"]
-fn compat_stock_rules_see_every_way() {
-    let rules = host::compat_data()
-        .expect("compatibility data")
-        .join("falco-rules/falco_rules.yaml");
-    let agent = Agent::start(&Options::rules([rules])).expect("an agent");
-    let lab = Lab::new().expect("a laboratory, as root");
-    lab.compile("evader", include_str!("evader.c"), &["-pthread"])
-        .expect("compiled");
-    let stock = |case: &Case| Case {
-        rule: "Read sensitive file untrusted",
-        ..*case
-    };
-    let ways: Vec<Case> = WAYS.iter().map(stock).collect();
-    check_all(&agent, &lab, &ways).expect("every alert");
-    let first = Case {
-        fields: &[("fd.name", "/etc/shadow")],
-        ..stock(&RINGS[0])
-    };
-    check(&agent, &lab, &first).expect("through io_uring");
-    let sessions: Vec<i64> = TWINS
-        .iter()
-        .map(|twin| action::run(&lab, twin).expect("an action").session)
-        .collect();
-    check(&agent, &lab, &stock(&WAYS[0])).expect("the agent looks");
-    let stopped = stop_cleanly(agent).expect("a clean end");
-    for (session, twin) in sessions.into_iter().zip(TWINS) {
-        let raised = of_session(&stopped.alerts, session);
-        assert!(raised.is_empty(), "{}\n{twin}", outputs(&raised));
-    }
 }

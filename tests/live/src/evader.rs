@@ -1,0 +1,18 @@
+//! A program that opens files in ways which hide their names.
+
+use std::path::PathBuf;
+
+use anyhow::Result;
+
+use crate::lab::Lab;
+
+/// Its name.
+pub const NAME: &str = "evader";
+
+/// Compiles it into a laboratory and returns its path.
+///
+/// # Errors
+/// When the compiler is missing or refuses.
+pub fn compile(lab: &Lab) -> Result<PathBuf> {
+    lab.compile(NAME, include_str!("evader.c"), &["-pthread"])
+}
