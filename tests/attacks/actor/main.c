@@ -12,6 +12,7 @@ static const struct action {
 	{ "class", 0, give_class },
 	{ "connect", 3, connect_to },
 	{ "create", 2, create },
+	{ "datagram", 2, send_datagram },
 	{ "dupsock", 2, duplicate },
 	{ "lateread", 1, read_late },
 	{ "listen", 2, listen_at },

@@ -47,6 +47,21 @@ int connect_to(char **arguments)
 	return connected(strcmp(arguments[0], "udp") ? SOCK_STREAM : SOCK_DGRAM, arguments + 1) < 0;
 }
 
+/* An address and a port: a datagram to it, of a socket that is not connected; bound to an address if one follows. */
+int send_datagram(char **arguments)
+{
+	struct sockaddr_in to = address(arguments[0], arguments[1]);
+	int sender = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+
+	if (arguments[2]) {
+		struct sockaddr_in from = address(arguments[2], "0");
+
+		if (bind(sender, (struct sockaddr *)&from, sizeof(from)))
+			return 1;
+	}
+	return sendto(sender, "text", 4, 0, (struct sockaddr *)&to, sizeof(to)) != 4;
+}
+
 /* An address and a port: makes the connection its standard input and output; with one more argument two others. */
 int duplicate(char **arguments)
 {

@@ -8,6 +8,7 @@ use std::fs;
 
 use anyhow::{Context, Result, ensure};
 use saker_tests_live::alert::Alert;
+use saker_tests_live::evader;
 use serde_json::Value;
 
 use crate::attack::{Attack, Place};
@@ -21,9 +22,19 @@ pub const ANY: &str = "*";
 pub const MAYBE: &str = "?";
 /// No value, as alerts print it.
 const ABSENT: &str = "<NA>";
-/// Fields that the agent's configuration adds to every alert for the suite, and the one that Saker adds where
-/// the file has another name than the one given.
-pub const OWN_FIELDS: [&str; 3] = ["proc.sid", TOKEN_FIELD, "fd.realpath"];
+/// The field that Saker adds where the file has another name than the one given. An attack that states none must
+/// have none.
+pub const REAL_PATH: &str = "fd.realpath";
+/// How the program asked for it; compared where an attack states it.
+pub const VIA: &str = "evt.via";
+/// Fields that the agent's configuration adds to every alert for the suite.
+pub const EXTRA_FIELDS: [&str; 3] = ["proc.sid", TOKEN_FIELD, VIA];
+
+/// Whether a field is in alerts for other reasons than the rule's.
+pub fn is_own(field: &str) -> bool {
+    field == REAL_PATH || EXTRA_FIELDS.contains(&field)
+}
+
 /// Fields that it adds as Falco's container plugin suggests.
 const SUGGESTED: [&str; 6] = [
     "container.id",
@@ -61,7 +72,7 @@ pub fn compare(alert: &Alert, rule: &Rule, attack: &Attack, ran: &Ran) -> Result
         .as_object()
         .context("no output fields")?
         .keys()
-        .filter(|name| !OWN_FIELDS.contains(&name.as_str()))
+        .filter(|name| !is_own(name))
         .cloned()
         .collect();
     let mut expected = rule.fields.clone();
@@ -72,7 +83,8 @@ pub fn compare(alert: &Alert, rule: &Rule, attack: &Attack, ran: &Ran) -> Result
         format!("{fields:?}"),
         format!("{expected:?}"),
     );
-    for name in &fields {
+    let own = [REAL_PATH, VIA].map(str::to_owned);
+    for name in fields.iter().chain(&own) {
         let got = alert.field(name).unwrap_or_else(|| ABSENT.to_owned());
         let Some(want) = expectation(name, attack, ran)? else {
             differ(
@@ -87,6 +99,12 @@ pub fn compare(alert: &Alert, rule: &Rule, attack: &Attack, ran: &Ran) -> Result
             end if got != ABSENT && end.strip_prefix(ANY).is_some_and(|end| got.ends_with(end)) => {
             }
             _ => differ(name, got, want),
+        }
+    }
+    if let Some(real) = alert.field(REAL_PATH) {
+        let told = format!(" realpath={real}");
+        if !alert.output().contains(&told) {
+            wrong.push(format!("no `{told}` in the text: {}", alert.output()));
         }
     }
     ensure!(wrong.is_empty(), "{}", wrong.join("\n    "));
@@ -117,6 +135,8 @@ fn expectation(name: &str, attack: &Attack, ran: &Ran) -> Result<Option<String>>
     };
     let value = match name {
         "evt.time" => ANY.to_owned(),
+        REAL_PATH => ABSENT.to_owned(),
+        VIA => MAYBE.to_owned(),
         "proc.name" => return Ok(program()),
         "proc.exepath" => return Ok(program().map(|name| executable(&name, place, ran))),
         // Programs of the laboratory are no part of the image.
@@ -136,7 +156,7 @@ fn expectation(name: &str, attack: &Attack, ran: &Ran) -> Result<Option<String>>
 
 /// Where a program of that name is.
 fn executable(name: &str, place: Place, ran: &Ran) -> String {
-    if PROGRAMS.contains(&name) {
+    if PROGRAMS.contains(&name) || name == evader::NAME {
         return ran.expand(&format!("$LAB/{name}"));
     }
     if place.is_container() {

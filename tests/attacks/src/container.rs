@@ -65,11 +65,12 @@ const DIRECTORIES: [&str; 23] = [
     "etc/ssh",
 ];
 /// Files of the image and what is in them.
-const FILES: [(&str, &str); 14] = [
+const FILES: [(&str, &str); 15] = [
     ("etc/group", "root:x:0:\nuser:x:1000:\n"),
     ("etc/ld.so.cache", ""),
     ("etc/passwd", PASSWD),
     ("etc/profile", "umask 022\n"),
+    ("etc/shadow", "root:*:19000:0:99999:7:::\n"),
     ("host/file", "text\n"),
     ("hosts/file", "text\n"),
     ("opt/victim", "text\n"),

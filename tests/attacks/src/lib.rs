@@ -10,6 +10,7 @@ pub mod compare;
 pub mod container;
 pub mod reference;
 pub mod run;
+pub mod silent;
 pub mod stage;
 pub mod stock;
 pub mod table;

@@ -8,7 +8,7 @@ use saker_tests_live::alert::Alert;
 use saker_tests_live::host;
 use serde_json::Value;
 
-use crate::compare::OWN_FIELDS;
+use crate::compare::is_own;
 use crate::run::Ran;
 
 /// Where the reference's actors were.
@@ -102,7 +102,7 @@ fn same(got: &Value, want: &Value, differing: &[&str], ran: &Ran) -> Result<()> 
         let map = json.as_object();
         map.into_iter()
             .flat_map(|map| map.keys().cloned())
-            .filter(|key| !OWN_FIELDS.contains(&key.as_str()))
+            .filter(|key| !is_own(key))
             .collect()
     };
     ensure!(

@@ -4,6 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
+use saker_tests_live::evader;
 use saker_tests_live::lab::Lab;
 
 use crate::container::{self, Image};
@@ -47,18 +48,30 @@ pub const PROGRAMS: [&str; 33] = [
     "bpftool",
 ];
 /// Gives the loopback interface of a new network namespace addresses that rules take for foreign (192.0.2.1,
-/// 169.254.169.254) and for private ones (10.1.2.3), then goes on with the arguments. No packet leaves the host.
+/// 169.254.169.254), for those of [`HOSTS`] and for private ones (10.1.2.3), then goes on with the arguments. No
+/// packet leaves the host.
 pub const NETWORK: &str = "\
 ip link set lo up
-for address in 192.0.2.1/24 169.254.169.254/32 10.1.2.3/8; do ip address add $address dev lo; done
+for address in 192.0.2.1/24 198.51.100.1/32 203.0.113.1/32 169.254.169.254/32 10.1.2.3/8; do ip address add $address dev lo; done
 exec \"$@\"
 ";
+
+/// What the agent takes for the host's file of names: hosts that stock rules name, at addresses of [`NETWORK`].
+pub const HOSTS: &str = "\
+127.0.0.1 localhost
+198.51.100.1 kubernetes.default.svc.cluster.local
+203.0.113.1 de.minexmr.com
+";
+
+/// Name of the file.
+const HOSTS_FILE: &str = "hosts";
 
 /// Built once for all actions.
 #[derive(Debug)]
 pub struct Stage {
     lab: Lab,
     actor: PathBuf,
+    evader: PathBuf,
     /// What containers begin with.
     pub image: Image,
 }
@@ -84,23 +97,36 @@ impl Stage {
         }
         let options: Vec<&str> = options.iter().map(String::as_str).collect();
         let actor = lab.compile(ACTOR, include_str!("../actor/main.c"), &options)?;
+        lab.write(HOSTS_FILE, HOSTS)?;
+        let evader = evader::compile(&lab)?;
         let image = Image::new(&lab.path().join("image"))?;
-        Ok(Self { lab, actor, image })
+        Ok(Self {
+            lab,
+            actor,
+            evader,
+            image,
+        })
     }
 
-    /// A laboratory for one action, with the actor under all its names.
+    /// A laboratory for one action, with the actor under all its names and the evader.
     ///
     /// # Errors
     /// When it cannot be made.
     pub fn laboratory(&self) -> Result<Lab> {
         let lab = Lab::new()?;
-        for name in PROGRAMS {
+        let names = PROGRAMS.iter().map(|&name| (name, &self.actor));
+        for (name, program) in names.chain([(evader::NAME, &self.evader)]) {
             // A link, not a copy: the same bytes hundreds of times.
             let path = lab.path().join(name);
-            fs::hard_link(&self.actor, &path).with_context(|| path.display().to_string())?;
+            fs::hard_link(program, &path).with_context(|| path.display().to_string())?;
         }
         lab.write("network.sh", NETWORK)?;
         Ok(lab)
+    }
+
+    /// [`HOSTS`] as a file.
+    pub fn hosts(&self) -> PathBuf {
+        self.lab.path().join(HOSTS_FILE)
     }
 
     /// Where the image is.

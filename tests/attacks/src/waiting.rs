@@ -28,7 +28,6 @@ const fn waiting(
 }
 
 const PRIVILEGED: &str = "container.privileged is known from the runtime's socket only";
-const NAMES: &str = "fd.sip.name: no name service yet";
 const PRIVILEGED_CONTAINER: Place = Place::Container(Container {
     capabilities: &["CAP_SYS_ADMIN"],
     ..Container::PLAIN
@@ -36,12 +35,6 @@ const PRIVILEGED_CONTAINER: Place = Place::Container(Container {
 
 /// All that wait.
 pub const WAITING: &[Waiting] = &[
-    waiting(
-        "Contact K8S API Server From Container",
-        NAMES,
-        Place::CONTAINER,
-        "$LAB/lab_untrusted serve 443 $LAB/lab_untrusted connect tcp 192.0.2.1 443",
-    ),
     waiting(
         "Debugfs Launched in Privileged Container",
         PRIVILEGED,
@@ -71,17 +64,5 @@ pub const WAITING: &[Waiting] = &[
         "the stock macro allowed_containers holds for every container until somebody replaces it",
         Place::CONTAINER,
         ":",
-    ),
-    waiting(
-        "Detect outbound connections to common miner pool ports",
-        NAMES,
-        Place::HostNetwork,
-        "$LAB/lab_untrusted serve 3333 $LAB/lab_untrusted connect tcp 192.0.2.1 3333",
-    ),
-    waiting(
-        "Java Process Class File Download",
-        "recvfrom is no event yet",
-        Place::Host,
-        "$LAB/java class",
     ),
 ];

@@ -8,8 +8,9 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Result, ensure};
 use saker_tests_attacks::attack::{Action, Attack, Place};
-use saker_tests_attacks::compare::OWN_FIELDS;
+use saker_tests_attacks::compare::EXTRA_FIELDS;
 use saker_tests_attacks::run::{Ran, perform};
+use saker_tests_attacks::silent::{SILENT, Silent};
 use saker_tests_attacks::stage::Stage;
 use saker_tests_attacks::stock::Rule;
 use saker_tests_attacks::table::attacks;
@@ -33,6 +34,8 @@ const LEAST_DETECTED: usize = 75;
 enum Part {
     Attack(&'static Attack),
     Twin(&'static Attack),
+    /// Harmless.
+    Silent(&'static Silent),
     /// Of a rule that waits.
     Waiting(&'static str),
 }
@@ -42,13 +45,16 @@ impl Part {
         match self {
             Self::Attack(_) => "attack on",
             Self::Twin(_) => "twin of the attack on",
+            Self::Silent(_) => "what should raise nothing:",
             Self::Waiting(_) => "what should raise",
         }
     }
 
-    fn rule(self) -> &'static str {
+    /// The rule, or what it is.
+    fn name(self) -> &'static str {
         match self {
             Self::Attack(attack) | Self::Twin(attack) => attack.rule,
+            Self::Silent(silent) => silent.what,
             Self::Waiting(rule) => rule,
         }
     }
@@ -68,7 +74,10 @@ fn parts() -> Vec<(Part, Action)> {
     let waiting = WAITING
         .iter()
         .map(|waiting| (Part::Waiting(waiting.rule), waiting.action));
-    let mut parts: Vec<_> = attacks.chain(waiting).collect();
+    let silent = SILENT
+        .iter()
+        .map(|silent| (Part::Silent(silent), silent.action));
+    let mut parts: Vec<_> = attacks.chain(silent).chain(waiting).collect();
     // The slow ones first: the others go on beside them.
     parts.sort_by_key(|(_, action)| !action.script.contains("lateread"));
     parts
@@ -94,17 +103,16 @@ fn perform_all(stage: &Stage) -> Vec<Done> {
 }
 
 /// An agent with all stock rules, those that are disabled by default as well.
-fn start() -> Result<Agent> {
+fn options() -> Result<Options> {
     let additions = json!([
         {"match": {"source": "syscall"}, "suggested_output": true},
-        {"match": {"source": "syscall"}, "extra_fields": OWN_FIELDS},
+        {"match": {"source": "syscall"}, "extra_fields": EXTRA_FIELDS},
     ]);
-    let options = Options::rules(stock::files()?)
+    Ok(Options::rules(stock::files()?)
         .set("rules", json!([{"enable": {"rule": "*"}}]))
         .set("rule_matching", "all".into())
         .set("append_output", additions)
-        .set("json_include_message_property", true.into());
-    Agent::start(&options)
+        .set("json_include_message_property", true.into()))
 }
 
 /// Waits until every attack has as many alerts as it should, or the time is over.
@@ -161,6 +169,7 @@ fn judge(
             return Ok(());
         }
         Part::Twin(_) => {}
+        Part::Silent(silent) => allowed.extend(silent.by_given),
         Part::Attack(attack) => {
             allowed.insert(attack.rule);
             allowed.extend(attack.also);
@@ -223,7 +232,7 @@ fn compat_the_stock_rules_load_unmodified() {
             .contains(&format!("{rules} rule(s) in 3 file(s)")),
         "{ended:?}"
     );
-    let agent = start().expect("an agent");
+    let agent = Agent::start(&options().expect("rules")).expect("an agent");
     let active = format!("rules: {rules} of {rules} active, 0 disabled, 0 skipped");
     assert!(agent.stderr().contains(&active), "{:#?}", agent.stderr());
     stop_cleanly(agent).expect("a clean end");
@@ -235,7 +244,8 @@ fn compat_attacks_are_detected_and_twins_are_not() {
     let rules = stock::load().expect("the stock rules");
     let falco = reference::load().expect("the reference");
     let stage = Stage::new().expect("a stage");
-    let agent = start().expect("an agent");
+    let options = options().expect("rules").hosts(stage.hosts());
+    let agent = Agent::start(&options).expect("an agent");
     let begin = Instant::now();
     let done = perform_all(&stage);
     wait_for_alerts(&agent, &done);
@@ -249,8 +259,8 @@ fn compat_attacks_are_detected_and_twins_are_not() {
             Err(error) => Err(anyhow::anyhow!("{error:#}")),
         };
         if let Err(error) = result {
-            failed.insert(part.rule());
-            writeln!(failures, "{} {}: {error:#}", part.kind(), part.rule()).expect("text");
+            failed.insert(part.name());
+            writeln!(failures, "{} {}: {error:#}", part.kind(), part.name()).expect("text");
         }
     }
     let attacked: BTreeSet<&str> = attacks().map(|attack| attack.rule).collect();

@@ -1,7 +1,7 @@
 //! Files that are read, linked and cleared.
 
 use crate::attack::{Attack, Place};
-use crate::compare::ANY;
+use crate::compare::{ANY, REAL_PATH};
 
 /// The attacks.
 pub const ATTACKS: &[Attack] = &[
@@ -172,6 +172,7 @@ pub const ATTACKS: &[Attack] = &[
     )
     .fields(&[
         ("fd.name", "/proc/self/environ"),
+        (REAL_PATH, "*/environ"),
         ("evt.type", ANY),
         ("proc.cmdline", "cat /proc/self/environ"),
     ]),

@@ -1,6 +1,7 @@
 //! The attacks, by what they are about.
 
 pub mod containers;
+pub mod evasions;
 pub mod files;
 pub mod network;
 pub mod persistence;
@@ -10,8 +11,9 @@ pub mod tools;
 use crate::attack::Attack;
 
 /// All tables.
-pub const TABLES: [&[Attack]; 6] = [
+pub const TABLES: [&[Attack]; 7] = [
     containers::ATTACKS,
+    evasions::ATTACKS,
     files::ATTACKS,
     network::ATTACKS,
     persistence::ATTACKS,

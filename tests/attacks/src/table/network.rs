@@ -1,6 +1,7 @@
 //! Sockets and connections, each in a network namespace of its own: no packet leaves it.
 
 use crate::attack::{Attack, Place};
+use crate::compare::ANY;
 
 /// A connection from the host's point of view.
 const fn outside(rule: &'static str, script: &'static str, twin: &'static str) -> Attack {
@@ -160,5 +161,74 @@ pub const ATTACKS: &[Attack] = &[
         ("evt.type", "connect"),
         ("proc.pname", "lab_untrusted"),
         ("proc.cmdline", "lab_untrusted connect tcp 192.0.2.1 30001"),
+    ]),
+    // The name is one of the agent's hosts file (stage::HOSTS).
+    Attack::container(
+        "Contact K8S API Server From Container",
+        "$LAB/lab_untrusted serve 443 $LAB/lab_untrusted connect tcp 198.51.100.1 443",
+        "$LAB/lab_untrusted serve 443 $LAB/lab_untrusted connect tcp 192.0.2.1 443",
+    )
+    .fields(&[
+        ("fd.name", "*->198.51.100.1:443"),
+        ("fd.rport", "443"),
+        ("evt.type", "connect"),
+        ("proc.pname", "lab_untrusted"),
+        ("proc.cmdline", "lab_untrusted connect tcp 198.51.100.1 443"),
+    ]),
+    outside(
+        "Detect outbound connections to common miner pool ports",
+        "$LAB/lab_untrusted serve 3333 $LAB/lab_untrusted connect tcp 203.0.113.1 3333",
+        "$LAB/lab_untrusted serve 3337 $LAB/lab_untrusted connect tcp 203.0.113.1 3337\n\
+         $LAB/lab_untrusted serve 3333 $LAB/lab_untrusted connect tcp 192.0.2.1 3333",
+    )
+    .fields(&[
+        ("fd.name", "*->203.0.113.1:3333"),
+        ("fd.rip", "203.0.113.1"),
+        ("fd.rport", "3333"),
+        ("evt.type", "connect"),
+        ("proc.pname", "lab_untrusted"),
+        ("proc.cmdline", "lab_untrusted connect tcp 203.0.113.1 3333"),
+    ]),
+    // Without a connection: the datagram itself.
+    outside(
+        "Detect outbound connections to common miner pool ports",
+        "$LAB/lab_untrusted datagram 203.0.113.1 3333",
+        "$LAB/lab_untrusted datagram 192.0.2.1 3333",
+    )
+    .fields(&[
+        ("fd.name", "*->203.0.113.1:3333"),
+        ("fd.rip", "203.0.113.1"),
+        ("fd.rport", "3333"),
+        ("fd.l4proto", "udp"),
+        ("evt.type", "sendto"),
+        ("proc.cmdline", "lab_untrusted datagram 203.0.113.1 3333"),
+    ]),
+    outside(
+        "Interpreted procs outbound network activity",
+        // The rules leave out sockets that are bound to no address.
+        "$LAB/python3 datagram 192.0.2.1 7002 192.0.2.1",
+        "$LAB/python3 datagram 10.1.2.3 7002 10.1.2.3; $LAB/python3 datagram 192.0.2.1 7002",
+    )
+    .fields(&[
+        // Bound sockets count as servers.
+        ("fd.name", ANY),
+        ("fd.rport", "7002"),
+        ("fd.l4proto", "udp"),
+        ("evt.type", "sendto"),
+        ("proc.cmdline", "python3 datagram 192.0.2.1 7002 192.0.2.1"),
+    ]),
+    Attack::host(
+        "Java Process Class File Download",
+        "$LAB/java class",
+        // The same bytes the other way round; the same ones by another program.
+        "$LAB/java class reversed; $LAB/lab_untrusted class",
+    )
+    .fields(&[
+        ("fd.sip", "127.0.0.1"),
+        ("fd.sport", ANY),
+        ("fd.name", ANY),
+        ("fd.rport", ANY),
+        ("evt.type", "recvfrom"),
+        ("proc.cmdline", "java class"),
     ]),
 ];

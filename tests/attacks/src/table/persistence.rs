@@ -2,7 +2,7 @@
 //! host can suffer.
 
 use crate::attack::Attack;
-use crate::compare::ANY;
+use crate::compare::{ANY, REAL_PATH};
 
 /// The attacks.
 pub const ATTACKS: &[Attack] = &[
@@ -180,6 +180,7 @@ pub const ATTACKS: &[Attack] = &[
     )
     .fields(&[
         ("fd.name", "/proc/self/fd/0"),
+        (REAL_PATH, "/srv/data"),
         ("evt.type", "openat"),
         ("proc.cmdline", "lab_untrusted truncfile /proc/self/fd/0"),
     ]),
