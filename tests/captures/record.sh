@@ -1,6 +1,6 @@
 #!/bin/sh
 # Records the golden captures anew: tests/captures/record.sh [NAME]... (root; CONTRIBUTING.md).
-# Each NAME.sh is done by a shell with an empty environment; of the recording only that shell and what it
+# `attacks` is the attack suite on the host (SAKER_COMPAT; build its example `record`). Each other NAME.sh is done by a shell with an empty environment; of the recording only that shell and what it
 # started is kept, and nothing of the host's users, names and other programs.
 set -eu
 cd "$(dirname "$0")/../.."
@@ -11,6 +11,10 @@ dir=$(mktemp -d)
 trap 'rm -r "$dir"' EXIT
 mkfifo "$dir/go"
 for name; do
+	if [ "$name" = attacks ]; then
+		"${SAKER_RECORD:-target/x86_64-unknown-linux-gnu/debug/examples/record}" "$saker" "$keep"
+		continue
+	fi
 	script=$PWD/tests/captures/$name.sh
 	(cd / && exec env -i PATH=/usr/bin:/bin LC_ALL=C setsid -w sh -c "echo \$\$ > $dir/pid; read -r go < $dir/go; . $script") \
 		> /dev/null 2>&1 < /dev/null &

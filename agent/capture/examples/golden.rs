@@ -1,4 +1,4 @@
-//! `golden IN OUT TGID`: of a capture only one thread group, what it has started, and nothing that tells
+//! `golden IN OUT TGID...`: of a capture only some thread groups, what they have started, and nothing that tells
 //! of the host; for captures that are kept with the tests (tests/captures/record.sh).
 
 use std::collections::HashSet;
@@ -13,19 +13,21 @@ use saker_capture::recorder::{Recorder, chunk_pool};
 
 /// Users and groups above this are the host's own.
 const SYSTEM_ID_MAX: u32 = 1;
+/// But for this user and this group, the same everywhere.
+const NOBODY_ID: u32 = 65534;
 
 type Error = Box<dyn std::error::Error>;
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let [from, to, tgid] = &arguments[..] else {
-        eprintln!("golden IN OUT TGID");
+    let [from, to, tgids @ ..] = &arguments[..] else {
+        eprintln!("golden IN OUT TGID...");
         return ExitCode::FAILURE;
     };
-    let kept = tgid
-        .parse()
+    let tgids: Result<HashSet<u32>, _> = tgids.iter().map(|tgid| tgid.parse()).collect();
+    let kept = tgids
         .map_err(Error::from)
-        .and_then(|tgid| keep(from, to, tgid));
+        .and_then(|tgids| keep(from, to, tgids));
     match kept {
         Ok(records) => {
             println!("{to}: {records} records");
@@ -38,23 +40,24 @@ fn main() -> ExitCode {
     }
 }
 
-fn keep(from: &str, to: &str, tgid: u32) -> Result<u64, Error> {
+fn keep(from: &str, to: &str, mut groups: HashSet<u32>) -> Result<u64, Error> {
     let mut source = Source::open(&[PathBuf::from(from)], false)?;
     let mut meta = source.meta().clone();
     meta.hostname = "golden".to_owned();
     meta.addresses = vec!["127.0.0.1".parse()?];
-    meta.users.retain(|user| user.uid <= SYSTEM_ID_MAX);
-    meta.groups.retain(|(gid, _)| *gid <= SYSTEM_ID_MAX);
+    let everywhere = |id: u32| id <= SYSTEM_ID_MAX || id == NOBODY_ID;
+    meta.users.retain(|user| everywhere(user.uid));
+    meta.groups.retain(|(gid, _)| everywhere(*gid));
+    meta.mounts.retain(|mount| mount.point.is_empty());
     let partitions = u32::from(meta.partitions);
     let mut writer = CaptureWriter::create(Path::new(to), &meta)?;
     let state = source.take_state();
-    writer.state(Iterate::Tasks, &of_group(&state.tasks, tgid))?;
-    writer.state(Iterate::Files, &of_group(&state.files, tgid))?;
+    writer.state(Iterate::Tasks, &of_groups(&state.tasks, &groups))?;
+    writer.state(Iterate::Files, &of_groups(&state.files, &groups))?;
     let (pool, chunks) = chunk_pool(64);
     let mut recorders: Vec<Recorder> = (0..meta.partitions)
         .map(|stream| Recorder::new(stream, pool.clone()))
         .collect();
-    let mut groups = HashSet::from([tgid]);
     while let Some(item) = source.next()? {
         let Item::Record(record) = item else { continue };
         if let Some(child) = child(&record).filter(|_| groups.contains(&record.hdr().tgid)) {
@@ -62,7 +65,9 @@ fn keep(from: &str, to: &str, tgid: u32) -> Result<u64, Error> {
         }
         if groups.contains(&record.hdr().tgid) {
             let stream = saker_abi::event::partition(record.hdr().tgid, partitions);
-            recorders[stream as usize].record(&record);
+            let hidden = without_cgroups(&record);
+            recorders[stream as usize]
+                .record(&Record::parse(&hidden).map_err(|e| format!("{e:?}"))?);
         }
     }
     for recorder in &mut recorders {
@@ -75,6 +80,24 @@ fn keep(from: &str, to: &str, tgid: u32) -> Result<u64, Error> {
     Ok(writer.finish()?.records)
 }
 
+/// The record with the names of the recorder's cgroups, which are the host's, crossed out.
+fn without_cgroups(record: &Record<'_>) -> Vec<u8> {
+    let mut bytes = record.bytes().to_vec();
+    if let Some(slot) = record.info().slot("cgroups") {
+        let names = record.var(slot as u32).bytes;
+        let at = names.as_ptr() as usize - record.bytes().as_ptr() as usize;
+        let named = bytes.get_mut(at..at + names.len());
+        for byte in named
+            .into_iter()
+            .flatten()
+            .filter(|byte| byte.is_ascii_alphanumeric() || **byte == b'_')
+        {
+            *byte = b'x';
+        }
+    }
+    bytes
+}
+
 /// The child a fork has made, in its parent's record.
 fn child(record: &Record<'_>) -> Option<u32> {
     let fork = matches!(
@@ -84,10 +107,10 @@ fn child(record: &Record<'_>) -> Option<u32> {
     (fork && record.i64(SAKER_P_CLONE_res) > 0).then(|| record.u64(SAKER_P_CLONE_child_pid) as u32)
 }
 
-fn of_group(bytes: &[u8], tgid: u32) -> Vec<u8> {
+fn of_groups(bytes: &[u8], groups: &HashSet<u32>) -> Vec<u8> {
     let (mut kept, mut at) = (Vec::new(), 0);
     while let Some((record, next)) = frames::at(bytes, at) {
-        if Record::parse(record).is_ok_and(|record| record.hdr().tgid == tgid) {
+        if Record::parse(record).is_ok_and(|record| groups.contains(&record.hdr().tgid)) {
             frames::push(&mut kept, record);
         }
         at = next;

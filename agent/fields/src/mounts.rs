@@ -40,6 +40,29 @@ impl Mounts {
         mounts
     }
 
+    /// From what [`Self::entries`] gave: devices, directories mounted, and where.
+    pub fn from_entries<'e>(entries: impl Iterator<Item = (u32, &'e str, &'e str)>) -> Self {
+        let mut mounts = Self::default();
+        for (dev, root, point) in entries.take(MAX_MOUNTS) {
+            let mount = Mount {
+                root: root.as_bytes().into(),
+                point: point.as_bytes().into(),
+            };
+            mounts.by_dev.entry(dev).or_default().push(mount);
+        }
+        mounts
+    }
+
+    /// All that is known, but for names that are no UTF-8: of each file system in the order of its mounts.
+    pub fn entries(&self) -> impl Iterator<Item = (u32, &str, &str)> {
+        self.by_dev.iter().flat_map(|(&dev, mounts)| {
+            mounts.iter().filter_map(move |mount| {
+                let text = |bytes| std::str::from_utf8(bytes).ok();
+                Some((dev, text(&mount.root)?, text(&mount.point)?))
+            })
+        })
+    }
+
     /// Writes the host's name of the file at `tail` below directory `top` of file system `dev` (encoded as
     /// by stat(2)) into `out`; `false` when the host does not have it mounted.
     pub(crate) fn host_name(&self, dev: u32, top: &[u8], tail: &[u8], out: &mut Vec<u8>) -> bool {
@@ -176,6 +199,13 @@ not a line
             name(30, "/@homes", "/x").as_deref(),
             Some("/mnt/all/@homes/x")
         );
+    }
+
+    #[test]
+    fn mounts_come_back_from_their_entries() {
+        let mounts = Mounts::parse(HOST);
+        assert_eq!(Mounts::from_entries(mounts.entries()), mounts);
+        assert!(mounts.entries().any(|entry| entry == (ROOT, "", "")));
     }
 
     #[test]

@@ -4,7 +4,6 @@
 //! of the place. A field with neither is a mistake of the table.
 
 use std::collections::BTreeSet;
-use std::fs;
 
 use anyhow::{Context, Result, ensure};
 use saker_tests_live::alert::Alert;
@@ -44,8 +43,6 @@ const SUGGESTED: [&str; 6] = [
     "k8s.ns.name",
     "k8s.pod.name",
 ];
-/// This process's audit user, which its children inherit.
-const LOGINUID: &str = "/proc/self/loginuid";
 /// The audit user of those who never logged in.
 const NO_LOGINUID: &str = "4294967295";
 
@@ -86,7 +83,7 @@ pub fn compare(alert: &Alert, rule: &Rule, attack: &Attack, ran: &Ran) -> Result
     let own = [REAL_PATH, VIA].map(str::to_owned);
     for name in fields.iter().chain(&own) {
         let got = alert.field(name).unwrap_or_else(|| ABSENT.to_owned());
-        let Some(want) = expectation(name, attack, ran)? else {
+        let Some(want) = expectation(name, attack, ran) else {
             differ(
                 name,
                 got,
@@ -119,14 +116,14 @@ fn strings(value: &Value) -> BTreeSet<String> {
 }
 
 /// The value that a field must have; `None` when nobody says.
-fn expectation(name: &str, attack: &Attack, ran: &Ran) -> Result<Option<String>> {
+fn expectation(name: &str, attack: &Attack, ran: &Ran) -> Option<String> {
     let stated = |name: &str| {
         let mut fields = attack.fields.iter();
         let value = fields.find(|(field, _)| *field == name)?.1;
         Some(ran.expand(value))
     };
     if let Some(value) = stated(name) {
-        return Ok(Some(value));
+        return Some(value);
     }
     let place = attack.action.place;
     let program = || {
@@ -137,21 +134,21 @@ fn expectation(name: &str, attack: &Attack, ran: &Ran) -> Result<Option<String>>
         "evt.time" => ANY.to_owned(),
         REAL_PATH => ABSENT.to_owned(),
         VIA => MAYBE.to_owned(),
-        "proc.name" => return Ok(program()),
-        "proc.exepath" => return Ok(program().map(|name| executable(&name, place, ran))),
+        "proc.name" => return program(),
+        "proc.exepath" => return program().map(|name| executable(&name, place, ran)),
         // Programs of the laboratory are no part of the image.
-        "evt.arg.flags" => return Ok(program().map(|name| flags(&name, place).to_owned())),
-        "user.loginuid" => match loginuid()?.as_str() {
+        "evt.arg.flags" => return program().map(|name| flags(&name, place).to_owned()),
+        "user.loginuid" => match ran.loginuid.as_str() {
             NO_LOGINUID => "-1".to_owned(),
             uid => uid.to_owned(),
         },
-        "user.loginname" if loginuid()? != NO_LOGINUID => ANY.to_owned(),
+        "user.loginname" if ran.loginuid != NO_LOGINUID => ANY.to_owned(),
         "container.id" => ran.container.clone().unwrap_or_else(|| "host".to_owned()),
         // Ancestors above the actor are the test's.
         _ if name.starts_with("proc.aname[") => MAYBE.to_owned(),
-        _ => return Ok(default(name, place).map(|value| ran.expand(value))),
+        _ => return default(name, place).map(|value| ran.expand(value)),
     };
-    Ok(Some(value))
+    Some(value)
 }
 
 /// Where a program of that name is.
@@ -194,9 +191,4 @@ fn default(name: &str, place: Place) -> Option<&'static str> {
         ("container.name" | "container.image.repository" | "container.image.tag", true) => ABSENT,
         _ => return None,
     })
-}
-
-fn loginuid() -> Result<String> {
-    let text = fs::read_to_string(LOGINUID).context(LOGINUID)?;
-    Ok(text.trim().to_owned())
 }

@@ -8,6 +8,9 @@
 pub mod attack;
 pub mod compare;
 pub mod container;
+pub mod judge;
+pub mod part;
+pub mod recording;
 pub mod reference;
 pub mod run;
 pub mod silent;

@@ -1,11 +1,13 @@
 //! Performs actions and tells whose an alert is.
 
+use std::fs;
 use std::path::PathBuf;
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use saker_tests_live::action;
 use saker_tests_live::alert::Alert;
 use saker_tests_live::lab::Lab;
+use serde::{Deserialize, Serialize};
 
 use crate::attack::{Action, Place};
 use crate::container;
@@ -16,11 +18,17 @@ pub const TOKEN_FIELD: &str = "proc.env[TOKEN]";
 /// First digits of a container's identifier, which alerts show.
 const SHOWN_DIGITS: usize = 12;
 
+/// This process's audit user, which its children inherit.
+const LOGINUID: &str = "/proc/self/loginuid";
+
 /// An action that ran.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Ran {
-    session: i64,
+    /// Its session: the process id of its shell.
+    pub session: i64,
     token: String,
+    /// Audit user of its processes.
+    pub loginuid: String,
     /// Its laboratory as its processes named it.
     pub lab: PathBuf,
     /// Identifier of its container as alerts show it.
@@ -65,6 +73,7 @@ pub fn perform(stage: &Stage, action: &Action) -> Result<Ran> {
             Ok(Ran {
                 session: session?.session,
                 token: lab.token(),
+                loginuid: loginuid()?,
                 lab: container::LAB.into(),
                 container: Some(prepared.id[..SHOWN_DIGITS].to_owned()),
             })
@@ -74,9 +83,15 @@ pub fn perform(stage: &Stage, action: &Action) -> Result<Ran> {
 
 fn on_host(lab: Lab, script: &str) -> Result<Ran> {
     Ok(Ran {
+        loginuid: loginuid()?,
         session: action::run(&lab, script)?.session,
         token: lab.token(),
         lab: lab.path().to_owned(),
         container: None,
     })
+}
+
+fn loginuid() -> Result<String> {
+    let text = fs::read_to_string(LOGINUID).context(LOGINUID)?;
+    Ok(text.trim().to_owned())
 }

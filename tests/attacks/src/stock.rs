@@ -5,8 +5,12 @@ use std::fs;
 use std::path::PathBuf;
 
 use anyhow::{Context, Result, ensure};
+use saker_tests_live::agent::Options;
 use saker_tests_live::host;
 use serde::Deserialize;
+use serde_json::json;
+
+use crate::compare::EXTRA_FIELDS;
 
 /// The rules files, in the order they are loaded.
 pub const FILES: [&str; 3] = [
@@ -44,6 +48,22 @@ struct Item {
 pub fn files() -> Result<Vec<PathBuf>> {
     let directory = host::compat_data()?.join("falco-rules");
     Ok(FILES.iter().map(|name| directory.join(name)).collect())
+}
+
+/// An agent with all stock rules, those that are disabled by default as well, and every match an alert.
+///
+/// # Errors
+/// When there is no compatibility data.
+pub fn options() -> Result<Options> {
+    let additions = json!([
+        {"match": {"source": "syscall"}, "suggested_output": true},
+        {"match": {"source": "syscall"}, "extra_fields": EXTRA_FIELDS},
+    ]);
+    Ok(Options::rules(files()?)
+        .set("rules", json!([{"enable": {"rule": "*"}}]))
+        .set("rule_matching", "all".into())
+        .set("append_output", additions)
+        .set("json_include_message_property", true.into()))
 }
 
 /// All rules by name.

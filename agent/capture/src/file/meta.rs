@@ -54,6 +54,20 @@ pub struct Meta {
     pub users: Vec<MetaUser>,
     /// Groups of the host: id and name.
     pub groups: Vec<(u32, String)>,
+    /// Where the host had its file systems when the recording began; those whose names are no UTF-8 are left out.
+    #[serde(default)]
+    pub mounts: Vec<MetaMount>,
+}
+
+/// A mount of the host.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MetaMount {
+    /// Device of the file system, as stat(2) encodes it.
+    pub dev: u32,
+    /// The directory of the file system that is mounted, without a slash at the end.
+    pub root: String,
+    /// Where, without a slash at the end: the host's root is empty.
+    pub point: String,
 }
 
 /// A line of the recorded event table; its place is its number.

@@ -1,10 +1,12 @@
 //! What a capture file says about the host that recorded it, and back.
 
+use std::sync::Arc;
+
 use saker_abi::driver::LoadOptions;
 use saker_capture::file::Meta;
-use saker_capture::file::meta::MetaUser;
+use saker_capture::file::meta::{MetaMount, MetaUser};
 use saker_capture::{Clock, DriverKind, SystemClock};
-use saker_fields::{HostInfo, HostNames};
+use saker_fields::{HostInfo, HostNames, Mounts};
 use saker_state::{Names, User};
 
 /// Describes this host; the file's number and reason are the writer's.
@@ -29,6 +31,14 @@ pub(crate) fn describe(
     let groups = names.groups().map(|(gid, name)| (gid, name.to_owned()));
     let mut groups: Vec<(u32, String)> = groups.collect();
     groups.sort_unstable();
+    let mount = |(dev, root, point): (u32, &str, &str)| MetaMount {
+        dev,
+        root: root.to_owned(),
+        point: point.to_owned(),
+    };
+    let mut mounts: Vec<MetaMount> = host.mounts.entries().map(mount).collect();
+    // In the order of the devices; of one device as they are, because the first is the name.
+    mounts.sort_by_key(|mount| mount.dev);
     Meta {
         recording: format!("{started_ns:016x}{:08x}", std::process::id()),
         kernel_release: kernel.release().to_string_lossy().into_owned(),
@@ -41,19 +51,22 @@ pub(crate) fn describe(
         partitions: plan.partitions as u16,
         users,
         groups,
+        mounts,
         ..Meta::of_this_agent(&plan.events)
     }
 }
 
 /// The host that recorded.
 pub(crate) fn host_of(meta: &Meta) -> HostInfo {
+    let mounts = meta.mounts.iter();
+    let mounts = mounts.map(|mount| (mount.dev, mount.root.as_str(), mount.point.as_str()));
     HostInfo {
         hostname: meta.hostname.clone(),
         addresses: meta.addresses.clone(),
         // They would be those of today.
         names: HostNames::default(),
         boot_to_epoch_ns: meta.boot_to_epoch_ns,
-        // Not in a capture: a file has the names that the process sees.
+        mounts: Arc::new(Mounts::from_entries(mounts)),
         capture_start_ns: meta.started_ns,
         ..HostInfo::default()
     }
@@ -96,6 +109,9 @@ mod tests {
             addresses: vec!["10.0.0.7".parse().expect("an address")],
             names: HostNames::default(),
             boot_to_epoch_ns: 1_700_000_000_000_000_000,
+            mounts: Arc::new(Mounts::from_entries(
+                [(2, "/home", ""), (2, "", "/all"), (1, "", "/proc")].into_iter(),
+            )),
             ..HostInfo::default()
         };
         let names = Names::parse("root:x:0:0:r:/root:/bin/sh\n", "adm:x:4:\n");
@@ -106,6 +122,7 @@ mod tests {
         let back = host_of(&meta);
         assert_eq!(back.hostname, host.hostname);
         assert_eq!(back.addresses, host.addresses);
+        assert_eq!(back.mounts, host.mounts);
         assert_eq!(back.boot_to_epoch_ns, host.boot_to_epoch_ns);
         assert_eq!(names_of(&meta), names);
     }

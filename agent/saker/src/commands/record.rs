@@ -24,6 +24,7 @@ use crate::control::{Control, Stop};
 use crate::host;
 use crate::http::Pages;
 use crate::lock::Lock;
+use crate::mounts::mounts;
 use crate::{logging, rules};
 
 /// Time between two looks at the workers' threads.
@@ -71,7 +72,7 @@ pub(super) fn record(args: RecordArgs) -> anyhow::Result<ExitCode> {
     let host = host_info(
         &host::hostname(config.hostname.as_deref()),
         Clock::default(),
-        Arc::default(),
+        Arc::new(mounts()),
     );
     let mut meta = describe(&plan, driver.kind(), &host, &users.names());
     meta.reason = "record".to_owned();
