@@ -44,21 +44,19 @@ struct reached {
 	u64 mount_root;
 };
 
-static __always_inline void put_reached(struct saker_scratch *sc, scratch_area area,
-					struct file *file, struct reached *out)
+/* No directory has it under this name any more, or never had. */
+static __always_inline bool is_nameless(struct dentry *dentry)
 {
-	struct dentry *dentry = KREAD(file, f_path.dentry);
-	struct vfsmount *mnt = KREAD(file, f_path.mnt);
+	return KREAD(dentry, d_parent) == dentry || !KREAD(dentry, d_hash.pprev);
+}
+
+/* Path of a dentry in a mount; `with_root` is false when the record has the mount's directory already. */
+static __always_inline void put_called(struct saker_scratch *sc, scratch_area area, struct dentry *dentry,
+				       struct vfsmount *mnt, bool with_root, struct reached *out)
+{
 	struct dentry *root = KREAD(mnt, mnt_root);
 	u32 at, pos;
 
-	out->real = out->mount_at = out->mount_root = 0;
-	/*
-	 * Pipes, sockets and memory files are their own parents and in no directory; a removed file keeps the
-	 * name that may be another's by now.
-	 */
-	if (dentry != root && (KREAD(dentry, d_parent) == dentry || !KREAD(dentry, d_hash.pprev)))
-		return;
 	sc->mount_pos = 0;
 	at = saker_walk_path(area, (u64)dentry, (u64)mnt);
 	pos = sc->mount_pos;
@@ -67,10 +65,26 @@ static __always_inline void put_reached(struct saker_scratch *sc, scratch_area a
 		return;
 	out->real = put_path(sc, at & 0xffff, 0);
 	out->mount_at = pos - (at & 0xffff);
-	if (root == KREAD(mnt, mnt_sb, s_root))
+	if (!with_root || root == KREAD(mnt, mnt_sb, s_root))
 		return;
 	at = saker_walk_dentry(area, (u64)root);
 	out->mount_root = put_path(sc, at & 0xffff, at >> 16);
+}
+
+static __always_inline void put_reached(struct saker_scratch *sc, scratch_area area,
+					struct file *file, struct reached *out)
+{
+	struct dentry *dentry = KREAD(file, f_path.dentry);
+	struct vfsmount *mnt = KREAD(file, f_path.mnt);
+
+	out->real = out->mount_at = out->mount_root = 0;
+	/*
+	 * Pipes, sockets and memory files are their own parents and in no directory; a removed file keeps the
+	 * name that may be another's by now.
+	 */
+	if (dentry != KREAD(mnt, mnt_root) && is_nameless(dentry))
+		return;
+	put_called(sc, area, dentry, mnt, true, out);
 }
 
 #define GATHER(EV, name, type, source, n) GATHER_##source(SAKER_P_##EV##_##name, SAKER_T_##type, n)

@@ -23,9 +23,9 @@ static __always_inline scratch_area cpu_area(u32 cpu);
 static __always_inline struct saker_scratch *scratch_of(scratch_area area);
 
 /* Claims this CPU's scratch: since Linux 7.0 another eBPF program may interleave on the same CPU. */
-static __always_inline struct saker_scratch *scratch_claim(struct subject *to, u32 cls)
+static __always_inline struct saker_scratch *scratch_claim_at(scratch_area area, struct subject *to, u32 cls)
 {
-	struct saker_scratch *sc = scratch_of(cpu_area(to->cpu));
+	struct saker_scratch *sc = scratch_of(area);
 
 	if (!sc)
 		return NULL;
@@ -34,6 +34,11 @@ static __always_inline struct saker_scratch *scratch_claim(struct subject *to, u
 		return NULL;
 	}
 	return sc;
+}
+
+static __always_inline struct saker_scratch *scratch_claim(struct subject *to, u32 cls)
+{
+	return scratch_claim_at(cpu_area(to->cpu), to, cls);
 }
 
 static __always_inline void scratch_release(struct saker_scratch *sc)

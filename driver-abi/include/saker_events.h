@@ -207,7 +207,8 @@
 	E(GENERIC, generic, SECURITY, SAKER_EF_GENERIC, PLAIN, -1, -1)                             \
 	E(CANARY, canary, LIFECYCLE, SAKER_EF_INTERNAL, PLAIN, -1, -1)                             \
 	E(TASK, task, LIFECYCLE, SAKER_EF_INTERNAL | SAKER_EF_ITERATE, CODE, -1, -1)               \
-	E(FILE, file, LIFECYCLE, SAKER_EF_INTERNAL | SAKER_EF_ITERATE, CODE, -1, -1)
+	E(FILE, file, LIFECYCLE, SAKER_EF_INTERNAL | SAKER_EF_ITERATE, CODE, -1, -1)               \
+	E(ACTED, acted, FILE, SAKER_EF_INTERNAL | SAKER_EF_SCHED, CODE, -1, -1)
 
 #include "saker_params_process.h"
 #include "saker_params_file.h"

@@ -196,4 +196,14 @@
 	P(NEWFSTATAT, path, RELPATH, USTR, 1) P(NEWFSTATAT, flags, NEWFSTATAT_FLAGS, ARG, 3)
 #define SAKER_PARAMS_GETCWD(P, I) P(GETCWD, res, ERRNO, RET, 0) P(GETCWD, path, STR, OUTSTR, 0)
 
+/*
+ * What the next call of the thread acts on, by the kernel's own objects (fillers/acted.h): `event` is the call's.
+ * One path as in SAKER_PARAMS_REACHED and, of calls with two, the second one in the same mount; device and inode of
+ * what is there before the call, inode 0 when it makes something.
+ */
+#define SAKER_PARAMS_ACTED(P, I)                                                                   \
+	I(ACTED, event, U64, CODE, 0) I(ACTED, real, STR, CODE, 0)                                 \
+	I(ACTED, mount_at, U64, CODE, 0) I(ACTED, top, STR, CODE, 0) I(ACTED, real2, STR, CODE, 0) \
+	I(ACTED, mount_at2, U64, CODE, 0) I(ACTED, dev, HEX, CODE, 0) I(ACTED, ino, U64, CODE, 0)
+
 #endif /* SAKER_PARAMS_FILE_H */

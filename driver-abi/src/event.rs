@@ -141,6 +141,12 @@ impl EventInfo {
         self.slot("mount_root").is_some()
     }
 
+    /// The event acts on names and returns no descriptor: a driver that is asked to says on which files in a
+    /// record before it, `SAKER_EV_ACTED`.
+    pub fn acts(&self) -> bool {
+        (raw::SAKER_EV_UNLINK..=raw::SAKER_EV_FCHOWNAT).contains(&u32::from(self.id))
+    }
+
     /// Slot of the parameter called `name`.
     pub fn slot(&self, name: &str) -> Option<usize> {
         self.params.iter().position(|p| p.name == name)

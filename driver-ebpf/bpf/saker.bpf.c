@@ -25,6 +25,7 @@
 #include "uring.h"
 #include "remote.h"
 #include "iterate.h"
+#include "acted.h"
 #include "passed.h"
 #include "ends.h"
 #include "io.h"
@@ -260,6 +261,30 @@ SAKER_EVENTS(PROGRAM)
 		return 0;                                                                          \
 	}
 SAKER_REACHED(PROGRAM_REACHED)
+
+/* Areas of the hooks below: the kernel may preempt their programs, which must not take the others' with them. */
+const volatile u32 saker_acted_areas = 0;
+
+static __always_inline scratch_area acted_area(u32 cpu)
+{
+	return saker_acted_areas + cpu;
+}
+
+static __always_inline u32 wanted_request(u32 opcode)
+{
+	return saker_uring_events[opcode & (URING_OPCODES - 1)];
+}
+
+/* Loaded where the kernel lets programs hang at its functions. */
+#define PROGRAM_ACTED(name, first, last, opcode)                                                   \
+	ACTED_RECORD(name, first, last, opcode)                                                    \
+	SEC("fentry/security_path_" #name)                                                         \
+	int saker_acted_##name(u64 *ctx)                                                           \
+	{                                                                                          \
+		record_acted_##name(ctx);                                                          \
+		return 0;                                                                          \
+	}
+SAKER_ACTED(PROGRAM_ACTED)
 
 /* Requests of io_uring: what they are given at their submission, and most of them when they are done. */
 SEC("raw_tp/io_uring_submit_req")

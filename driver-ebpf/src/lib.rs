@@ -5,6 +5,7 @@
 //! and maps live only as long as their file descriptors.
 #![forbid(unsafe_code)]
 
+mod acted;
 mod hooks;
 mod iterate;
 mod load;

@@ -6,16 +6,13 @@ use std::sync::Arc;
 
 use aya::maps::{ArrayOfMaps, MapData, MapError, ProgramArray};
 use aya::{Btf, Ebpf, EbpfLoader, VerifierLogLevel};
-use saker_abi::driver::{LoadOptions, OptionsError, SyscallTables};
+use saker_abi::driver::{Feature, Lack, LoadOptions, OptionsError, SyscallTables};
 use saker_abi::ring::{Counters, RingFd};
 
-use crate::{Hooks, Missed, hooks, iterate, programs, schema, uring};
+use crate::{Hooks, Missed, acted, hooks, iterate, programs, schema, uring};
 
 /// The running kernel's own types.
 const KERNEL_BTF: &str = "/sys/kernel/btf/vmlinux";
-
-/// What follows from not seeing io_uring.
-const NO_URING: &str = "what programs do through io_uring is not seen";
 
 /// `BPF_MAP_TYPE_RINGBUF` of include/uapi/linux/bpf.h.
 const MAP_TYPE_RINGBUF: u32 = 27;
@@ -95,6 +92,7 @@ pub struct EbpfDriver {
     missed: Arc<Missed>,
     /// Why iterators were refused.
     pub(crate) no_iterators: Vec<String>,
+    lacks: Vec<Lack>,
 }
 
 impl std::fmt::Debug for EbpfDriver {
@@ -140,11 +138,17 @@ impl EbpfDriver {
 
     fn load_with(options: &LoadOptions, hooks: Hooks, btf: &Btf) -> Result<Self, LoadError> {
         let mut driver = Self::prepare(options, hooks, btf)?;
+        // Before the calls themselves: what a call acts on is told before it returns.
+        let acted = acted::attach(&mut driver.ebpf, btf, options);
+        driver.lacks.extend(acted.lack);
         programs::attach(&mut driver.ebpf, &options.events, hooks)?;
+        let mut attached = programs::descriptors(&mut driver.ebpf, &options.events)?;
+        attached.extend(acted.attached);
+        driver.missed = Arc::new(Missed::new(attached));
         if driver.uring_fillers.is_some()
             && let Err(error) = uring::attach(&mut driver.ebpf)
         {
-            tracing::warn!("{error}; {NO_URING}");
+            driver.lacks.push(no_uring(error.to_string()));
         }
         Ok(driver)
     }
@@ -163,16 +167,17 @@ impl EbpfDriver {
         programs::load(&mut ebpf, &wanted)?;
         let no_iterators = iterate::load(&mut ebpf, btf);
         let fillers = programs::fill_table(&mut ebpf, options)?;
+        let mut lacks = Vec::new();
         let uring_fillers = if uring::supported(btf) {
             uring::load(&mut ebpf, &options.events).unwrap_or_else(|error| {
-                tracing::warn!("{error}; {NO_URING}");
+                lacks.push(no_uring(error.to_string()));
                 None
             })
         } else {
-            tracing::warn!("this kernel's requests of io_uring are not known; {NO_URING}");
+            lacks.push(no_uring("this kernel's requests are not known".to_owned()));
             None
         };
-        let missed = Arc::new(programs::missed(&mut ebpf, &options.events)?);
+        let attached = programs::descriptors(&mut ebpf, &options.events)?;
         Ok(Self {
             ebpf,
             _fillers: fillers,
@@ -181,8 +186,9 @@ impl EbpfDriver {
             counters: Arc::new(counters),
             programs: wanted.len(),
             hooks,
-            missed,
+            missed: Arc::new(Missed::new(attached)),
             no_iterators,
+            lacks,
         })
     }
 
@@ -211,9 +217,21 @@ impl EbpfDriver {
         Arc::clone(&self.missed)
     }
 
+    /// What was asked for and this kernel does not allow.
+    pub fn lacks(&self) -> &[Lack] {
+        &self.lacks
+    }
+
     /// Stops producing: detaches every program. Rings and counters stay readable.
     pub fn detach(self) {
         drop(self.ebpf);
+    }
+}
+
+fn no_uring(reason: String) -> Lack {
+    Lack {
+        feature: Feature::IoUring,
+        reason,
     }
 }
 
@@ -243,8 +261,9 @@ fn load_object(
         .verifier_log_level(VerifierLogLevel::VERBOSE)
         .map_max_entries("rings", ring_count)
         .map_max_entries("ring_counters", ring_count)
-        // The last one is the iterators'.
-        .map_max_entries("scratch_areas", cpus + 1)
+        // After those of the CPUs the iterators' and those of hooked functions.
+        .map_max_entries("scratch_areas", cpus + 1 + acted::areas(options, cpus))
+        .override_global("saker_acted_areas", &(cpus + 1), true)
         .map_max_entries("uring_kept", uring::kept_entries(&options.events, btf))
         .override_global("saker_uring_events", &uring_events, true)
         .override_global("saker_reached", &u8::from(options.reached), true)
@@ -361,7 +380,11 @@ mod tests {
                 snaplen_bytes,
                 ..options.clone()
             };
-            let driver = EbpfDriver::prepare(&options, hooks, &btf).expect("this test needs root");
+            let mut driver =
+                EbpfDriver::prepare(&options, hooks, &btf).expect("this test needs root");
+            // Where the kernel lets no program hang at its functions, tests in guests load these.
+            let acted = acted::attach(&mut driver.ebpf, &btf, &options);
+            assert_eq!(acted.lack.is_some(), reached && acted.attached.is_empty());
             assert_eq!(driver.hooks(), hooks);
             assert_eq!(driver.missed().by_program().count(), 5);
             assert_eq!(driver.missed().total(), 0);

@@ -1,6 +1,6 @@
 //! Which programs are needed, loading them side by side, and attaching.
 
-use std::os::fd::AsFd as _;
+use std::os::fd::{AsFd as _, OwnedFd};
 use std::sync::Mutex;
 
 use aya::Ebpf;
@@ -14,7 +14,7 @@ use saker_abi::raw::{
 
 use crate::hooks::Hooks;
 use crate::load::{LoadError, chain};
-use crate::{EventSet, LoadOptions, Missed};
+use crate::{EventSet, LoadOptions};
 
 /// A program that hangs somewhere itself, and where: a raw tracepoint, or `CATEGORY/NAME` of perf's.
 struct Attached {
@@ -197,8 +197,11 @@ pub(crate) fn attach(ebpf: &mut Ebpf, events: &EventSet, hooks: Hooks) -> Result
     Ok(())
 }
 
-/// The kernel's counts of what it did not run the attached programs for.
-pub(crate) fn missed(ebpf: &mut Ebpf, events: &EventSet) -> Result<Missed, LoadError> {
+/// The attached programs' names and descriptors, for the kernel's counts of what it did not run them for.
+pub(crate) fn descriptors(
+    ebpf: &mut Ebpf,
+    events: &EventSet,
+) -> Result<Vec<(&'static str, OwnedFd)>, LoadError> {
     let mut descriptors = Vec::with_capacity(ATTACHED.len());
     for &Attached { program: name, .. } in attached(events) {
         let fd = program(ebpf, name)?.fd();
@@ -206,7 +209,7 @@ pub(crate) fn missed(ebpf: &mut Ebpf, events: &EventSet) -> Result<Missed, LoadE
         let fd = fd.as_fd().try_clone_to_owned();
         descriptors.push((name, fd.map_err(|error| refused(name, &error))?));
     }
-    Ok(Missed::new(descriptors))
+    Ok(descriptors)
 }
 
 pub(crate) fn load_one(program: &mut Program) -> Result<(), ProgramError> {

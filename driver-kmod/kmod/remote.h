@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* What only iterators need of the platform. */
+/* What iterators and hooked functions need of the platform. */
 #ifndef SAKER_REMOTE_H
 #define SAKER_REMOTE_H
 

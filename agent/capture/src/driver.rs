@@ -4,7 +4,7 @@ use std::io;
 use std::sync::Arc;
 
 use saker_abi::driver::frames::read_frames;
-use saker_abi::driver::{Iterate, LoadOptions};
+use saker_abi::driver::{Iterate, Lack, LoadOptions};
 use saker_abi::ring::{Counters, RingFd, RingReader};
 use saker_driver_ebpf::{EbpfDriver, LoadError, Missed};
 use saker_driver_kmod::device::{KmodDriver, KmodError};
@@ -107,6 +107,14 @@ impl Driver {
         match self {
             Self::Ebpf(driver) => Some(driver.missed()),
             Self::Kmod(_) => None,
+        }
+    }
+
+    /// What was asked for and this host does not allow.
+    pub fn lacks(&self) -> &[Lack] {
+        match self {
+            Self::Ebpf(driver) => driver.lacks(),
+            Self::Kmod(driver) => driver.lacks(),
         }
     }
 

@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use anyhow::Context as _;
 use arc_swap::ArcSwap;
 use crossbeam_channel::Sender;
-use saker_abi::driver::{EventSet, LoadOptions};
+use saker_abi::driver::{EventSet, Lack, LoadOptions};
 use saker_abi::event::EVENTS;
 use saker_abi::ring::{Counters, RingCounters, RingReader};
 use saker_alerts::{
@@ -34,7 +34,7 @@ use crate::metrics::{self, DriverInfo, Sources, WorkerMetrics};
 use crate::mounts::{MountWatch, mounts};
 use crate::needs::Needs;
 use crate::rules::Rules;
-use crate::worker::{Context, RuleWorker, WakeWorkers, labels, real_path};
+use crate::worker::{Context, RealPaths, RuleWorker, WakeWorkers, labels};
 
 /// `ring_buffer_total_mib: auto` is this much for each CPU ...
 const RING_AUTO_MIB_PER_CPU: u64 = 8;
@@ -63,6 +63,7 @@ struct Attached {
     driver: SharedDriver,
     counters: Arc<Counters>,
     missed: Option<Arc<dyn MissedCalls>>,
+    lacks: Vec<Lack>,
 }
 
 /// What was set up, for the first lines of the log.
@@ -198,6 +199,9 @@ impl Agent {
         let (worker_metrics, mut handlers) =
             handlers(state.partitions, &context, &sender, rules.set.rules().len());
         let (driver, kind) = (driver.map(Attached::new), chosen.kind);
+        for lack in driver.iter().flat_map(|driver| &driver.lacks) {
+            tracing::warn!("{lack}");
+        }
         let mut captures = None;
         if let (Some(attached), Some(kind)) = (&driver, kind) {
             let host = Host {
@@ -353,6 +357,11 @@ impl Agent {
                 .driver
                 .as_ref()
                 .and_then(|driver| driver.missed.clone()),
+            lacks: self
+                .driver
+                .as_ref()
+                .map(|driver| driver.lacks.iter().map(|lack| lack.feature).collect())
+                .unwrap_or_default(),
             captures: self
                 .captures
                 .as_ref()
@@ -380,6 +389,7 @@ impl Attached {
         Self {
             counters: driver.counters(),
             missed: driver.missed(),
+            lacks: driver.lacks().to_vec(),
             driver: share(driver),
         }
     }
@@ -413,7 +423,7 @@ pub(crate) fn context(
     host: HostInfo,
 ) -> Context {
     Context {
-        real_path: real_path(&schema),
+        real_paths: RealPaths::new(&schema),
         schema,
         rules: Arc::clone(&rules.set),
         labels: labels(&rules.set),

@@ -15,7 +15,7 @@ use saker_engine::names::holds_by_real_name;
 use saker_engine::output::{OutputFormat, RenderOptions};
 use saker_engine::schema::Schema as _;
 use saker_engine::typeck::{Checker, Vocabulary};
-use saker_fields::{EventView, FieldSchema, HostInfo, Scratch};
+use saker_fields::{Elsewhere, EventView, FieldSchema, HostInfo, Scratch};
 use saker_state::{Applied, Names, Outcome, Partition, Wake};
 
 use crate::capture::{Alerted, Tap, Triggers};
@@ -38,10 +38,42 @@ const COSTS_PERIOD_NS: u64 = 1_000_000_000;
 /// First size of the buffer an alert's message is rendered into.
 const MESSAGE_BYTES: usize = 512;
 
-/// What an alert says of a file that is really elsewhere.
-const REAL_PATH: &str = " realpath=%fd.realpath";
-/// The field in it.
-const REAL_PATH_FIELD: &str = "fd.realpath";
+/// What an alert says of files that are really elsewhere.
+const REAL_PATHS: [(Elsewhere, &str); 4] = [
+    (Elsewhere::Descriptor, " realpath=%fd.realpath"),
+    (Elsewhere::Path, " realpath=%fs.realpath.name"),
+    (Elsewhere::Source, " realpath=%fs.realpath.source"),
+    (
+        Elsewhere::Both,
+        " realpath.source=%fs.realpath.source realpath.target=%fs.realpath.target",
+    ),
+];
+
+/// The additions to alerts about files that are really elsewhere.
+#[derive(Debug, Default)]
+pub(crate) struct RealPaths(Vec<(Elsewhere, OutputFormat)>);
+
+impl RealPaths {
+    /// With the fields of `schema`.
+    pub(crate) fn new(schema: &FieldSchema) -> Self {
+        let vocabulary = Vocabulary::new(schema);
+        let mut checker = Checker::new(&vocabulary);
+        let lookup = |name: &str, arg: Option<&str>| schema.resolve(name, arg).map(|_| ());
+        let formats = REAL_PATHS.into_iter().map(|(elsewhere, text)| {
+            let format = OutputFormat::parse(text, &mut checker, &lookup);
+            (elsewhere, format.unwrap_or_default())
+        });
+        Self(formats.collect())
+    }
+
+    /// That for `event`, unless its files are where they are said to be or `output` names the real ones itself.
+    fn of(&self, event: &EventView<'_>, output: &OutputFormat) -> Option<&OutputFormat> {
+        let elsewhere = event.is_elsewhere()?;
+        let (_, format) = self.0.iter().find(|(of, _)| *of == elsewhere)?;
+        let named = |name: &str| output.field_names().any(|field| field == name);
+        (!format.field_names().all(named)).then_some(format)
+    }
+}
 
 /// What all workers evaluate with; immutable but for what is swapped as a whole.
 #[derive(Debug)]
@@ -54,8 +86,8 @@ pub(crate) struct Context {
     pub labels: Vec<Arc<RuleLabel>>,
     /// One or all matching rules.
     pub matching: Matching,
-    /// Appended to alerts about files that are really elsewhere ([`real_path`]).
-    pub real_path: OutputFormat,
+    /// Appended to alerts about files that are really elsewhere.
+    pub real_paths: RealPaths,
     /// How values are printed.
     pub render: RenderOptions,
     /// Whether anybody reads the fields of alerts.
@@ -357,12 +389,12 @@ impl Raise<'_> {
     }
 }
 
-/// Evaluates the rules that were not raised yet by the other names of the event's file, if it has any.
+/// Evaluates the rules that were not raised yet by the other names of the event's files, if they have any.
 fn by_real_names(matcher: &mut Matcher, event: &EventView<'_>, raise: &mut Raise<'_>) {
     let first = raise.context.matching == Matching::First;
     let names = event.real_names().into_iter().enumerate();
-    for (number, name) in names.filter_map(|(number, name)| Some((number, name?))) {
-        let real = event.called(number, name);
+    for (number, names) in names.filter_map(|(number, names)| Some((number, names?))) {
+        let real = event.called(number, names);
         let mut done = false;
         // All of them: the first may be one that the given name excludes.
         matcher.matches(&real, Matching::All, &mut |rule| {
@@ -398,11 +430,10 @@ fn alert(context: &Context, rule: &RuleMeta, event: &EventView<'_>) -> Alert {
             absent::add_reasons(&mut fields, event, &context.schema);
         }
     }
-    let names_it = |format: &OutputFormat| format.field_names().any(|name| name == REAL_PATH_FIELD);
-    if event.is_elsewhere() && !names_it(&rule.output) {
-        context.real_path.render(event, options, &mut message);
+    if let Some(real_paths) = context.real_paths.of(event, &rule.output) {
+        real_paths.render(event, options, &mut message);
         if context.with_fields {
-            fields.extend(context.real_path.fields(event, options));
+            fields.extend(real_paths.fields(event, options));
         }
     }
     Alert {
@@ -411,14 +442,6 @@ fn alert(context: &Context, rule: &RuleMeta, event: &EventView<'_>) -> Alert {
         message,
         fields,
     }
-}
-
-/// The addition to alerts about files that are really elsewhere.
-pub(crate) fn real_path(schema: &FieldSchema) -> OutputFormat {
-    let vocabulary = Vocabulary::new(schema);
-    let mut checker = Checker::new(&vocabulary);
-    let lookup = |name: &str, arg: Option<&str>| schema.resolve(name, arg).map(|_| ());
-    OutputFormat::parse(REAL_PATH, &mut checker, &lookup).unwrap_or_default()
 }
 
 /// The rules of a set as they appear in alerts.

@@ -84,6 +84,10 @@ counters! {
     passed_overflow,
     /// Messages of sendmmsg and recvmmsg beyond those that drivers record.
     messages_overflow,
+    /// What calls act on, not kept until the call's record because a table was full.
+    acted_overflow,
+    /// What a call acts on, dropped because that call's record did not come next.
+    acted_unmatched,
     /// Processes replaced because their number had been reused unnoticed.
     pid_reused,
     /// Programs forgotten that a lagging worker might have asked for.

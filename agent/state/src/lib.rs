@@ -8,6 +8,7 @@
 #![forbid(unsafe_code)]
 
 mod absent;
+mod acted;
 mod apply;
 mod container;
 mod counters;
@@ -50,6 +51,7 @@ pub use wake::Wake;
 
 /// Every bound of the state, for the reference of limits.
 pub mod limits {
+    pub use crate::acted::{MAX_ACTED_REQUESTS, MAX_ACTED_THREADS};
     pub use crate::container::{
         CONTAINER_USERS_AGE_S, MAX_CGROUPS, MAX_CONTAINER_ENTRIES, MAX_CONTAINER_FILE_BYTES,
     };

@@ -9,6 +9,7 @@ use rustc_hash::FxHashMap;
 use saker_abi::raw;
 use saker_abi::record::Record;
 
+use crate::acted::Acted;
 use crate::apply::{self, Ctx, Known};
 use crate::counters::Counters;
 use crate::directory::MAX_PROCESSES;
@@ -41,6 +42,7 @@ pub struct Partition {
     /// Children other workers have sent, before their birth record is applied here.
     pub(crate) arrived: FxHashMap<u32, Box<Process>>,
     pub(crate) parked: Parking,
+    acted: Acted,
     retiring: VecDeque<(u64, Arc<Cell>)>,
     /// Processes that were gone at a time, see [`crate::RollCall`].
     pub(crate) missing: VecDeque<(u64, Arc<Cell>)>,
@@ -59,6 +61,7 @@ impl Partition {
             ctx: Ctx::new(index, shared),
             arrived: FxHashMap::default(),
             parked: Parking::default(),
+            acted: Acted::default(),
             retiring: VecDeque::new(),
             missing: VecDeque::new(),
             inbox,
@@ -113,6 +116,11 @@ impl Partition {
         let slot = rec.info().fd_slot();
         let number = slot.map(|slot| crate::view::fd_in(rec, slot as u32));
         let mut applied = Applied::evaluate(number);
+        if rec.event() == raw::SAKER_EV_ACTED {
+            self.acted.keep(rec, &mut self.ctx.counters);
+            return Some(applied);
+        }
+        applied.acted = self.acted.attach(rec, &mut self.ctx.counters);
         match self.ensure(rec, give_up) {
             Known::Nobody => return Some(applied),
             Known::Waits => return None,
@@ -160,6 +168,7 @@ impl Partition {
             reader: self.reader(hdr.ts_ns),
             tid: hdr.tid,
             applied: *applied,
+            acted: applied.acted.then(|| self.acted.current()).flatten(),
         }
     }
 
@@ -238,6 +247,7 @@ impl Partition {
 
     /// Records of this partition were lost: everything it knows is doubtful until recovered.
     pub fn mark_loss(&mut self) {
+        self.acted.clear();
         for process in self.processes.values_mut() {
             process.doubt = process.doubt.with(Doubt::LOSS);
         }

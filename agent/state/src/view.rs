@@ -28,6 +28,8 @@ pub struct Applied {
     pub fd: Option<i32>,
     /// `fd.name` differs from what it was before the event (`fd.name_changed`).
     pub name_changed: bool,
+    /// The driver has told what the call acts on ([`View::acted`]).
+    pub acted: bool,
 }
 
 impl Applied {
@@ -36,6 +38,7 @@ impl Applied {
             outcome: Outcome::Evaluate,
             fd,
             name_changed: false,
+            acted: false,
         }
     }
 
@@ -49,6 +52,7 @@ impl Applied {
             outcome,
             fd: None,
             name_changed: false,
+            acted: false,
         }
     }
 }
@@ -60,6 +64,7 @@ pub struct View<'a> {
     pub(crate) reader: Reader<'a>,
     pub(crate) tid: u32,
     pub(crate) applied: Applied,
+    pub(crate) acted: Option<Record<'a>>,
 }
 
 impl<'a> View<'a> {
@@ -86,6 +91,11 @@ impl<'a> View<'a> {
     /// Entry of any other descriptor of the process, such as a directory to resolve a path.
     pub fn fd_at(&self, number: i32) -> Option<&'a Fd> {
         self.process?.fds.get(number)
+    }
+
+    /// The `SAKER_EV_ACTED` that stood before the event.
+    pub fn acted(&self) -> Option<&Record<'a>> {
+        self.acted.as_ref()
     }
 
     /// `fd.name_changed`.

@@ -2,14 +2,17 @@
 
 use std::os::unix::fs::MetadataExt as _;
 
+use crate::event::EVENTS;
 use crate::raw::{SAKER_MAX_CPUS, SAKER_MAX_PARTITIONS, SAKER_RING_BYTES_MAX, SAKER_SNAPLEN_MAX};
 
 pub mod canary;
 mod event_set;
 pub mod frames;
+mod lack;
 mod tables;
 
 pub use event_set::EventSet;
+pub use lack::{Feature, Lack};
 pub use tables::{SyscallTables, event_of_32, event_of_64};
 
 /// Inode of the initial pid namespace (PROC_PID_INIT_INO, include/linux/proc_ns.h).
@@ -42,7 +45,8 @@ pub struct LoadOptions {
     /// The agent's thread group, whose own events are not recorded but for its canaries. 0 records
     /// everything.
     pub own_tgid: u32,
-    /// Whether records of opens say what they reached: the file's real path, whatever it was called.
+    /// Whether records of opens say what they reached, the file's real path, whatever it was called, and
+    /// records before those of unlink, rename, chmod and the like what these act on.
     pub reached: bool,
 }
 
@@ -97,6 +101,12 @@ impl LoadOptions {
             return Err(OptionsError::Cpus);
         }
         Ok(())
+    }
+
+    /// Whether a call is wanted that acts on names and returns no descriptor, and the names should be real ones.
+    pub fn acted(&self) -> bool {
+        let acts = |id| EVENTS[usize::from(id)].acts();
+        self.reached && self.events.iter().any(acts)
     }
 
     /// One more than the highest CPU number: how many CPUs tables have.

@@ -15,7 +15,7 @@ use std::os::fd::AsFd as _;
 use std::path::Path;
 use std::sync::Arc;
 
-use saker_abi::driver::{Iterate, LoadOptions, OptionsError, SyscallTables};
+use saker_abi::driver::{Feature, Iterate, Lack, LoadOptions, OptionsError, SyscallTables};
 use saker_abi::raw::*;
 use saker_abi::ring::{Counters, RingFd};
 
@@ -115,6 +115,7 @@ pub struct KmodDriver {
     info: Info,
     rings: Vec<RingFd>,
     counters: Arc<Counters>,
+    lacks: Vec<Lack>,
 }
 
 impl KmodDriver {
@@ -135,7 +136,13 @@ impl KmodDriver {
             info,
             rings,
             counters: Arc::new(counters),
+            lacks: lacks(options),
         })
+    }
+
+    /// What was asked for and this module or host does not allow.
+    pub fn lacks(&self) -> &[Lack] {
+        &self.lacks
     }
 
     /// The rings, once; empty afterwards.
@@ -176,6 +183,14 @@ impl KmodDriver {
         // Closing the device stops the probes as well, so a refusal changes nothing.
         let _ = self.device.stop();
     }
+}
+
+fn lacks(options: &LoadOptions) -> Vec<Lack> {
+    let acted = options.acted().then(|| Lack {
+        feature: Feature::ActedPaths,
+        reason: "the module does not tell them".to_owned(),
+    });
+    acted.into_iter().collect()
 }
 
 /// What the loaded module says about itself, whether or not it fits.

@@ -46,7 +46,7 @@ impl<'a> EventView<'a> {
     /// `evt.arg.X`: the resolved form, or the raw one when there is none.
     pub(super) fn argument(&self, at: usize) -> Option<&'a [u8]> {
         let param = self.params().get(at)?;
-        if let Some(real) = self.real_argument(at) {
+        if let Some(real) = self.called_at(at) {
             return Some(real);
         }
         self.made(Made::Argument, at, |out| {
@@ -108,7 +108,7 @@ impl<'a> EventView<'a> {
     /// path or could not be read.
     pub(super) fn path(&self, at: usize) -> Option<&'a [u8]> {
         let param = self.params().get(at)?;
-        if let Some(real) = self.real_argument(at) {
+        if let Some(real) = self.called_at(at) {
             return Some(real);
         }
         let given = self.given_path(at)?;
@@ -116,12 +116,6 @@ impl<'a> EventView<'a> {
             path::join(self.base(param), given, out);
             true
         })
-    }
-
-    /// The real name in place of the parameter that named the file, in an evaluation by that name.
-    fn real_argument(&self, at: usize) -> Option<&'a [u8]> {
-        let called = self.called?;
-        (self.opened_path() == Some(at)).then_some(called.name)
     }
 
     /// The path parameter at `at` as passed.

@@ -2,7 +2,7 @@
 
 use saker_abi::raw::*;
 use saker_engine::value::Value;
-use saker_engine::value::ValueType::Str;
+use saker_engine::value::ValueType::{Str, Uint};
 
 use super::EventView;
 use crate::field::{Field, Presence, text};
@@ -55,6 +55,40 @@ pub(super) const FIELDS: &[Field] = &[
     )
     .on(Presence::Paths)
     .cost(3),
+    Field::new(
+        "fs.realpath.name",
+        Str,
+        |e, _| e.fs_real(Which::Name),
+        "Path of the file behind fs.path.name, whatever name led to it, as fd.realpath; also when the call failed. \
+         Saker's own; with path_identity: any, where the driver can tell.",
+    )
+    .cost(12),
+    Field::new(
+        "fs.realpath.source",
+        Str,
+        |e, _| e.fs_real(Which::Source),
+        "The same of fs.path.source; absent for mounts.",
+    )
+    .cost(12),
+    Field::new(
+        "fs.realpath.target",
+        Str,
+        |e, _| e.fs_real(Which::Target),
+        "The same of fs.path.target; absent for mounts and symbolic links.",
+    )
+    .cost(12),
+    Field::new(
+        "fs.dev",
+        Uint,
+        |e, _| Some(Value::Uint(e.acted()?.u64(SAKER_P_ACTED_dev))),
+        "Device of what unlink, rename, link, chmod and the like act on, as the kernel encodes it. Saker's own.",
+    ),
+    Field::new(
+        "fs.ino",
+        Uint,
+        |e, _| Some(Value::Uint(e.acted()?.u64(SAKER_P_ACTED_ino))),
+        "Inode of it before the call, of a rename or link the old one's; 0 when the call makes it. Saker's own.",
+    ),
 ];
 
 /// `evt.abspath*`: calls with paths after a directory descriptor, successful or not.
@@ -126,8 +160,16 @@ impl<'a> EventView<'a> {
 
     fn fs_path(&self, which: Which) -> Option<Value<'a>> {
         match self.fs_parameter(which)? {
-            "fd" => text(&self.fd()?.name),
+            "fd" => self.fd().and_then(|_| text(self.fd_name()?)),
             name => text(self.path(self.position_of(name)?)?),
+        }
+    }
+
+    fn fs_real(&self, which: Which) -> Option<Value<'a>> {
+        self.process()?;
+        match parameter(self.record.event(), which)? {
+            "fd" => text(self.real_path()?),
+            name => text(self.real_at(self.position_of(name)?)?),
         }
     }
 

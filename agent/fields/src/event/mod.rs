@@ -16,7 +16,7 @@ mod statics;
 mod time;
 mod user;
 
-pub use reached::MAX_REAL_NAMES;
+pub use reached::{Elsewhere, MAX_REAL_NAMES, RealNames};
 pub(crate) use time::Spelling;
 
 use std::net::IpAddr;
@@ -94,7 +94,7 @@ enum Made {
     FdText,
     /// `fdlist.*`.
     Polled,
-    /// The host's name of a file.
+    /// The host's names of the event's files, by number.
     HostPath,
     /// Capability sets.
     Caps,

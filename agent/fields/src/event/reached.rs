@@ -1,13 +1,19 @@
-//! What a file is really called: the name by which a program opens it may lead anywhere.
+//! What a file is really called: the name that a program gives may lead anywhere. Opens tell it themselves, what
+//! other calls act on stands in a record before theirs.
 
 use saker_abi::raw::*;
+use saker_abi::record::Record;
 
 use super::{EventView, Made};
+use crate::params::Kind;
 
 /// Names that a file can have besides the given one.
 pub const MAX_REAL_NAMES: usize = 2;
+/// Files of one call: old and new name of a rename or link.
+const MAX_FILES: usize = 2;
 
-/// Slots in which an open tells what it reached.
+/// Slots in which a record tells what was reached.
+#[derive(Debug, Clone, Copy)]
 struct Slots {
     real: u32,
     mount_at: u32,
@@ -48,12 +54,76 @@ const fn slots(event: u32) -> Option<Slots> {
     })
 }
 
-/// By which of its names rules see the event's file.
+/// Slots of the record that stands before a call.
+const ACTED: Slots = Slots {
+    real: SAKER_P_ACTED_real,
+    mount_at: SAKER_P_ACTED_mount_at,
+    mount_root: SAKER_P_ACTED_top,
+    dev: SAKER_P_ACTED_dev,
+};
+
+/// What the kernel has told of the event's files: the record that tells it, and where.
+#[derive(Debug, Clone, Copy)]
+struct Told<'a> {
+    record: Record<'a>,
+    slots: Slots,
+    /// Slots of the second file, if the call may have one.
+    second: Option<(u32, u32)>,
+}
+
+impl<'a> Told<'a> {
+    /// Path of file `nth` and where in it its own mount begins.
+    fn path(&self, nth: usize) -> Option<(&'a [u8], u64)> {
+        let (real, mount_at) = match nth {
+            0 => (self.slots.real, self.slots.mount_at),
+            _ => self.second?,
+        };
+        let path = self.record.var(real).bytes;
+        (path.first() == Some(&b'/')).then(|| (path, self.record.u64(mount_at)))
+    }
+}
+
+/// Real names of an event's files, of those that have one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct RealNames<'a>([Option<&'a [u8]>; MAX_FILES]);
+
+impl<'a> RealNames<'a> {
+    /// The name of the event's file, of two the first: of a rename or link the old one.
+    pub fn first(&self) -> Option<&'a [u8]> {
+        self.0[0]
+    }
+
+    /// The new name of a rename or link.
+    pub fn second(&self) -> Option<&'a [u8]> {
+        self.0[1]
+    }
+
+    /// Whether one of them is not that of `others`.
+    fn differ_from(&self, others: &Self) -> bool {
+        let mut both = self.0.iter().zip(&others.0);
+        both.any(|(name, other)| name.is_some() && name != other)
+    }
+}
+
+/// By which of their names rules see the event's files.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Called<'a> {
-    pub(super) name: &'a [u8],
-    /// From 1; tells texts made under this name apart from others.
+    pub(super) names: RealNames<'a>,
+    /// From 1; tells texts made under these names apart from others.
     pub(super) number: usize,
+}
+
+/// How an alert names what is really elsewhere.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Elsewhere {
+    /// The file of the event's descriptor: `fd.realpath`.
+    Descriptor,
+    /// One path: `fs.realpath.name`, or `.source` of a symbolic link.
+    Path,
+    /// The new name of a symbolic link, which `fs.path.source` is.
+    Source,
+    /// Two paths: `fs.realpath.source` and `.target`.
+    Both,
 }
 
 impl<'a> EventView<'a> {
@@ -64,73 +134,173 @@ impl<'a> EventView<'a> {
             .then_some(SAKER_EV_OPENAT)
     }
 
-    /// Path through all mounts up to the root of the process's mount namespace.
-    fn path_reached(&self) -> Option<&'a [u8]> {
-        let slots = slots(self.record.event())?;
-        Some(self.record.var(slots.real).bytes).filter(|path| path.first() == Some(&b'/'))
+    fn told(&self) -> Option<Told<'a>> {
+        if let Some(slots) = slots(self.record.event()) {
+            return Some(Told {
+                record: self.record,
+                slots,
+                second: None,
+            });
+        }
+        Some(Told {
+            record: *self.state.acted()?,
+            slots: ACTED,
+            second: Some((SAKER_P_ACTED_real2, SAKER_P_ACTED_mount_at2)),
+        })
     }
 
-    /// Path on the host: where its own mount namespace has the file system the file is in.
-    fn path_on_host(&self) -> Option<&'a [u8]> {
-        let slots = slots(self.record.event())?;
-        let mount_at = usize::try_from(self.record.u64(slots.mount_at)).ok()?;
-        let tail = self.path_reached()?.get(mount_at..)?;
-        let top = self.record.var(slots.mount_root);
+    /// Paths through all mounts up to the root of the process's mount namespace.
+    fn names_reached(&self, told: &Told<'a>) -> RealNames<'a> {
+        let path = |nth| Some(told.path(nth)?.0);
+        RealNames([path(0), path(1)])
+    }
+
+    /// Path of file `nth` on the host: where its own mount namespace has the file system the file is in.
+    fn path_on_host(&self, told: &Told<'a>, nth: usize) -> Option<&'a [u8]> {
+        let (path, mount_at) = told.path(nth)?;
+        let tail = path.get(usize::try_from(mount_at).ok()?..)?;
+        let top = told.record.var(told.slots.mount_root);
         if top.truncated || top.fault {
             return None;
         }
-        let dev = self.record.u64(slots.dev) as u32;
-        self.made(Made::HostPath, 0, |out| {
+        let dev = told.record.u64(told.slots.dev) as u32;
+        self.made(Made::HostPath, nth, |out| {
             self.host.mounts.host_name(dev, top.bytes, tail, out)
         })
     }
 
-    /// `fd.realpath`: in an evaluation by a real name that one.
-    pub(super) fn real_path(&self) -> Option<&'a [u8]> {
-        let chosen = self.called.or(self.shown);
-        chosen
-            .map(|called| called.name)
-            .or_else(|| self.path_on_host())
-            .or_else(|| self.path_reached())
+    /// The same of all files, with the process's own view where the host has none.
+    fn names_on_host(&self, told: &Told<'a>) -> RealNames<'a> {
+        let reached = self.names_reached(told);
+        let name = |nth| self.path_on_host(told, nth).or(reached.0[nth]);
+        RealNames([name(0), name(1)])
     }
 
-    /// The names of the event's file that differ from the given one and from each other, the process's
-    /// own view first: rules are evaluated for each. A handle is no name: nothing was given then.
-    pub fn real_names(&self) -> [Option<&'a [u8]>; MAX_REAL_NAMES] {
-        let Some(reached) = self.path_reached() else {
-            return [None; MAX_REAL_NAMES];
-        };
-        let handle = self.record.event() == SAKER_EV_OPEN_BY_HANDLE_AT;
-        let given = self.fd_name().filter(|_| !handle);
-        let host = self.path_on_host();
-        [
-            Some(reached).filter(|&name| given != Some(name)),
-            host.filter(|&name| given != Some(name) && name != reached),
-        ]
-    }
-
-    /// The event with its file called by name `number` (from 0) of [`Self::real_names`]. Fields of paths
-    /// answer with it, those of the name as given do not change.
-    pub fn called(&self, number: usize, name: &'a [u8]) -> Self {
-        let number = number + 1;
-        Self {
-            called: Some(Called { name, number }),
-            ..*self
+    /// The real names: in an evaluation by such a name that one, else the host's.
+    fn real(&self) -> RealNames<'a> {
+        match (self.called.or(self.shown), self.told()) {
+            (Some(called), _) => called.names,
+            (None, Some(told)) => self.names_on_host(&told),
+            (None, None) => RealNames::default(),
         }
     }
 
-    /// Whether the file has a real name, and it is not the given one.
-    pub fn is_elsewhere(&self) -> bool {
+    /// The event is about a file by its descriptor; of others that have one it is a directory.
+    pub(super) fn tells_descriptor(&self) -> bool {
+        let event = self.record.event();
+        matches!(event, SAKER_EV_FCHMOD | SAKER_EV_FCHOWN) || slots(event).is_some()
+    }
+
+    /// `fd.realpath`.
+    pub(super) fn real_path(&self) -> Option<&'a [u8]> {
+        if !self.tells_descriptor() {
+            return None;
+        }
+        self.real().first()
+    }
+
+    /// Real name in the place of the path parameter at `at`.
+    pub(super) fn real_at(&self, at: usize) -> Option<&'a [u8]> {
+        self.real().0[self.file_at(at)?]
+    }
+
+    /// The record before the event's own: what the call acts on.
+    pub(super) fn acted(&self) -> Option<&Record<'a>> {
+        self.state.acted()
+    }
+
+    /// Which of the event's files the path parameter at `at` names.
+    fn file_at(&self, at: usize) -> Option<usize> {
+        if self.told()?.second.is_none() {
+            return (self.opened_path() == Some(at)).then_some(0);
+        }
+        self.paths().position(|path| path == at)
+    }
+
+    /// Positions of the parameters that name the files a call acts on.
+    fn paths(&self) -> impl Iterator<Item = usize> {
+        let is_path = |kind| matches!(kind, Kind::Path | Kind::PathAt(_));
+        let params = self.params().iter().enumerate();
+        params
+            .filter(move |(_, param)| is_path(param.kind))
+            .map(|(at, _)| at)
+            .take(MAX_FILES)
+    }
+
+    /// The name chosen for the path parameter at `at`, in an evaluation by real names.
+    pub(super) fn called_at(&self, at: usize) -> Option<&'a [u8]> {
+        let called = self.called?;
+        called.names.0[self.file_at(at)?]
+    }
+
+    /// The same for the event's descriptor.
+    pub(super) fn called_descriptor(&self) -> Option<&'a [u8]> {
+        let called = self.called.filter(|_| self.tells_descriptor())?;
+        called.names.first()
+    }
+
+    /// The names as given.
+    fn names_given(&self) -> RealNames<'a> {
         let given = Self {
             called: None,
             ..*self
         };
-        self.real_path()
-            .is_some_and(|real| given.fd_name() != Some(real))
+        if self.tells_descriptor() {
+            return RealNames([given.fd_name(), None]);
+        }
+        let mut names = RealNames::default();
+        for (name, at) in names.0.iter_mut().zip(self.paths()) {
+            *name = given.path(at);
+        }
+        names
     }
 
-    /// The event with its file called as it was given, for an alert: of the real names only
-    /// `fd.realpath` tells, the one that [`Self::called`] chose.
+    /// The names of the event's files that differ from the given ones and from each other, the process's
+    /// own view first: rules are evaluated for each. A handle is no name: nothing was given then.
+    pub fn real_names(&self) -> [Option<RealNames<'a>>; MAX_REAL_NAMES] {
+        let Some(told) = self.told() else {
+            return [None; MAX_REAL_NAMES];
+        };
+        let reached = self.names_reached(&told);
+        if reached == RealNames::default() {
+            return [None; MAX_REAL_NAMES];
+        }
+        let given = match self.record.event() {
+            SAKER_EV_OPEN_BY_HANDLE_AT => RealNames::default(),
+            _ => self.names_given(),
+        };
+        let host = self.names_on_host(&told);
+        [
+            Some(reached).filter(|names| names.differ_from(&given)),
+            Some(host).filter(|names| names.differ_from(&given) && names.differ_from(&reached)),
+        ]
+    }
+
+    /// The event with its files called by names `number` (from 0) of [`Self::real_names`]. Fields of paths
+    /// answer with them, those of the names as given do not change.
+    pub fn called(&self, number: usize, names: RealNames<'a>) -> Self {
+        let number = number + 1;
+        Self {
+            called: Some(Called { names, number }),
+            ..*self
+        }
+    }
+
+    /// Whether a file of the event has a real name, and it is not the given one.
+    pub fn is_elsewhere(&self) -> Option<Elsewhere> {
+        if !self.real().differ_from(&self.names_given()) {
+            return None;
+        }
+        Some(match self.record.event() {
+            _ if self.tells_descriptor() => Elsewhere::Descriptor,
+            SAKER_EV_SYMLINK | SAKER_EV_SYMLINKAT => Elsewhere::Source,
+            _ if self.paths().count() == MAX_FILES => Elsewhere::Both,
+            _ => Elsewhere::Path,
+        })
+    }
+
+    /// The event with its files called as they were given, for an alert: of the real names only
+    /// `fd.realpath` and `fs.realpath` tell, those that [`Self::called`] chose.
     pub fn shown(&self) -> Self {
         Self {
             shown: self.called.or(self.shown),

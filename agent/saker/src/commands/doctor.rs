@@ -4,7 +4,7 @@ use std::io::Write;
 use std::process::ExitCode;
 
 use anyhow::Context as _;
-use saker_abi::driver::EventSet;
+use saker_abi::driver::{EventSet, Lack};
 use saker_capture::DriverKind;
 use saker_driver_ebpf::{Check, probe};
 use serde_json::json;
@@ -32,7 +32,8 @@ pub(super) fn doctor(args: &DoctorArgs) -> anyhow::Result<ExitCode> {
         .context("no directory for temporary files")?;
     let mut chosen = choose(config.driver, &mut trials, |_| {});
     // Detached before a word is said: a closed pipe ends this process.
-    drop(chosen.driver.take());
+    let driver = chosen.driver.take();
+    let lacks = driver.map_or_else(Vec::new, |proven| proven.driver.lacks().to_vec());
     if let Err(reason) = trials.take_back() {
         chosen.steps.push(Step {
             driver: DriverKind::Kmod,
@@ -42,8 +43,8 @@ pub(super) fn doctor(args: &DoctorArgs) -> anyhow::Result<ExitCode> {
     }
     drop(trials);
     let page = match args.format {
-        Format::Text => text(&checks, &chosen),
-        Format::Json => json_page(&checks, &chosen),
+        Format::Text => text(&checks, &chosen, &lacks),
+        Format::Json => json_page(&checks, &chosen, &lacks),
     };
     std::io::stdout().write_all(page.as_bytes())?;
     Ok(if chosen.failed() {
@@ -53,7 +54,7 @@ pub(super) fn doctor(args: &DoctorArgs) -> anyhow::Result<ExitCode> {
     })
 }
 
-fn text(checks: &[Check], chosen: &Chosen) -> String {
+fn text(checks: &[Check], chosen: &Chosen, lacks: &[Lack]) -> String {
     let mut page = String::new();
     for check in checks {
         let mark = if check.ok { "ok" } else { "NO" };
@@ -67,6 +68,9 @@ fn text(checks: &[Check], chosen: &Chosen) -> String {
         let told = step.to_string().replace('\n', "\n    ");
         page.push_str(&format!("{mark:4}{told}\n"));
     }
+    for lack in lacks {
+        page.push_str(&format!("{:4}{:12}{lack}\n", "NO", lack.feature.name()));
+    }
     match chosen.kind {
         None if chosen.asked != DriverChoice::None => {
             page.push_str("driver: none can be taken, for the reasons above\n");
@@ -76,7 +80,7 @@ fn text(checks: &[Check], chosen: &Chosen) -> String {
     page
 }
 
-fn json_page(checks: &[Check], chosen: &Chosen) -> String {
+fn json_page(checks: &[Check], chosen: &Chosen, lacks: &[Lack]) -> String {
     let checks: Vec<_> = checks
         .iter()
         .map(|check| {
@@ -93,10 +97,14 @@ fn json_page(checks: &[Check], chosen: &Chosen) -> String {
                 "ok": step.outcome.is_ok(), "detail": detail})
         })
         .collect();
+    let lacks: Vec<_> = lacks
+        .iter()
+        .map(|lack| json!({"feature": lack.feature.name(), "detail": lack.to_string()}))
+        .collect();
     let driver = (!chosen.failed()).then(|| chosen.name());
     format!(
         "{}\n",
         json!({"checks": checks, "steps": steps, "driver": driver,
-            "reason": chosen.reason.label()})
+            "lacks": lacks, "reason": chosen.reason.label()})
     )
 }

@@ -7,6 +7,7 @@ use anyhow::Context;
 use prometheus::core::{Collector, Desc};
 use prometheus::proto::MetricFamily;
 use prometheus::{Encoder, Registry, TextEncoder};
+use saker_abi::driver::Feature;
 use saker_abi::event::{Class, DROP_CAUSES, EVENTS};
 use saker_abi::ring::Counters;
 use saker_alerts::{PRIORITIES, Priority, QueueMonitor, RuleLabel};
@@ -65,6 +66,8 @@ pub(crate) struct Sources {
     pub rings: Option<Arc<Counters>>,
     /// What the driver's programs missed; none without programs.
     pub missed: Option<Arc<dyn MissedCalls>>,
+    /// What the driver was asked for and this host does not allow.
+    pub lacks: Vec<Feature>,
     /// Size of one ring.
     pub ring_bytes: usize,
     /// CPUs with rings.
@@ -169,6 +172,11 @@ impl Scrape {
             ("version", version),
         ];
         families.value(&def::DRIVER_INFO, &labels, 1.0);
+        for feature in Feature::ALL {
+            let lacks = sources.lacks.contains(&feature);
+            let labels = [("feature", feature.name())];
+            families.value(&def::DRIVER_LACKS, &labels, f64::from(u8::from(lacks)));
+        }
         let RuleCounts {
             active,
             disabled,

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use saker_abi::driver::Feature;
 use saker_abi::event::Class;
 use saker_abi::raw::SAKER_DROP_SHED;
 use saker_abi::ring::Counters;
@@ -73,6 +74,7 @@ fn one_rule() -> Sources {
         labels: vec![label],
         rings: Some(Arc::new(rings)),
         missed: Some(Arc::new(Missed)),
+        lacks: vec![Feature::ActedPaths],
         ring_bytes: 4096,
         cpus: vec![0, 1],
         capture: vec![Arc::new(WorkerStats::new(0, [0, 1]))],
@@ -145,6 +147,8 @@ fn values_arrive() {
         r#"saker_produced_total{cpu="1",partition="0"} 9"#,
         r#"saker_dropped_total{cpu="1",partition="0",class="file",cause="shed"} 4"#,
         "saker_dropped_records_total 4",
+        r#"saker_driver_lacks{feature="acted_paths"} 1"#,
+        r#"saker_driver_lacks{feature="io_uring"} 0"#,
         r#"saker_ebpf_missed_total{program="saker_fork"} 42"#,
         r#"saker_ebpf_missed_total{program="saker_exit"} 0"#,
         r#"saker_alerts_total{rule="A \"rule\"",priority="Notice"} 2"#,

@@ -14,6 +14,8 @@ use serde_json::{Value as Json, json};
 use super::*;
 use crate::rules;
 
+mod acted;
+
 const SHELL: u32 = 400;
 const CAT: u32 = 500;
 /// Boot time of the host in these tests, nanoseconds since the epoch.
@@ -56,7 +58,7 @@ impl Bench {
             capture_start_ns: 0,
         };
         let context = Arc::new(Context {
-            real_path: real_path(&schema),
+            real_paths: RealPaths::new(&schema),
             schema,
             labels: labels(&set),
             matching,

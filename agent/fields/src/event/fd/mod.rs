@@ -45,8 +45,9 @@ pub(super) const FIELDS: &[Field] = &[
         "fd.realpath",
         Str,
         |e, _| text(e.real_path()?),
-        "Path of the file that a successful open reached, whatever name led to it: on the host where the host has \
-         its file system mounted, else in the mount namespace of the process. Saker's own; with path_identity: any.",
+        "Path of the file that a successful open reached, or fchmod or fchown changed, whatever name led to it: on \
+         the host where the host has its file system mounted, else in the mount namespace of the process. Saker's \
+         own; with path_identity: any.",
     ).on(Presence::Reached)
     .cost(8),
     Field::new(

@@ -10,8 +10,8 @@ impl<'a> EventView<'a> {
     /// `fd.name`: the entry's, else what the event's parameters say (a failed open), else empty.
     pub(in crate::event) fn fd_name(&self) -> Option<&'a [u8]> {
         self.fd_num()?;
-        match (self.called, self.fd()) {
-            (Some(called), _) => Some(called.name),
+        match (self.called_descriptor(), self.fd()) {
+            (Some(called), _) => Some(called),
             (None, Some(fd)) => Some(&fd.name),
             (None, None) => Some(self.name_from_parameters().unwrap_or_default()),
         }

@@ -1,0 +1,261 @@
+//! What calls act on, by the kernel: told in a record of its own before that of the call, and attached to it here.
+
+use std::collections::VecDeque;
+
+use rustc_hash::FxHashMap;
+use saker_abi::raw::*;
+use saker_abi::record::Record;
+
+use crate::counters::Counters;
+
+/// Threads of a partition between the two records.
+pub const MAX_ACTED_THREADS: usize = 4096;
+/// Requests of io_uring of a partition between the two records.
+pub const MAX_ACTED_REQUESTS: usize = 64;
+/// Buffers kept for reuse, and the largest of them: most records are small.
+const SPARE: usize = 16;
+const SPARE_BYTES: usize = 4096;
+
+/// Records that wait for that of their call.
+#[derive(Debug, Default)]
+pub(crate) struct Acted {
+    /// By thread: it is in one call at a time.
+    threads: FxHashMap<u32, Vec<u8>>,
+    /// Workers of one ring run side by side, under the number of its owner; the oldest first.
+    requests: VecDeque<Vec<u8>>,
+    spare: Vec<Vec<u8>>,
+    /// The one of the call that is evaluated.
+    current: Vec<u8>,
+}
+
+impl Acted {
+    /// Keeps a `SAKER_EV_ACTED` for the call it stands before.
+    pub(crate) fn keep(&mut self, rec: &Record<'_>, counters: &mut Counters) {
+        let tid = rec.hdr().tid;
+        if by_request(rec) {
+            if self.requests.len() >= MAX_ACTED_REQUESTS
+                && let Some(oldest) = self.requests.pop_front()
+            {
+                counters.acted_overflow += 1;
+                self.reuse(oldest);
+            }
+            let bytes = self.copy(rec);
+            self.requests.push_back(bytes);
+        } else if let Some(kept) = self.threads.get_mut(&tid) {
+            // The kernel looked again: what it found last counts.
+            kept.clear();
+            kept.extend_from_slice(rec.bytes());
+        } else if self.threads.len() >= MAX_ACTED_THREADS {
+            counters.acted_overflow += 1;
+        } else {
+            let bytes = self.copy(rec);
+            self.threads.insert(tid, bytes);
+        }
+    }
+
+    /// Makes what was kept for the call of `rec` the current one; false when there is none. Whatever else the thread
+    /// does first ends the wait: its call was lost.
+    pub(crate) fn attach(&mut self, rec: &Record<'_>, counters: &mut Counters) -> bool {
+        if self.threads.is_empty() && self.requests.is_empty() {
+            return false;
+        }
+        let hdr = rec.hdr();
+        if by_request(rec) {
+            let Some(at) = self.requests.iter().position(|kept| is_request(kept, rec)) else {
+                return false;
+            };
+            let Some(kept) = self.requests.remove(at) else {
+                return false;
+            };
+            self.set_current(kept);
+            return true;
+        }
+        if rec.event() == SAKER_EV_PROCEXIT && hdr.tid == hdr.tgid {
+            let of_others = |kept: &Vec<u8>| {
+                Record::parse(kept).is_ok_and(|kept| kept.hdr().tgid != hdr.tgid)
+            };
+            self.requests.retain(of_others);
+        }
+        let Some(kept) = self.threads.remove(&hdr.tid) else {
+            return false;
+        };
+        let fits = Record::parse(&kept).is_ok_and(|kept| {
+            kept.hdr().tgid == hdr.tgid
+                && kept.hdr().start_tag == hdr.start_tag
+                && kept.u64(SAKER_P_ACTED_event) == u64::from(rec.event())
+        });
+        if fits {
+            self.set_current(kept);
+        } else {
+            counters.acted_unmatched += 1;
+            self.reuse(kept);
+        }
+        fits
+    }
+
+    /// What the call under evaluation acts on, if [`Self::attach`] found it.
+    pub(crate) fn current(&self) -> Option<Record<'_>> {
+        Record::parse(&self.current).ok()
+    }
+
+    /// Records were lost: nobody knows which calls the kept ones stood before.
+    pub(crate) fn clear(&mut self) {
+        self.threads.clear();
+        self.requests.clear();
+    }
+
+    fn copy(&mut self, rec: &Record<'_>) -> Vec<u8> {
+        let mut bytes = self.spare.pop().unwrap_or_default();
+        bytes.clear();
+        bytes.extend_from_slice(rec.bytes());
+        bytes
+    }
+
+    fn set_current(&mut self, kept: Vec<u8>) {
+        let last = std::mem::replace(&mut self.current, kept);
+        self.reuse(last);
+    }
+
+    fn reuse(&mut self, bytes: Vec<u8>) {
+        if self.spare.len() < SPARE && bytes.capacity() <= SPARE_BYTES {
+            self.spare.push(bytes);
+        }
+    }
+}
+
+fn by_request(rec: &Record<'_>) -> bool {
+    u32::from(rec.hdr().flags) & SAKER_HF_IO_URING != 0
+}
+
+/// Whether `kept` stands before the request `rec`: of the same process and kind, and of the same last name, which the
+/// kernel does not follow in these. Of two that agree in that the names may be exchanged.
+fn is_request(kept: &[u8], rec: &Record<'_>) -> bool {
+    let (real, given) = match rec.event() {
+        SAKER_EV_UNLINKAT => (SAKER_P_ACTED_real, SAKER_P_UNLINKAT_name),
+        SAKER_EV_RENAMEAT2 => (SAKER_P_ACTED_real, SAKER_P_RENAMEAT2_oldpath),
+        SAKER_EV_MKDIRAT => (SAKER_P_ACTED_real, SAKER_P_MKDIRAT_path),
+        SAKER_EV_SYMLINKAT => (SAKER_P_ACTED_real, SAKER_P_SYMLINKAT_linkpath),
+        SAKER_EV_LINKAT => (SAKER_P_ACTED_real2, SAKER_P_LINKAT_newpath),
+        _ => return false,
+    };
+    Record::parse(kept).is_ok_and(|kept| {
+        kept.hdr().tgid == rec.hdr().tgid
+            && kept.u64(SAKER_P_ACTED_event) == u64::from(rec.event())
+            && last_name(kept.var(real).bytes) == last_name(rec.var(given).bytes)
+    })
+}
+
+fn last_name(path: &[u8]) -> &[u8] {
+    let end = path.iter().rposition(|&b| b != b'/').map_or(0, |at| at + 1);
+    let path = &path[..end];
+    let start = path.iter().rposition(|&b| b == b'/').map_or(0, |at| at + 1);
+    &path[start..]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use saker_abi::record::RecordBuilder;
+
+    fn acted(ts: u64, tid: u32, event: u32, real: &str) -> RecordBuilder {
+        RecordBuilder::new(SAKER_EV_ACTED, ts, 60, tid)
+            .num(SAKER_P_ACTED_event, event.into())
+            .var(SAKER_P_ACTED_real, real.as_bytes())
+    }
+
+    fn unlink(ts: u64, tid: u32, path: &str) -> RecordBuilder {
+        RecordBuilder::new(SAKER_EV_UNLINK, ts, 60, tid).var(SAKER_P_UNLINK_path, path.as_bytes())
+    }
+
+    fn by_uring(rec: RecordBuilder) -> RecordBuilder {
+        rec.hdr(|hdr| hdr.flags = SAKER_HF_IO_URING as u16)
+    }
+
+    fn with<R>(bytes: &[u8], f: impl FnOnce(&Record<'_>) -> R) -> R {
+        f(&Record::parse(bytes).expect("a record"))
+    }
+
+    fn real(acted: &Acted) -> String {
+        let current = acted.current().expect("one is attached");
+        String::from_utf8_lossy(current.var(SAKER_P_ACTED_real).bytes).into_owned()
+    }
+
+    #[derive(Default)]
+    struct Case(Acted, Counters);
+
+    impl Case {
+        fn keep(&mut self, rec: RecordBuilder) {
+            with(&rec.build(), |rec| self.0.keep(rec, &mut self.1));
+        }
+
+        fn attach(&mut self, rec: RecordBuilder) -> bool {
+            with(&rec.build(), |rec| self.0.attach(rec, &mut self.1))
+        }
+    }
+
+    #[test]
+    fn the_next_call_of_the_thread_has_it_once() {
+        let mut case = Case::default();
+        case.keep(acted(1, 61, SAKER_EV_UNLINK, "/etc/a"));
+        case.keep(acted(1, 62, SAKER_EV_UNLINK, "/etc/b"));
+        case.keep(acted(2, 62, SAKER_EV_UNLINK, "/etc/c"));
+        assert!(case.attach(unlink(3, 61, "x")));
+        assert_eq!(real(&case.0), "/etc/a");
+        assert!(case.attach(unlink(3, 62, "x")));
+        assert_eq!(real(&case.0), "/etc/c", "the kernel looked twice");
+        assert!(!case.attach(unlink(4, 61, "x")));
+        assert_eq!((case.1.acted_unmatched, case.0.threads.len()), (0, 0));
+    }
+
+    #[test]
+    fn another_call_ends_the_wait() {
+        let mut case = Case::default();
+        case.keep(acted(1, 61, SAKER_EV_RENAME, "/etc/a"));
+        assert!(!case.attach(unlink(2, 61, "x")), "of another kind");
+        case.keep(acted(3, 61, SAKER_EV_UNLINK, "/etc/a"));
+        let exit = |tid| RecordBuilder::new(SAKER_EV_PROCEXIT, 4, 60, tid);
+        assert!(!case.attach(exit(61)));
+        case.keep(acted(5, 61, SAKER_EV_UNLINK, "/etc/a"));
+        let other = RecordBuilder::new(SAKER_EV_UNLINK, 6, 99, 61);
+        assert!(!case.attach(other), "the number is another process's");
+        assert_eq!((case.1.acted_unmatched, case.0.threads.len()), (3, 0));
+        case.keep(acted(7, 61, SAKER_EV_UNLINK, "/etc/a"));
+        case.0.clear();
+        assert!(!case.attach(unlink(8, 61, "x")), "after a loss");
+    }
+
+    #[test]
+    fn requests_are_told_apart_by_their_names() {
+        let request = |real: &str| by_uring(acted(1, 60, SAKER_EV_UNLINKAT, real));
+        let done = |name: &str| {
+            by_uring(RecordBuilder::new(SAKER_EV_UNLINKAT, 2, 60, 60)).var(
+                SAKER_P_UNLINKAT_name,
+                name.as_bytes(),
+            )
+        };
+        let mut case = Case::default();
+        case.keep(request("/etc/a"));
+        case.keep(request("/etc/b"));
+        assert!(!case.attach(unlink(2, 60, "b")), "a call is no request");
+        assert!(case.attach(done("lab/link/b/")));
+        assert_eq!(real(&case.0), "/etc/b");
+        assert!(!case.attach(done("b")));
+        let exit = RecordBuilder::new(SAKER_EV_PROCEXIT, 4, 60, 60);
+        assert!(!case.attach(exit) && case.0.requests.is_empty());
+    }
+
+    #[test]
+    fn the_tables_have_an_end() {
+        let mut case = Case::default();
+        for tid in 0..MAX_ACTED_THREADS as u32 + 3 {
+            case.keep(acted(1, tid, SAKER_EV_UNLINK, "/etc/a"));
+        }
+        assert_eq!(case.0.threads.len(), MAX_ACTED_THREADS);
+        for number in 0..MAX_ACTED_REQUESTS + 2 {
+            let name = format!("/etc/{number}");
+            case.keep(by_uring(acted(1, 60, SAKER_EV_UNLINKAT, &name)));
+        }
+        assert_eq!(case.0.requests.len(), MAX_ACTED_REQUESTS);
+        assert_eq!(case.1.acted_overflow, 5);
+    }
+}

@@ -1,0 +1,65 @@
+//! What a driver cannot see on a host, though it works.
+
+use std::fmt;
+
+/// Something that is seen only where the kernel allows it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Feature {
+    /// Requests of io_uring.
+    IoUring,
+    /// What calls that return no descriptor act on: `SAKER_EV_ACTED`.
+    ActedPaths,
+}
+
+impl Feature {
+    /// All of them.
+    pub const ALL: [Self; 2] = [Self::IoUring, Self::ActedPaths];
+
+    /// Label in metrics and listings.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::IoUring => "io_uring",
+            Self::ActedPaths => "acted_paths",
+        }
+    }
+
+    /// What follows from its absence.
+    pub const fn consequence(self) -> &'static str {
+        match self {
+            Self::IoUring => "what programs do through io_uring is not seen",
+            Self::ActedPaths => {
+                "rules see unlink, rename, link, chmod and the like by the names as given alone, not by the real ones"
+            }
+        }
+    }
+}
+
+/// A feature that was asked for and is not there. Its text says what follows and why.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Lack {
+    /// What is not there.
+    pub feature: Feature,
+    /// Why.
+    pub reason: String,
+}
+
+impl fmt::Display for Lack {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.feature.consequence(), self.reason)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_lack_says_what_follows_and_why() {
+        let lack = Lack {
+            feature: Feature::IoUring,
+            reason: "too old".to_owned(),
+        };
+        let text = lack.to_string();
+        assert_eq!(text, "what programs do through io_uring is not seen: too old");
+    }
+}
