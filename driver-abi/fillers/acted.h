@@ -61,24 +61,25 @@ static __always_inline u32 acting_event(struct task_struct *task, u32 first, u32
 static __always_inline void put_acted(struct saker_scratch *sc, scratch_area area, struct acted *what)
 {
 	u64 *slots = (u64 *)(sc->rec + sizeof(struct saker_hdr));
-	struct dentry *directory = KREAD(what->dentry, d_parent);
+	/* In variables: KREAD(what->dentry, ...) would relocate our own structure, too. */
+	struct dentry *dentry = what->dentry, *other = what->second;
+	struct vfsmount *mnt = what->mnt;
+	struct dentry *root = KREAD(mnt, mnt_root);
+	struct dentry *named = what->whole ? dentry : KREAD(dentry, d_parent);
 	struct reached first = {}, second = {};
-	u32 dev = KREAD(what->mnt, mnt_sb, s_dev);
-	struct dentry *root = KREAD(what->mnt, mnt_root);
-	bool nameless = what->whole ? what->dentry != root && is_nameless(what->dentry)
-				    : directory != root && is_nameless(directory);
+	u32 dev = KREAD(mnt, mnt_sb, s_dev);
 
-	if (!nameless)
-		put_called(sc, area, what->dentry, what->mnt, true, &first);
-	if (what->second)
-		put_called(sc, area, what->second, what->mnt, !first.real, &second);
+	if (named == root || !is_nameless(named))
+		put_called(sc, area, dentry, mnt, true, &first);
+	if (other)
+		put_called(sc, area, other, mnt, !first.real, &second);
 	SLOT(real) = first.real;
 	SLOT(mount_at) = first.mount_at;
 	SLOT(top) = first.real ? first.mount_root : second.mount_root;
 	SLOT(real2) = second.real;
 	SLOT(mount_at2) = second.mount_at;
 	SLOT(dev) = encode_dev(dev);
-	SLOT(ino) = KREAD(what->dentry, d_inode, i_ino);
+	SLOT(ino) = KREAD(dentry, d_inode, i_ino);
 }
 
 static __always_inline void record_acted(struct task_struct *task, u32 event, bool request, struct acted *what)
@@ -120,13 +121,15 @@ static __always_inline void record_acted(struct task_struct *task, u32 event, bo
 
 #define ACTED_NAME(what, a)                                                                        \
 	do {                                                                                       \
-		(what)->mnt = KREAD((const struct path *)(a)[0], mnt);                             \
+		struct path *directory = (void *)(a)[0];                                           \
+		(what)->mnt = KREAD(directory, mnt);                                               \
 		(what)->dentry = (void *)(a)[1];                                                   \
 	} while (0)
 #define ACTED_PATH(what, a)                                                                        \
 	do {                                                                                       \
-		(what)->mnt = KREAD((const struct path *)(a)[0], mnt);                             \
-		(what)->dentry = KREAD((const struct path *)(a)[0], dentry);                       \
+		struct path *path = (void *)(a)[0];                                                \
+		(what)->mnt = KREAD(path, mnt);                                                    \
+		(what)->dentry = KREAD(path, dentry);                                              \
 		(what)->whole = true;                                                              \
 	} while (0)
 #define ACTED_RENAME(what, a)                                                                      \
@@ -137,8 +140,9 @@ static __always_inline void record_acted(struct task_struct *task, u32 event, bo
 /* Both are in one mount, of which the second directory tells. */
 #define ACTED_LINK(what, a)                                                                        \
 	do {                                                                                       \
+		struct path *directory = (void *)(a)[1];                                           \
 		(what)->dentry = (void *)(a)[0];                                                   \
-		(what)->mnt = KREAD((const struct path *)(a)[1], mnt);                             \
+		(what)->mnt = KREAD(directory, mnt);                                               \
 		(what)->second = (void *)(a)[2];                                                   \
 		(what)->whole = true;                                                              \
 	} while (0)

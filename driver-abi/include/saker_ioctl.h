@@ -32,6 +32,7 @@ struct saker_ioc_info {
 
 #define SAKER_KMF_MOUNTS 0x1 /* paths cross mounts: the layout of struct mount was verified at load */
 #define SAKER_KMF_REMOTE_ARGS 0x2 /* iteration reads the arguments of other processes */
+#define SAKER_KMF_ACTED 0x4 /* the session was asked for SAKER_SESSION_ACTED, has started and tells it of all calls */
 
 /* Makes the session. EBUSY when there is one, EPROTO when version or hash differ. */
 struct saker_ioc_create {
@@ -53,6 +54,7 @@ struct saker_ioc_create {
 
 #define SAKER_SESSION_REACHED 0x1 /* records of opens say what they reached (fillers/reached.h) */
 #define SAKER_SESSION_SIGNALS 0x2 /* SAKER_EV_SIGNALDELIVER is wanted */
+#define SAKER_SESSION_ACTED 0x4 /* SAKER_EV_ACTED is wanted; what cannot be told is left out (SAKER_KMF_ACTED) */
 
 /*
  * Makes the ring of one possible CPU and partition; returns its descriptor (O_RDWR | O_CLOEXEC). EEXIST

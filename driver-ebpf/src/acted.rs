@@ -156,7 +156,10 @@ mod tests {
                 event.name
             );
         }
-        let all = options(&EventSet::all().iter().map(u32::from).collect::<Vec<_>>(), true);
+        let all = options(
+            &EventSet::all().iter().map(u32::from).collect::<Vec<_>>(),
+            true,
+        );
         assert!(HOOKS.iter().all(|hook| hook.wanted(&all)));
     }
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* What this kernel allows beyond the least, found out once at load. */
+/* What this kernel allows beyond the least: found out once at load, or when a session starts. */
 #include <linux/dcache.h>
 #include <linux/mount.h>
 #include <linux/namei.h>
@@ -67,5 +67,7 @@ u32 saker_features(void)
 #ifdef SAKER_HAVE_ACCESS_PROCESS_VM
 	features |= SAKER_KMF_REMOTE_ARGS;
 #endif
+	if (saker_session_acted())
+		features |= SAKER_KMF_ACTED;
 	return features;
 }

@@ -15,6 +15,7 @@
 #include "signal.h"
 #include "remote.h"
 #include "iterate.h"
+#include "acted.h"
 #include "passed.h"
 #include "ends.h"
 #include "io.h"
@@ -152,6 +153,26 @@ void saker_record_call(struct pt_regs *regs, long ret)
 		count_unseen(current, SAKER_DROP_TAILCALL);
 	}
 }
+
+/* No other probe runs on this CPU meanwhile. */
+static __always_inline scratch_area acted_area(u32 cpu)
+{
+	return cpu_area(cpu);
+}
+
+/* Requests of io_uring are not seen by this driver. */
+static __always_inline u32 wanted_request(u32 opcode)
+{
+	return 0;
+}
+
+#define RECORD_ACTED(name, first, last, opcode)                                                    \
+	ACTED_RECORD(name, first, last, opcode)                                                    \
+	void saker_record_acted_##name(const u64 *args)                                            \
+	{                                                                                          \
+		record_acted_##name(args);                                                         \
+	}
+SAKER_ACTED(RECORD_ACTED)
 
 void saker_record_fork(struct task_struct *parent, struct task_struct *child)
 {

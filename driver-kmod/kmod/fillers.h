@@ -18,4 +18,10 @@ void saker_record_exit(struct task_struct *task);
 /* The current task takes a signal; `info` is struct siginfo, or none of memory at all. */
 void saker_record_signal(int sig, const void *info);
 
+/* As SAKER_ACTED of fillers/acted.h: security_path_NAME() is entered with these arguments. */
+#define SAKER_ACTED_NAMES(X)                                                                       \
+	X(unlink) X(rmdir) X(rename) X(symlink) X(link) X(mkdir) X(mknod) X(chmod) X(chown)
+#define SAKER_ACTED_DECLARE(name) void saker_record_acted_##name(const u64 *args);
+SAKER_ACTED_NAMES(SAKER_ACTED_DECLARE)
+
 #endif /* SAKER_FILLERS_H */

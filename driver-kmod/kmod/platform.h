@@ -111,6 +111,13 @@ typedef struct saker_scratch *scratch_area;
 #ifndef SB_RDONLY
 #define SB_RDONLY MS_RDONLY
 #endif
+/* Threads of a process that the kernel makes; before they were marked they were the kernel's own. */
+#ifndef PF_IO_WORKER
+#define PF_IO_WORKER 0
+#endif
+#ifndef PF_USER_WORKER
+#define PF_USER_WORKER 0
+#endif
 #ifndef barrier_var
 #define barrier_var(var) asm volatile("" : "+r"(var))
 #endif

@@ -53,6 +53,7 @@ struct saker_session {
 	struct saker_counter_area *counter_area;
 	bool started;
 	bool reached; /* SAKER_SESSION_REACHED */
+	bool acted;   /* SAKER_SESSION_ACTED was asked for, and all of its functions are probed */
 };
 
 /* For probes, which run with preemption off: rcu_dereference_sched(). NULL when nothing is recorded. */
@@ -85,6 +86,7 @@ int saker_session_start(const struct file *owner);
 int saker_session_stop(const struct file *owner);
 void saker_session_end(const struct file *owner);
 u32 saker_session_owner_tgid(void);
+bool saker_session_acted(void);
 
 /* counters.c: memory that outlives the session as long as it is open or mapped. */
 struct saker_counter_area *saker_counters_new(u32 entries);
@@ -109,6 +111,10 @@ void saker_device_unregister(void);
  */
 int saker_trace_start(struct saker_session *s);
 void saker_trace_stop(void);
+
+/* functions.c: the same; sets s->acted, and what cannot be probed is left out. */
+void saker_functions_start(struct saker_session *s);
+void saker_functions_stop(void);
 
 /*
  * fillers.c, for iterate.c: the record of what exists now. The caller holds a reference on the task and

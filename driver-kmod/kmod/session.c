@@ -29,10 +29,16 @@ static const struct file *session_owner;
 
 /* Read without it. */
 static u32 session_owner_tgid;
+static bool session_acted;
 
 u32 saker_session_owner_tgid(void)
 {
 	return READ_ONCE(session_owner_tgid);
+}
+
+bool saker_session_acted(void)
+{
+	return READ_ONCE(session_acted);
 }
 
 static u32 nr_rings(const struct saker_session *s)
@@ -123,7 +129,7 @@ static int check_request(const struct saker_ioc_create *req)
 	if (!is_power_of_2(req->ring_bytes) || req->ring_bytes < PAGE_SIZE ||
 	    req->ring_bytes > SAKER_RING_BYTES_MAX)
 		return -EINVAL;
-	if (req->flags & ~(SAKER_SESSION_SIGNALS | SAKER_SESSION_REACHED))
+	if (req->flags & ~(SAKER_SESSION_SIGNALS | SAKER_SESSION_REACHED | SAKER_SESSION_ACTED))
 		return -EINVAL;
 	if (req->snaplen_bytes > SAKER_SNAPLEN_MAX || req->reserved)
 		return -EINVAL;
@@ -236,9 +242,14 @@ int saker_session_start(const struct file *owner)
 		goto out;
 	s->started = true;
 	rcu_assign_pointer(saker_active, s);
+	/* Before the calls themselves: what a call acts on is told before it returns. */
+	saker_functions_start(s);
 	ret = saker_trace_start(s);
-	if (ret)
+	if (ret) {
+		saker_functions_stop();
 		retract(s);
+	}
+	WRITE_ONCE(session_acted, !ret && s->acted);
 out:
 	mutex_unlock(&session_mutex);
 	return ret;
@@ -249,6 +260,8 @@ static void stop(struct saker_session *s)
 	if (!s->started)
 		return;
 	saker_trace_stop();
+	saker_functions_stop();
+	WRITE_ONCE(session_acted, false);
 	retract(s);
 }
 

@@ -71,9 +71,8 @@ impl Acted {
             return true;
         }
         if rec.event() == SAKER_EV_PROCEXIT && hdr.tid == hdr.tgid {
-            let of_others = |kept: &Vec<u8>| {
-                Record::parse(kept).is_ok_and(|kept| kept.hdr().tgid != hdr.tgid)
-            };
+            let of_others =
+                |kept: &Vec<u8>| Record::parse(kept).is_ok_and(|kept| kept.hdr().tgid != hdr.tgid);
             self.requests.retain(of_others);
         }
         let Some(kept) = self.threads.remove(&hdr.tid) else {
@@ -228,10 +227,8 @@ mod tests {
     fn requests_are_told_apart_by_their_names() {
         let request = |real: &str| by_uring(acted(1, 60, SAKER_EV_UNLINKAT, real));
         let done = |name: &str| {
-            by_uring(RecordBuilder::new(SAKER_EV_UNLINKAT, 2, 60, 60)).var(
-                SAKER_P_UNLINKAT_name,
-                name.as_bytes(),
-            )
+            by_uring(RecordBuilder::new(SAKER_EV_UNLINKAT, 2, 60, 60))
+                .var(SAKER_P_UNLINKAT_name, name.as_bytes())
         };
         let mut case = Case::default();
         case.keep(request("/etc/a"));

@@ -60,6 +60,9 @@ mod tests {
             reason: "too old".to_owned(),
         };
         let text = lack.to_string();
-        assert_eq!(text, "what programs do through io_uring is not seen: too old");
+        assert_eq!(
+            text,
+            "what programs do through io_uring is not seen: too old"
+        );
     }
 }

@@ -1,6 +1,8 @@
 //! Who the loaded module is, and whether it fits this program.
 
-use saker_abi::raw::{SAKER_ABI_VERSION, SAKER_KMF_MOUNTS, SAKER_KMF_REMOTE_ARGS, saker_ioc_info};
+use saker_abi::raw::{
+    SAKER_ABI_VERSION, SAKER_KMF_ACTED, SAKER_KMF_MOUNTS, SAKER_KMF_REMOTE_ARGS, saker_ioc_info,
+};
 
 use super::KmodError;
 
@@ -23,6 +25,8 @@ pub struct Info {
     pub crosses_mounts: bool,
     /// Iteration reads the arguments of other processes.
     pub reads_arguments: bool,
+    /// The session that runs is told what calls act on that return no descriptor.
+    pub tells_acted: bool,
 }
 
 impl Info {
@@ -42,6 +46,7 @@ impl Info {
             owner: (raw.owner_tgid != 0).then_some(raw.owner_tgid),
             crosses_mounts: raw.features & SAKER_KMF_MOUNTS != 0,
             reads_arguments: raw.features & SAKER_KMF_REMOTE_ARGS != 0,
+            tells_acted: raw.features & SAKER_KMF_ACTED != 0,
         }
     }
 

@@ -133,10 +133,10 @@ impl KmodDriver {
         } = set_up(&device, options)?;
         Ok(Self {
             device,
+            lacks: lacks(options, &info),
             info,
             rings,
             counters: Arc::new(counters),
-            lacks: lacks(options),
         })
     }
 
@@ -185,10 +185,13 @@ impl KmodDriver {
     }
 }
 
-fn lacks(options: &LoadOptions) -> Vec<Lack> {
-    let acted = options.acted().then(|| Lack {
+fn lacks(options: &LoadOptions, info: &Info) -> Vec<Lack> {
+    let missing = options.acted() && !info.tells_acted;
+    let acted = missing.then(|| Lack {
         feature: Feature::ActedPaths,
-        reason: "the module does not tell them".to_owned(),
+        reason: "the module cannot probe the kernel's security_path functions; it needs CONFIG_KPROBES and \
+                 CONFIG_SECURITY_PATH"
+            .to_owned(),
     });
     acted.into_iter().collect()
 }
@@ -261,11 +264,24 @@ fn set_up(device: &impl Requests, options: &LoadOptions) -> Result<Session, Kmod
     let counters = Counters::map(fd.as_fd(), entries, options.partitions)
         .map_err(refused("map its counters"))?;
     device.start().map_err(refused("attach its probes"))?;
+    // Some of it shows only now.
+    let info = Info::new(&device.info().map_err(refused("say what it can"))?);
     Ok(Session {
         info,
         rings,
         counters,
     })
+}
+
+fn session_flags(tables: &SyscallTables, options: &LoadOptions) -> u32 {
+    let mut flags = tables.session_flags;
+    if options.reached {
+        flags |= SAKER_SESSION_REACHED;
+    }
+    if options.acted() {
+        flags |= SAKER_SESSION_ACTED;
+    }
+    flags
 }
 
 fn create(device: &impl Requests, options: &LoadOptions) -> Result<(), KmodError> {
@@ -277,12 +293,7 @@ fn create(device: &impl Requests, options: &LoadOptions) -> Result<(), KmodError
         partitions: options.partitions,
         own_tgid: options.own_tgid,
         ring_bytes: options.ring_bytes as u32,
-        flags: tables.session_flags
-            | if options.reached {
-                SAKER_SESSION_REACHED
-            } else {
-                0
-            },
+        flags: session_flags(&tables, options),
         snaplen_bytes: options.snaplen_bytes,
         reserved: 0,
         wanted: tables.wanted,

@@ -110,6 +110,7 @@ fn a_session_has_every_ring_before_it_starts() {
     let session = set_up(&module, &options()).expect("a session");
     let expected = [
         "info", "create", "ring 0 0", "ring 0 1", "ring 3 0", "ring 3 1", "counters", "start",
+        "info",
     ];
     assert_eq!(*module.asked.borrow(), expected);
     let created = module.session.borrow().expect("created");

@@ -214,6 +214,7 @@ mod tests {
             owner: Some(42),
             crosses_mounts: true,
             reads_arguments: true,
+            tells_acted: false,
         };
         let (_root, host) = machine("6.1.0", &[MODULES, ("/proc/42/comm", b"saker\n")]);
         let status = with_device(&host, DeviceState::Fits(info));

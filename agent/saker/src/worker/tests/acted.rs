@@ -12,8 +12,7 @@ fn acted(event: u32, real: &str, ts_ns: u64) -> RecordBuilder {
 }
 
 fn unlink(path: &str, ts_ns: u64) -> RecordBuilder {
-    RecordBuilder::new(SAKER_EV_UNLINK, ts_ns, CAT, CAT)
-        .var(SAKER_P_UNLINK_path, path.as_bytes())
+    RecordBuilder::new(SAKER_EV_UNLINK, ts_ns, CAT, CAT).var(SAKER_P_UNLINK_path, path.as_bytes())
 }
 
 fn rename(old: &str, new: &str, ts_ns: u64) -> RecordBuilder {
@@ -55,10 +54,17 @@ fn a_rule_sees_what_a_call_acts_on() {
         "evt.type=unlink and fs.ino=77 and fs.dev=2048",
         "evt.type in (unlink, unlinkat) and fs.path.name contains shadow",
     ] {
-        assert_eq!(said(condition, "%fs.path.name", &hidden), expected, "{condition}");
+        assert_eq!(
+            said(condition, "%fs.path.name", &hidden),
+            expected,
+            "{condition}"
+        );
     }
     let raw = "evt.type=unlink and fs.path.nameraw=/etc/shadow";
-    assert!(said(raw, "x", &hidden).is_empty(), "the name as passed stays");
+    assert!(
+        said(raw, "x", &hidden).is_empty(),
+        "the name as passed stays"
+    );
     let names_it = said(
         "evt.type=unlink and fs.path.name=/etc/shadow",
         "%fs.path.name is %fs.realpath.name",
@@ -73,16 +79,27 @@ fn names_that_agree_are_one() {
         acted(SAKER_EV_UNLINK, "/etc/shadow", 3_000),
         unlink("/etc/../etc/shadow", 3_001),
     ];
-    let output = said("evt.type=unlink and fs.path.name=/etc/shadow", "%fs.path.name", &plain);
+    let output = said(
+        "evt.type=unlink and fs.path.name=/etc/shadow",
+        "%fs.path.name",
+        &plain,
+    );
     assert_eq!(output, ["/etc/shadow"]);
     let exception = "evt.type=unlink and not fs.path.name startswith /run/";
     let through_link = [
         acted(SAKER_EV_UNLINK, "/run/app.pid", 3_000),
         unlink("/var/run/app.pid", 3_001),
     ];
-    assert_eq!(said(exception, "x", &through_link).len(), 1, "by the name as given");
+    assert_eq!(
+        said(exception, "x", &through_link).len(),
+        1,
+        "by the name as given"
+    );
     let exception = "evt.type=unlink and not fs.path.name startswith /var/run/";
-    assert!(said(exception, "x", &through_link).is_empty(), "exceptions hold by either name");
+    assert!(
+        said(exception, "x", &through_link).is_empty(),
+        "exceptions hold by either name"
+    );
 }
 
 #[test]
@@ -130,7 +147,10 @@ fn the_hosts_name_is_found_through_a_mount_of_a_container() {
         unlink("/mnt/shadow", 3_001),
     ];
     let rule = "evt.type=unlink and fs.path.name=/etc/shadow";
-    assert_eq!(said(rule, "%fs.path.name", &bound), ["/mnt/shadow realpath=/etc/shadow"]);
+    assert_eq!(
+        said(rule, "%fs.path.name", &bound),
+        ["/mnt/shadow realpath=/etc/shadow"]
+    );
 }
 
 /// The directory's descriptor keeps its name; a descriptor of the file itself has that of the file.
@@ -156,12 +176,15 @@ fn descriptors_are_what_they_are() {
     let changed = [
         open_dir,
         acted(SAKER_EV_FCHMOD, "/etc", 3_001),
-        RecordBuilder::new(SAKER_EV_FCHMOD, 3_002, CAT, CAT)
-            .num(SAKER_P_FCHMOD_fd, 9),
+        RecordBuilder::new(SAKER_EV_FCHMOD, 3_002, CAT, CAT).num(SAKER_P_FCHMOD_fd, 9),
     ];
     for condition in ["fd.name=/etc", "fs.path.name=/etc", "fd.realpath=/etc"] {
         let rule = format!("evt.type=fchmod and {condition}");
-        assert_eq!(said(&rule, "%fd.name", &changed), ["/tmp/etc realpath=/etc"], "{rule}");
+        assert_eq!(
+            said(&rule, "%fd.name", &changed),
+            ["/tmp/etc realpath=/etc"],
+            "{rule}"
+        );
     }
 }
 
