@@ -59,7 +59,8 @@ pub(super) const FIELDS: &[Field] = &[
         "fs.realpath.name",
         Str,
         |e, _| e.fs_real(Which::Name),
-        "Path of the file behind fs.path.name, whatever name led to it, as fd.realpath; also when the call failed. \
+        "Path of the file behind fs.path.name, and of mknod, whatever name led to it, as fd.realpath; also when the \
+         call failed. \
          Saker's own; with path_identity: any, where the driver can tell.",
     )
     .cost(12),
@@ -167,7 +168,11 @@ impl<'a> EventView<'a> {
 
     fn fs_real(&self, which: Which) -> Option<Value<'a>> {
         self.process()?;
-        match parameter(self.record.event(), which)? {
+        let event = self.record.event();
+        // They have no fs.path.
+        let made = matches!(event, SAKER_EV_MKNOD | SAKER_EV_MKNODAT) && which == Which::Name;
+        let parameter = parameter(event, which).or(made.then_some("path"));
+        match parameter? {
             "fd" => text(self.real_path()?),
             name => text(self.real_at(self.position_of(name)?)?),
         }

@@ -16,9 +16,14 @@ const RULES: &str = "
 - rule: one
   desc: What is done to a name
   condition: >
-    evt.type in (mknod, mknodat, chmod, fchmodat, fchmod, chown, lchown, fchownat, fchown, unlink, unlinkat, mkdir,
+    evt.type in (chmod, fchmodat, fchmod, chown, lchown, fchownat, fchown, unlink, unlinkat, mkdir,
     mkdirat, rmdir) and fs.path.name startswith /var/lib/ and fs.path.name endswith /real/victim
   output: one %evt.type %fs.path.name
+  priority: WARNING
+- rule: node
+  desc: What is made
+  condition: evt.type=mknod and evt.arg.path startswith /var/lib/ and evt.arg.path endswith /real/victim
+  output: node %evt.type
   priority: WARNING
 - rule: two
   desc: What gets another name
