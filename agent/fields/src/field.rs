@@ -109,7 +109,7 @@ pub(crate) enum Presence {
     FileOrDirectory,
     /// The same, of a file.
     File,
-    /// Opens that reached a file.
+    /// Opens that reached a file, and changes of one by its descriptor.
     Reached,
     /// Those about an inet or unix socket.
     Socket,
@@ -165,7 +165,7 @@ impl Presence {
                 "events about a known file or directory; failed opens and connections"
             }
             Self::File => "events about a known file",
-            Self::Reached => "successful opens of files with a path",
+            Self::Reached => "successful opens and changes of files with a path",
             Self::Socket => "events about a known inet or unix socket",
             Self::Inet => "events about a known inet socket",
             Self::Server => "events about a connection or a listening socket",
