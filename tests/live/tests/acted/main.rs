@@ -7,6 +7,7 @@ use saker_tests_live::action;
 use saker_tests_live::agent::{Agent, Options};
 use saker_tests_live::alert::Alert;
 use saker_tests_live::case::{Case, check_all, of_session, outputs, stop_cleanly};
+use saker_tests_live::evader;
 use saker_tests_live::lab::Lab;
 
 /// Set where the driver must be able to see it.
@@ -180,8 +181,7 @@ fn what_io_uring_does_to_a_name_is_seen() {
         stop_cleanly(agent).expect("a clean end");
         return;
     }
-    lab.compile("evader", include_str!("../evasion/evader.c"), &["-pthread"])
-        .expect("compiled");
+    evader::compile(&lab).expect("compiled");
     fs::create_dir(lab.path().join("real")).expect("a directory");
     let case = |fields| Case {
         rule: "ring",
