@@ -271,7 +271,7 @@ fn skipped_rules_and_uncaptured_events_are_said() {
     let dir = dir();
     let unknown = RULE
         .replace("Shadow", "Other")
-        .replace("fd.name = ", "fdlist.names = ");
+        .replace("fd.name = ", "static.nowhere = ");
     let uncaptured = RULE
         .replace("Shadow", "Third")
         .replace("= openat", "= page_fault");
@@ -284,7 +284,7 @@ fn skipped_rules_and_uncaptured_events_are_said() {
         "{stderr}"
     );
     assert!(stderr.contains("skipped \"Other\""), "{stderr}");
-    assert!(stderr.contains("no field fdlist.names"), "{stderr}");
+    assert!(stderr.contains("no field static.nowhere"), "{stderr}");
     assert!(stderr.contains("page_fault (1)"), "{stderr}");
     assert!(stderr.contains("silent \"Third\""), "{stderr}");
 }
