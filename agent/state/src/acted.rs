@@ -19,8 +19,8 @@ const SPARE_BYTES: usize = 4096;
 /// Records that wait for that of their call.
 #[derive(Debug, Default)]
 pub(crate) struct Acted {
-    /// By thread: it is in one call at a time.
-    threads: FxHashMap<u32, Vec<u8>>,
+    /// By thread, with the time: it is in one call at a time.
+    threads: FxHashMap<u32, (u64, Vec<u8>)>,
     /// Workers of one ring run side by side, under the number of its owner; the oldest first.
     requests: VecDeque<Vec<u8>>,
     spare: Vec<Vec<u8>>,
@@ -31,7 +31,7 @@ pub(crate) struct Acted {
 impl Acted {
     /// Keeps a `SAKER_EV_ACTED` for the call it stands before.
     pub(crate) fn keep(&mut self, rec: &Record<'_>, counters: &mut Counters) {
-        let tid = rec.hdr().tid;
+        let (tid, ts_ns) = (rec.hdr().tid, rec.hdr().ts_ns);
         if by_request(rec) {
             if self.requests.len() >= MAX_ACTED_REQUESTS
                 && let Some(oldest) = self.requests.pop_front()
@@ -41,15 +41,45 @@ impl Acted {
             }
             let bytes = self.copy(rec);
             self.requests.push_back(bytes);
-        } else if let Some(kept) = self.threads.get_mut(&tid) {
+        } else if let Some((kept_ns, kept)) = self.threads.get_mut(&tid) {
             // The kernel looked again: what it found last counts.
+            *kept_ns = ts_ns;
             kept.clear();
             kept.extend_from_slice(rec.bytes());
-        } else if self.threads.len() >= MAX_ACTED_THREADS {
-            counters.acted_overflow += 1;
         } else {
+            if self.threads.len() >= MAX_ACTED_THREADS {
+                counters.acted_overflow += 1;
+                self.drop_oldest_thread();
+            }
             let bytes = self.copy(rec);
-            self.threads.insert(tid, bytes);
+            self.threads.insert(tid, (ts_ns, bytes));
+        }
+    }
+
+    /// A thread that waits longest is the likeliest to be gone.
+    fn drop_oldest_thread(&mut self) {
+        let by_time = self.threads.iter().map(|(&tid, &(ts_ns, _))| (ts_ns, tid));
+        if let Some((_, tid)) = by_time.min()
+            && let Some((_, oldest)) = self.threads.remove(&tid)
+        {
+            self.reuse(oldest);
+        }
+    }
+
+    /// The process `tgid` of this tag is no more, or of whatever tag if it is 0: its calls do not end.
+    pub(crate) fn forget(&mut self, tgid: u32, start_tag: u16, counters: &mut Counters) {
+        let before = self.threads.len() + self.requests.len();
+        let stays = |kept: &[u8]| {
+            Record::parse(kept).is_ok_and(|kept| {
+                let hdr = kept.hdr();
+                hdr.tgid != tgid || start_tag != 0 && hdr.start_tag != start_tag
+            })
+        };
+        if before > 0 {
+            self.threads.retain(|_, (_, kept)| stays(kept));
+            self.requests.retain(|kept| stays(kept));
+            let dropped = before - self.threads.len() - self.requests.len();
+            counters.acted_unmatched += dropped as u64;
         }
     }
 
@@ -75,7 +105,7 @@ impl Acted {
                 |kept: &Vec<u8>| Record::parse(kept).is_ok_and(|kept| kept.hdr().tgid != hdr.tgid);
             self.requests.retain(of_others);
         }
-        let Some(kept) = self.threads.remove(&hdr.tid) else {
+        let Some((_, kept)) = self.threads.remove(&hdr.tid) else {
             return false;
         };
         let fits = Record::parse(&kept).is_ok_and(|kept| {
@@ -242,12 +272,39 @@ mod tests {
     }
 
     #[test]
+    fn what_an_ended_process_left_goes_with_it() {
+        let mut case = Case::default();
+        let tagged =
+            |tid, tag| acted(1, tid, SAKER_EV_UNLINK, "/etc/a").hdr(move |hdr| hdr.start_tag = tag);
+        case.keep(tagged(61, 5));
+        case.keep(tagged(62, 6));
+        case.keep(by_uring(tagged(60, 5)));
+        case.0.forget(99, 5, &mut case.1);
+        assert_eq!(case.1.acted_unmatched, 0, "another process");
+        case.0.forget(60, 5, &mut case.1);
+        assert_eq!(case.1.acted_unmatched, 2);
+        let successor = unlink(2, 62, "x").hdr(|hdr| hdr.start_tag = 6);
+        assert!(case.attach(successor), "of the next one of that number");
+        case.keep(tagged(61, 5));
+        case.0.forget(60, 0, &mut case.1);
+        assert_eq!((case.1.acted_unmatched, case.0.threads.len()), (3, 0));
+    }
+
+    #[test]
     fn the_tables_have_an_end() {
         let mut case = Case::default();
         for tid in 0..MAX_ACTED_THREADS as u32 + 3 {
-            case.keep(acted(1, tid, SAKER_EV_UNLINK, "/etc/a"));
+            // The times are not in the order they come in.
+            case.keep(acted(u64::from(tid ^ 1), tid, SAKER_EV_UNLINK, "/etc/a"));
         }
         assert_eq!(case.0.threads.len(), MAX_ACTED_THREADS);
+        let last = MAX_ACTED_THREADS as u32 + 2;
+        assert!(case.attach(unlink(9_999, last, "x")), "the newest is kept");
+        for gone in [0, 1, 3] {
+            assert!(!case.attach(unlink(9_999, gone, "x")), "{gone}: the oldest");
+        }
+        assert!(case.attach(unlink(9_999, 2, "x")));
+        case.keep(acted(9_999, 2, SAKER_EV_UNLINK, "/etc/a"));
         for number in 0..MAX_ACTED_REQUESTS + 2 {
             let name = format!("/etc/{number}");
             case.keep(by_uring(acted(1, 60, SAKER_EV_UNLINKAT, &name)));

@@ -86,7 +86,7 @@ counters! {
     messages_overflow,
     /// What calls act on, not kept until the call's record because a table was full.
     acted_overflow,
-    /// What a call acts on, dropped because that call's record did not come next.
+    /// What a call acts on, dropped because that call's record did not come next, or its process ended unseen.
     acted_unmatched,
     /// Processes replaced because their number had been reused unnoticed.
     pid_reused,

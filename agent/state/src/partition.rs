@@ -42,7 +42,7 @@ pub struct Partition {
     /// Children other workers have sent, before their birth record is applied here.
     pub(crate) arrived: FxHashMap<u32, Box<Process>>,
     pub(crate) parked: Parking,
-    acted: Acted,
+    pub(crate) acted: Acted,
     retiring: VecDeque<(u64, Arc<Cell>)>,
     /// Processes that were gone at a time, see [`crate::RollCall`].
     pub(crate) missing: VecDeque<(u64, Arc<Cell>)>,

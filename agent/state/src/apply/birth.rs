@@ -128,6 +128,8 @@ impl Partition {
     /// The process under this number is no more, whenever it ended.
     fn replace(&mut self, tgid: u32, ts_ns: u64) {
         if let Some(process) = self.forget(tgid) {
+            let counters = &mut self.ctx.counters;
+            self.acted.forget(tgid, process.start_tag, counters);
             process.cell.mark_exit(ts_ns.saturating_sub(1), 0);
             self.retire_later(ts_ns, Arc::clone(&process.cell));
         }
