@@ -235,9 +235,9 @@ impl FdTable {
             .filter(|(number, slot)| slot.live && range.contains(number))
         {
             if on_exec {
-                slot.fd
-                    .iter_mut()
-                    .for_each(|fd| Arc::make_mut(fd).cloexec = true);
+                // Those it changes nothing of stay shared.
+                let changes = slot.fd.iter_mut().filter(|fd| !fd.cloexec);
+                changes.for_each(|fd| Arc::make_mut(fd).cloexec = true);
             } else {
                 slot.live = false;
                 closed += 1;
@@ -396,6 +396,22 @@ mod tests {
         table.close_range(4..=4, false);
         assert_eq!((table.len(), parent.len()), (1, 5));
         assert!(parent.iter().all(|(_, fd)| !fd.cloexec));
+    }
+
+    #[test]
+    fn what_exec_closes_already_stays_shared() {
+        let mut parent = FdTable::default();
+        for number in [3, 4] {
+            named(&mut parent, number, "/a");
+        }
+        parent.get_mut(3).expect("open").cloexec = true;
+        let mut child = parent.clone();
+        child.close_range(0..=i32::MAX, true);
+        let is_shared = |number| match (parent.get(number), child.get(number)) {
+            (Some(parent), Some(child)) => std::ptr::eq(parent, child),
+            _ => panic!("{number} is open in both"),
+        };
+        assert!(is_shared(3) && !is_shared(4));
     }
 
     #[test]
