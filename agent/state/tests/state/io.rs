@@ -116,6 +116,38 @@ fn who_is_bound_serves_and_the_client_comes_first() {
 }
 
 #[test]
+fn a_port_the_kernel_chose_makes_no_server() {
+    let mut partition = partition();
+    let bind = |ts, fd, port: u16| {
+        let mut asked = 2_u16.to_ne_bytes().to_vec();
+        asked.extend(port.to_be_bytes());
+        asked.extend(ANY);
+        let bind = record(SAKER_EV_BIND, ts).num(SAKER_P_BIND_fd, fd);
+        let bind = bind.var(SAKER_P_BIND_addr, &asked);
+        // What the kernel made of it: there is a port in either case.
+        bind.tuple(SAKER_P_BIND_tuple, &udp((ANY, 4000), (ANY, 0)))
+            .build()
+    };
+    let to = udp((ANY, 4000), (RESOLVER, 53));
+    let (name, changed, _) = after(&mut partition, &bind(2, 3, 0), 3);
+    assert_eq!((&*name, changed), ("", false));
+    let (name, ..) = after(&mut partition, &sendto(3, 3, &to), 3);
+    assert_eq!(name, "0.0.0.0:4000->8.8.8.8:53");
+    let role = |partition: &Partition, number| {
+        let socket = fd(partition, number).socket.as_ref();
+        socket.map(|socket| socket.role)
+    };
+    assert_eq!(role(&partition, 3), Some(Role::Client));
+    run(&mut partition, &bind(4, 9, 4000));
+    assert_eq!(role(&partition, 9), Some(Role::Listener));
+    let (name, ..) = after(&mut partition, &sendto(5, 9, &to), 9);
+    assert_eq!(
+        name, "8.8.8.8:53->0.0.0.0:4000",
+        "a port that was asked for"
+    );
+}
+
+#[test]
 fn the_far_end_of_a_connected_socket_is_its_own() {
     let mut partition = partition();
     let tuple = udp((HERE, 4000), (RESOLVER, 53));
