@@ -8,6 +8,8 @@ use std::path::{Path, PathBuf};
 
 use common::{Output, run, saker};
 use saker_abi::driver::{EventSet, Iterate};
+use saker_abi::raw::*;
+use saker_abi::record::{Record, RecordBuilder};
 use saker_capture::file::{CaptureWriter, Item, Meta, Source};
 use saker_capture::recorder::{Recorder, chunk_pool};
 
@@ -165,6 +167,59 @@ fn thinned(file: &Path, to: &Path, mut state: u64) {
         writer.chunk(&chunk).expect("written");
     }
     writer.finish().expect("written");
+}
+
+/// A recording of these, which come one after the other in one stream.
+fn recording(to: &Path, records: &[RecordBuilder]) {
+    let meta = Meta {
+        partitions: 1,
+        ..Meta::of_this_agent(&EventSet::all())
+    };
+    let mut writer = CaptureWriter::create(to, &meta).expect("made");
+    let (pool, chunks) = chunk_pool(1);
+    let mut recorder = Recorder::new(0, pool);
+    for record in records {
+        recorder.record(&Record::parse(&record.build()).expect("a record"));
+    }
+    recorder.flush(u64::MAX);
+    let chunk = chunks.receiver().try_recv().expect("small enough for one");
+    writer.chunk(&chunk).expect("written");
+    writer.finish().expect("written");
+}
+
+#[test]
+fn what_calls_act_on_is_replayed() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let (file, rules) = (dir.path().join("x.saker"), dir.path().join("x.yaml"));
+    let acted = RecordBuilder::new(SAKER_EV_ACTED, 1_000, 60, 60)
+        .num(SAKER_P_ACTED_event, SAKER_EV_UNLINK.into())
+        .var(SAKER_P_ACTED_real, b"/etc/shadow");
+    let unlink = |ts_ns, path: &str| {
+        RecordBuilder::new(SAKER_EV_UNLINK, ts_ns, 60, 60).var(SAKER_P_UNLINK_path, path.as_bytes())
+    };
+    recording(
+        &file,
+        &[
+            acted,
+            unlink(1_001, "/tmp/link/shadow"),
+            unlink(1_002, "/tmp/x"),
+        ],
+    );
+    let rule = "- rule: r\n  desc: d\n  condition: evt.type=unlink and fs.path.name=/etc/shadow\n  \
+                output: removed %fs.path.name\n  priority: NOTICE\n";
+    fs::write(&rules, rule).expect("written");
+    for workers in ["1", "4"] {
+        let mut command = saker();
+        command.args(["replay", "--workers", workers, "-r"]);
+        let replayed = run(command.arg(&rules).arg(&file));
+        assert_eq!(replayed.status, 0, "{}", replayed.stderr);
+        let lines: Vec<_> = replayed.stdout.lines().collect();
+        let [line] = &lines[..] else {
+            panic!("{lines:?} {}", replayed.stderr);
+        };
+        let expected = "removed /tmp/link/shadow realpath=/etc/shadow";
+        assert!(line.ends_with(expected), "{line}");
+    }
 }
 
 #[test]
