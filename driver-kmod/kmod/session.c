@@ -222,12 +222,15 @@ int saker_session_counters(const struct file *owner)
 	return ret;
 }
 
-/* Until no probe can have the session any more. */
+/*
+ * After the probes are detached: waits until none of them runs any more. Only then is the pointer cleared, for a probe
+ * reads it again and again.
+ */
 static void retract(struct saker_session *s)
 {
-	RCU_INIT_POINTER(saker_active, NULL);
 	tracepoint_synchronize_unregister();
 	saker_synchronize_probes();
+	RCU_INIT_POINTER(saker_active, NULL);
 	s->started = false;
 }
 
