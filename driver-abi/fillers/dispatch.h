@@ -6,9 +6,22 @@
 #define X32_SYSCALL_BIT 0x40000000
 #define SAKER_ENOSYS 38
 
-/* Event + 1 of a call, 0 when not wanted. */
-static __always_inline u32 saker_event(bool compat, u64 nr)
+/*
+ * Number of the call, from the register as it was at its entry. Kernels since about 5.13 look at the lower half only:
+ * what a program puts above must not hide the call.
+ */
+static __always_inline u32 call_number(u64 orig_ax)
 {
+	return orig_ax;
+}
+
+/* Event + 1 of a call, 0 when not wanted. */
+static __always_inline u32 saker_event(bool compat, u32 nr)
+{
+	if (nr >= SAKER_MAX_SYSCALLS)
+		return 0;
+	/* The verifier wants the bound where the table is read, the compiler knows it already. */
+	barrier_var(nr);
 	nr &= SAKER_MAX_SYSCALLS - 1;
 	return compat ? saker_event_of_32[nr] : saker_event_of_64[nr];
 }
@@ -42,13 +55,13 @@ static __always_inline void count_unseen(struct task_struct *task, u32 cause)
 _Static_assert(SAKER_EV_VFORK == SAKER_EV_CLONE + 3, "the fork family stands together");
 
 /* Event + 1 of the call that `task` returns from, 0 when there is nothing to record. */
-static __always_inline u32 dispatch(struct task_struct *task, call_regs regs, u64 nr, s64 ret)
+static __always_inline u32 dispatch(struct task_struct *task, call_regs regs, u32 nr, s64 ret)
 {
 	u32 event;
 
 	if (nr >= SAKER_MAX_SYSCALLS) {
 		/* -1 is a call that ptrace or seccomp cancelled; most kernels have no x32. */
-		if (nr != -1ULL && nr & X32_SYSCALL_BIT && ret != -SAKER_ENOSYS &&
+		if (nr != -1U && nr & X32_SYSCALL_BIT && ret != -SAKER_ENOSYS &&
 		    !saker_task_compat(task) && task->tgid != saker_own_tgid)
 			count_unseen(task, SAKER_DROP_ABI);
 		return 0;

@@ -58,6 +58,11 @@ struct kernfs_node___v58 {
 	struct kernfs_node *parent;
 };
 
+/* 6.4 (54e6842d0775) marks workers of io_uring as such. */
+struct kernel_clone_args___v64 {
+	u32 user_worker : 1;
+};
+
 #pragma clang attribute pop
 
 static __always_inline u64 timespec_ns(const struct timespec64 *t)

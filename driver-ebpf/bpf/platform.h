@@ -23,7 +23,9 @@
 #define TS_COMPAT 0x0002
 #define PF_KTHREAD 0x00200000
 #define PF_IO_WORKER 0x00000010
-#define PF_USER_WORKER 0x00004000
+/* Since 6.4; before 5.17 the bit was PF_USED_ASYNC, which children of whoever loads a driver inherit. */
+#define PF_USER_WORKER                                                                             \
+	(bpf_core_field_exists(struct kernel_clone_args___v64, user_worker) ? 0x00004000 : 0)
 #define RLIMIT_NOFILE 7
 #define PIDTYPE_PGID 2
 #define PIDTYPE_SID 3

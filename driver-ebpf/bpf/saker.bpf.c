@@ -68,7 +68,7 @@ static __always_inline u32 running_call(void)
 	if (!bpf_core_enum_value_exists(enum bpf_func_id, BPF_FUNC_task_pt_regs))
 		return 0;
 	regs = (void *)bpf_task_pt_regs(task);
-	return saker_event(saker_task_compat(task), regs->orig_ax);
+	return saker_event(saker_task_compat(task), call_number(regs->orig_ax));
 }
 
 /*
@@ -79,7 +79,7 @@ static __always_inline void read_call(struct call *c, u64 *ctx)
 {
 	c->task = bpf_get_current_task_btf();
 	c->ret = CALL_RETURN(ctx);
-	c->nr = CALL_REG(ctx, c->task, orig_ax);
+	c->nr = call_number(CALL_REG(ctx, c->task, orig_ax));
 	c->compat = saker_task_compat(c->task);
 	if (c->compat) {
 		c->args[0] = (u32)CALL_REG(ctx, c->task, bx);
@@ -102,7 +102,7 @@ HOOK_CALL
 int saker_sys_exit(u64 *ctx)
 {
 	struct task_struct *task = bpf_get_current_task_btf();
-	u32 event = dispatch(task, ctx, CALL_REG(ctx, task, orig_ax), CALL_RETURN(ctx));
+	u32 event = dispatch(task, ctx, call_number(CALL_REG(ctx, task, orig_ax)), CALL_RETURN(ctx));
 
 	if (!event)
 		return 0;
@@ -157,7 +157,7 @@ int saker_ev_exec_failed(u64 *ctx)
 	if (CALL_RETURN(ctx) >= 0)
 		return 0; /* the exec record came from sched_process_exec */
 	read_call(&c, ctx);
-	record_failed_exec(&c, saker_event(c.compat, CALL_REG(ctx, c.task, orig_ax)) - 1);
+	record_failed_exec(&c, saker_event(c.compat, call_number(CALL_REG(ctx, c.task, orig_ax))) - 1);
 	return 0;
 }
 

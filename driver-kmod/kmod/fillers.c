@@ -37,14 +37,14 @@ static __always_inline u32 running_call(void)
 {
 	struct pt_regs *regs = task_pt_regs(current);
 
-	return saker_event(saker_task_compat(current), regs->orig_ax);
+	return saker_event(saker_task_compat(current), call_number(regs->orig_ax));
 }
 
 static void read_call(struct call *c, struct pt_regs *regs, s64 ret)
 {
 	c->task = current;
 	c->ret = ret;
-	c->nr = regs->orig_ax;
+	c->nr = call_number(regs->orig_ax);
 	c->compat = saker_task_compat(current);
 	if (c->compat) {
 		c->args[0] = (u32)regs->bx;
@@ -130,7 +130,7 @@ static bool record_reached(struct call *c, u32 event)
 
 void saker_record_call(struct pt_regs *regs, long ret)
 {
-	u32 event = dispatch(current, regs, regs->orig_ax, ret);
+	u32 event = dispatch(current, regs, call_number(regs->orig_ax), ret);
 	struct call c;
 
 	if (!event)

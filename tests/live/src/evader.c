@@ -73,6 +73,19 @@ static int by_handle(char **args)
 	return take(open_by_handle_at(dir, &of.handle, O_RDONLY));
 }
 
+/* number NAME: by a number of the call whose upper half, which the kernel does not look at, is not zero. */
+static int by_number(char **args)
+{
+	long fd = 1L << 32 | SYS_openat, r10 = 0;
+
+	/* syscall() of libc may drop the upper half. */
+	__asm__ volatile("mov %[mode], %%r10\n\tsyscall"
+			 : "+a"(fd)
+			 : "D"((long)AT_FDCWD), "S"(args[0]), "d"((long)O_RDONLY), [mode] "r"(r10)
+			 : "rcx", "r10", "r11", "memory");
+	return take(fd);
+}
+
 /* unnamed: what has no name in any directory, by its descriptor. */
 static int unnamed(char **args)
 {
@@ -309,6 +322,7 @@ int main(int argc, char **argv)
 		{ "chroot", 2, in_root },
 		{ "tree", 2, in_tree },
 		{ "handle", 2, by_handle },
+		{ "number", 1, by_number },
 		{ "unnamed", 1, unnamed },
 		{ "race", 3, race },
 		{ "swap", 2, swap },

@@ -75,6 +75,11 @@ const WAYS: &[Case] = &[
         "$LAB/file"
     ),
     way!("$LAB/evader chroot /etc /shadow", "/shadow"),
+    Case {
+        rule: "shadow",
+        script: "$LAB/evader number /etc/shadow",
+        fields: &[("evt.type", "openat"), ("fd.name", "/etc/shadow")],
+    },
     // What a descriptor of a mount is called is not known.
     Case {
         rule: "shadow",
