@@ -3,7 +3,8 @@
 #ifndef SAKER_ENDS_H
 #define SAKER_ENDS_H
 
-#define SOCK_STREAM_NR 1 /* an enumeration in the module */
+#define SOCK_STREAM_NR 1 /* enumerations in the module */
+#define SOCK_DGRAM_NR 2
 
 /*
  * Puts the far end that the caller gave or was given into a tuple; false when it has none. Connected
@@ -21,11 +22,17 @@ static __always_inline bool patch_far_end(struct saker_tuple *tuple, u64 name_at
 
 	if (!name_at || tuple->type == SOCK_STREAM_NR || len < 2)
 		return false;
+	/* A connected socket receives from its peer alone; what stands in the caller's memory may be old. */
+	if (!out && tuple->remote_port)
+		return false;
 	if (len > sizeof(given) - sizeof(given.room))
 		len = sizeof(given) - sizeof(given.room);
 	barrier_var(len); /* or the compiler compares another copy than it passes */
 	if (uread(&given, len & (sizeof(given) - 1), name_at))
 		return false;
+	/* udp_sendmsg() takes no family for its own. */
+	if (!given.family && out && tuple->family == AF_INET)
+		given.family = AF_INET;
 	if (given.family == AF_INET && len >= 8) {
 		if (tuple->family != AF_INET && tuple->family != AF_INET6)
 			return false;
@@ -43,7 +50,10 @@ static __always_inline bool patch_far_end(struct saker_tuple *tuple, u64 name_at
 			return false;
 		__builtin_memcpy(tuple->remote_addr, given.rest + 4, 16);
 		tuple->remote_port = __builtin_bswap16(given.port);
-	} else if (given.family == AF_UNIX && tuple->family == AF_UNIX && out && !tuple->peer_id) {
+	} else if (given.family == AF_UNIX && tuple->family == AF_UNIX && out &&
+		   (!tuple->peer_id || tuple->type == SOCK_DGRAM_NR)) {
+		/* Of datagrams a name that is given comes before the peer; others do not look at it. */
+		tuple->peer_id = 0;
 		len = name_len - 2;
 		if (len > 108)
 			len = 108;

@@ -41,18 +41,24 @@ static __always_inline void io_amount(struct call *c, struct io *io, s64 moved, 
 
 	if (moved < 0)
 		full = out ? io->size : 0;
-	/* MSG_TRUNC returns the length of the message, not of what was read. */
-	if (full > io->size)
+	/* MSG_TRUNC returns the length of the message, not of what was read. Of more parts the size is not known. */
+	if (full > io->size && io->parts <= PARTS_MAX)
 		full = io->size;
 	io->full = full;
 	io->want = full > saker_snaplen ? saker_snaplen : full;
+}
+
+/* A size as a program gives it, which may not fit; the kernel moves less than 2 GiB at a time. */
+static __always_inline u32 io_size(u64 bytes)
+{
+	return bytes > 0xffffffff ? 0xffffffff : bytes;
 }
 
 /* Bytes at argument 1, their number in argument 2. */
 static __always_inline void io_buffer(struct call *c, struct io *io, bool out)
 {
 	io->data_at = c->args[1];
-	io->size = c->args[2];
+	io->size = io_size(c->args[2]);
 	io_amount(c, io, c->ret, out);
 }
 
@@ -76,18 +82,20 @@ static __always_inline bool part_at(u64 at, u32 i, bool compat, u64 *base, u64 *
 	return true;
 }
 
-/* Size of all parts together. */
-SAKER_SUBPROGRAM u64 saker_parts_bytes(u64 at, u32 parts, u32 compat)
+/* Size of all parts together, of PARTS_MAX at most. */
+SAKER_SUBPROGRAM u32 saker_parts_bytes(u64 at, u32 parts, u32 compat)
 {
-	u64 sum = 0, base, len;
+	u64 low = 0, high = 0, base, len;
 	u32 i;
 
+	/* Halves apart, for a branch here would double the verifier's work with each round. */
 	for (i = 0; i < PARTS_MAX; i++) {
 		if (i >= parts || !part_at(at, i, compat, &base, &len))
 			break;
-		sum += len;
+		low += (u32)len;
+		high |= len >> 32;
 	}
-	return sum;
+	return io_size(high ? ~0ULL : low);
 }
 
 /* A vector at argument 1, the number of its parts in argument 2. */

@@ -11,15 +11,18 @@ static __always_inline void emit_file(struct saker_scratch *sc, struct subject *
 {
 	u32 len = sc->frame_len;
 
-	if (emit_sized(sc, to, len, 512, SAKER_EV_FILE, SAKER_NP_FILE, 0, SAKER_CLASS_LIFECYCLE) ||
-	    emit_sized(sc, to, len, 8192, SAKER_EV_FILE, SAKER_NP_FILE, 0, SAKER_CLASS_LIFECYCLE))
+	if (emit_sized(sc, to, len, 512, SAKER_EV_FILE, SAKER_NP_FILE, 0, SAKER_CLASS_FILE) ||
+	    emit_sized(sc, to, len, 1024, SAKER_EV_FILE, SAKER_NP_FILE, 0, SAKER_CLASS_FILE) ||
+	    emit_sized(sc, to, len, 2048, SAKER_EV_FILE, SAKER_NP_FILE, 0, SAKER_CLASS_FILE) ||
+	    emit_sized(sc, to, len, 8192, SAKER_EV_FILE, SAKER_NP_FILE, 0, SAKER_CLASS_FILE))
 		return;
-	count_drop(to->counters, SAKER_DROP_BUG, SAKER_CLASS_LIFECYCLE);
+	count_drop(to->counters, SAKER_DROP_BUG, SAKER_CLASS_FILE);
 }
 
 /*
  * A record of descriptor `fd` of the running task: it has come from another process, and nobody could know what it is.
- * A function of its own, and one descriptor at a time: the verifier looks at it once, not once for each.
+ * A function of its own, and one descriptor at a time: the verifier looks at it once, not once for each. Shed as the
+ * message that brought it: any process can make many of them cheaply.
  */
 SAKER_SUBPROGRAM int saker_adopt(s32 fd)
 {
@@ -28,10 +31,10 @@ SAKER_SUBPROGRAM int saker_adopt(s32 fd)
 	struct saker_scratch *sc;
 	struct subject to = {};
 
-	if (!file || !find_ring(&to, task->tgid, task->pid, SAKER_CLASS_LIFECYCLE))
+	if (!file || !find_ring(&to, task->tgid, task->pid, SAKER_CLASS_FILE))
 		return 0;
 	identify(&to, task, FOLLOW_PROBE);
-	sc = scratch_claim(&to, SAKER_CLASS_LIFECYCLE);
+	sc = scratch_claim(&to, SAKER_CLASS_FILE);
 	if (!sc)
 		return 0;
 	fill_file(sc, cpu_area(to.cpu), task, fd, file);

@@ -105,6 +105,10 @@ static void datagrams(void)
 	SYSN(recvfrom, b, into, 100, 0, &from, &from_bytes);
 	SYSN(recvfrom, b, into, 100);
 	SYSN(recvfrom, a, into, 100, MSG_DONTWAIT);
+	step("udp/no family");
+	b = udp_at(HOME, 6204);
+	at(HOME, 6201)->sin_family = 0; /* as good as the right one */
+	SYSN(sendto, b, S("none"), 4, 0, &to, sizeof(to));
 	step("udp6");
 	six = must(SYSN(socket, 10, SOCK_DGRAM, 0), "socket");
 	SYSN(bind, six, at6(0, 6202), sizeof(to6));
@@ -129,6 +133,12 @@ static void datagrams(void)
 	SYSN(sendto, a, S("unix"), 4, 0, S("\1\0nobody"), 9);
 	from_bytes = 100;
 	SYSN(recvfrom, unix_end, into, 100, 0, into + 200, &from_bytes);
+	step("datagrams/unix, connected");
+	SYSN(connect, a, S("\1\0io-name"), 10);
+	SYSN(sendto, a, S("peer"), 4, 0, 0, 0);
+	b = must(SYSN(socket, AF_UNIX, SOCK_DGRAM, 0), "socket");
+	SYSN(bind, b, S("\1\0io-other"), 11);
+	SYSN(sendto, a, S("other"), 5, 0, S("\1\0io-other"), 11); /* the name comes before the peer */
 	step("sendto/no socket");
 	SYSN(sendto, 0, S("x"), 1);
 	SYSN(recvfrom, 700, into, 1, MSG_DONTWAIT);

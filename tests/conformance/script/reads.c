@@ -45,6 +45,19 @@ void reads_and_writes(void)
 	vector(2, 300);
 	parts[0].length = 0;
 	SYSN(preadv, fd, parts, 2, 0, 0);
+	step("read/sizes that do not fit");
+	SYSN(pread64, fd, into, 1L << 32, 0);
+	SYSN(pread64, fd, into, (1L << 32) + 2, 0);
+	vector(2, 5);
+	parts[1].length = (1L << 32) - 5;
+	SYSN(preadv, fd, parts, 2, 0, 0);
+	vector(40, 0);
+	parts[39].base = into;
+	parts[39].length = 10;
+	SYSN(preadv, fd, parts, 40, 0, 0); /* all but nothing in what is added up */
+	step("number/upper half");
+	SYS(1L << 32 | __NR_unlink, S("number"));
+	SYS(1L << 40 | __NR_chmod, S("number"), 0600);
 	step("read/errors");
 	SYSN(read, 700, into, 10);
 	SYSN(write, 700, bytes, 10);

@@ -39,6 +39,11 @@ const RULES: &str = r#"
   condition: evt.type=write and fd.name endswith /taken and evt.rawres>0
   output: "%evt.type %fd.name %fd.type"
   priority: INFO
+- rule: more asked for than fits
+  desc: A read whose size has more than 32 bits.
+  condition: evt.type=read and evt.buffer contains "as much as there is"
+  output: "%evt.type %evt.buffer %evt.rawres"
+  priority: INFO
 "#;
 
 /// Whoever is passed what another process has, or takes it, and uses it.
@@ -63,6 +68,8 @@ static union {
 	char bytes[CMSG_SPACE(2 * sizeof(int))];
 	struct cmsghdr head;
 } control;
+
+static char large[64];
 
 static struct msghdr message(struct iovec *part)
 {
@@ -110,6 +117,9 @@ int main(int count, char **arguments)
 		check(status >= 0 && write(status, "x", 1) == 1);
 		_exit(0);
 	}
+	own = open("much", O_RDWR | O_CREAT, 0600);
+	check(write(own, "as much as there is", 19) == 19 && lseek(own, 0, SEEK_SET) == 0);
+	check(read(own, large, 1UL << 32) == 19);
 	fds[0] = connection();
 	fds[1] = open("passed-on", O_RDWR | O_CREAT, 0600);
 	own = open("taken", O_RDWR | O_CREAT, 0600);
@@ -187,6 +197,11 @@ const CASES: &[Case] = &[
             ("fd.type", "file"),
             ("evt.buffer", "through a descriptor"),
         ],
+    },
+    Case {
+        rule: "more asked for than fits",
+        script: PASS,
+        fields: &[("evt.rawres", "19")],
     },
     Case {
         rule: "taken file written",
