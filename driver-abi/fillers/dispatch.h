@@ -7,8 +7,8 @@
 #define SAKER_ENOSYS 38
 
 /*
- * Number of the call, from the register as it was at its entry. Kernels since about 5.13 look at the lower half only:
- * what a program puts above must not hide the call.
+ * Number of the call, from the register as it was at its entry. The kernel looks at the lower half only: what a
+ * program puts above must not hide the call.
  */
 static __always_inline u32 call_number(u64 orig_ax)
 {

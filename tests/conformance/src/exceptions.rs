@@ -155,21 +155,6 @@ pub static EXCEPTIONS: &[Exception] = &[
         reason: "5.16 (a6294593e8a1) writes what can be read before a page that cannot",
     },
     Exception {
-        since: (6, 1),
-        steps: &["number/upper half"],
-        event: "unlink",
-        parameter: Some("res"),
-        reason: "between 5.10 and 6.1: of the number only the lower half counts; before, such a call was none, \
-                 -ENOSYS",
-    },
-    Exception {
-        since: (6, 1),
-        steps: &["number/upper half"],
-        event: "chmod",
-        parameter: Some("res"),
-        reason: "as unlink",
-    },
-    Exception {
         since: (6, 6),
         steps: &["*"],
         event: "fchmodat2",
