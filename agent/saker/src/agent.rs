@@ -8,7 +8,7 @@ use arc_swap::ArcSwap;
 use crossbeam_channel::Sender;
 use saker_abi::driver::{EventSet, Lack, LoadOptions};
 use saker_abi::event::EVENTS;
-use saker_abi::ring::{Counters, RingCounters, RingReader};
+use saker_abi::ring::{Counters, RingReader};
 use saker_alerts::{
     AlertSender, FormatOptions, Formatter, JsonOptions, Output, QueueMonitor, Stdout, Summary,
     queue,
@@ -25,11 +25,12 @@ use crate::background::{Background, host_info};
 use crate::capture::{Host, RuleCaptures, SharedDriver, share, with_driver};
 use crate::config::{Config, PathIdentity};
 use crate::control::Stop;
-use crate::dns::{self, Resolver};
+use crate::dns::Resolver;
 use crate::driver::Chosen;
 use crate::first_look::{FirstLook, adopt_running};
 use crate::host;
 use crate::http::Pages;
+use crate::losses::{dropped, missed, produced};
 use crate::metrics::{self, DriverInfo, Sources, WorkerMetrics};
 use crate::mounts::{MountWatch, mounts};
 use crate::needs::Needs;
@@ -186,6 +187,8 @@ impl Agent {
         );
         let hostname = host.hostname.clone();
         let context = Arc::new(context(config, schema, rules, host));
+        // Before the workers take over what is known of the host.
+        let resolver = Resolver::start(&context)?;
         let (sender, receiver) = queue(usize::try_from(config.alert_queue_capacity)?);
         let monitor = receiver.monitor();
         let output = Output::spawn(
@@ -232,8 +235,6 @@ impl Agent {
             ),
             PathIdentity::Given => None,
         };
-        let names = dns::names(&context.rules, &context.schema);
-        let resolver = Resolver::start(names, Arc::clone(&context))?;
         let background = Background::start(state.recovery, Arc::clone(&state.shared), context)?;
         let facts = facts(&plan, first_look);
         let agent = Self {
@@ -393,26 +394,6 @@ impl Attached {
             driver: share(driver),
         }
     }
-}
-
-/// What the driver could not put into its rings.
-pub(crate) fn dropped(counters: &Counters) -> u64 {
-    snapshots(counters).map(|ring| ring.dropped_total()).sum()
-}
-
-fn missed(calls: Option<&dyn MissedCalls>) -> u64 {
-    calls.map_or(0, MissedCalls::total)
-}
-
-fn produced(counters: &Counters) -> u64 {
-    snapshots(counters).map(|ring| ring.produced).sum()
-}
-
-fn snapshots(counters: &Counters) -> impl Iterator<Item = RingCounters> + '_ {
-    let partitions = counters.partitions();
-    (0..counters.cpus())
-        .flat_map(move |cpu| (0..partitions).map(move |partition| (cpu, partition)))
-        .map(|(cpu, partition)| counters.snapshot(cpu, partition))
 }
 
 /// What workers evaluate with, on the host that `host` tells of.

@@ -29,6 +29,7 @@ mod host;
 mod http;
 mod lock;
 mod logging;
+mod losses;
 mod metrics;
 mod mounts;
 mod needs;

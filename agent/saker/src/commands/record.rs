@@ -24,6 +24,7 @@ use crate::control::{Control, Stop};
 use crate::host;
 use crate::http::Pages;
 use crate::lock::Lock;
+use crate::losses::dropped;
 use crate::mounts::mounts;
 use crate::{logging, rules};
 
@@ -98,7 +99,7 @@ pub(super) fn record(args: RecordArgs) -> anyhow::Result<ExitCode> {
     drop(workers.stop());
     let finished = recording.finish()?;
     drop(control);
-    report(&finished, agent::dropped(&counters));
+    report(&finished, dropped(&counters));
     outcome?;
     Ok(ExitCode::SUCCESS)
 }

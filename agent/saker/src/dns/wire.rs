@@ -8,13 +8,27 @@ use simple_dns::{CLASS, Name, Packet, PacketFlag, QCLASS, QTYPE, Question, RCODE
 /// Bytes of an answer without extensions of the protocol.
 pub(super) const MAX_ANSWER_BYTES: usize = 512;
 /// Addresses taken of one answer.
-const MAX_ADDRESSES: usize = 64;
+pub(super) const MAX_ADDRESSES: usize = 64;
 
 /// What is asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Family {
     V4,
     V6,
+}
+
+/// All of them, in order.
+pub(super) const FAMILIES: [Family; 2] = [Family::V4, Family::V6];
+
+/// What a server said.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Reply {
+    /// The addresses; none when there are none or there is no such name.
+    Addresses(Vec<IpAddr>),
+    /// It does not know.
+    Failed,
+    /// Not to this question.
+    Foreign,
 }
 
 /// A question for the addresses of `name`; `None` when that is not the name of a host.
@@ -40,17 +54,38 @@ pub(super) fn question(id: u16, name: &str, family: Family) -> Option<Vec<u8>> {
     packet.build_bytes_vec().ok()
 }
 
-/// The addresses in an answer to `question`; `None` when it is none: damaged, an error, or not to this
-/// question.
-pub(super) fn addresses(question: &[u8], answer: &[u8]) -> Option<Vec<IpAddr>> {
-    let question = Packet::parse(question).ok()?;
-    let answer = Packet::parse(answer).ok()?;
+/// What `answer` says to `question`.
+pub(super) fn reply(question: &[u8], answer: &[u8]) -> Reply {
+    let other = if answer.starts_with(&question[..2]) {
+        // Servers in trouble leave out the question.
+        Reply::Failed
+    } else {
+        Reply::Foreign
+    };
+    let (Ok(question), Ok(answer)) = (Packet::parse(question), Packet::parse(answer)) else {
+        return other;
+    };
     let is_answer = answer.id() == question.id()
         && answer.has_flags(PacketFlag::RESPONSE)
-        && answer.rcode() == RCODE::NoError;
-    if !is_answer || !same_questions(&question, &answer) {
-        return None;
+        && same_questions(&question, &answer);
+    match answer.rcode() {
+        _ if !is_answer => other,
+        RCODE::NameError => Reply::Addresses(Vec::new()),
+        RCODE::NoError => {
+            let addresses = addresses(&answer);
+            // Cut off before the first: there are some.
+            let is_cut = answer.has_flags(PacketFlag::TRUNCATION) && addresses.is_empty();
+            if is_cut {
+                Reply::Failed
+            } else {
+                Reply::Addresses(addresses)
+            }
+        }
+        _ => Reply::Failed,
     }
+}
+
+fn addresses(answer: &Packet<'_>) -> Vec<IpAddr> {
     let address = |data: &RData<'_>| match data {
         RData::A(a) => Some(IpAddr::from(a.address.to_be_bytes())),
         RData::AAAA(a) => Some(IpAddr::from(a.address.to_be_bytes())),
@@ -59,12 +94,8 @@ pub(super) fn addresses(question: &[u8], answer: &[u8]) -> Option<Vec<IpAddr>> {
     };
     let records = answer.answers.iter();
     let records = records.filter(|record| record.class == CLASS::IN);
-    Some(
-        records
-            .filter_map(|record| address(&record.rdata))
-            .take(MAX_ADDRESSES)
-            .collect(),
-    )
+    let found = records.filter_map(|record| address(&record.rdata));
+    found.take(MAX_ADDRESSES).collect()
 }
 
 /// The question comes back as it was asked, in upper case or lower.
@@ -106,29 +137,49 @@ mod tests {
             &asked,
             &[(5, alias), (1, &[192, 0, 2, 1]), (1, &[192, 0, 2, 2])],
         );
-        let found = addresses(&asked, &answer).expect("an answer");
-        assert_eq!(
-            found,
-            ["192.0.2.1", "192.0.2.2"].map(|ip| ip.parse::<IpAddr>().expect("an address"))
-        );
+        let found = ["192.0.2.1", "192.0.2.2"].map(|ip| ip.parse().expect("an address"));
+        assert_eq!(reply(&asked, &answer), Reply::Addresses(found.to_vec()));
     }
 
     #[test]
-    fn answers_to_others_and_errors_are_none() {
+    fn answers_to_others_and_errors_give_no_addresses() {
         let asked = question(7, "example.com", Family::V6).expect("a name");
         let good = answer(&asked, &[(28, &Ipv6Addr::LOCALHOST.octets())]);
-        assert_eq!(
-            addresses(&asked, &good),
-            Some(vec![Ipv6Addr::LOCALHOST.into()])
-        );
-        for (at, byte) in [(0, 9), (2, 0), (3, 0x83), (5, 2), (13, b'X' - 1)] {
-            let mut bad = good.clone();
-            bad[at] = byte;
-            assert_eq!(addresses(&asked, &bad), None, "byte {at}");
+        let loopback = Reply::Addresses(vec![Ipv6Addr::LOCALHOST.into()]);
+        assert_eq!(reply(&asked, &good), loopback);
+        let with = |at: usize, byte| {
+            let mut other = good.clone();
+            other[at] = byte;
+            reply(&asked, &other)
+        };
+        assert_eq!(with(0, 9), Reply::Foreign);
+        // A question, a server's failure, two questions, another name.
+        for (at, byte) in [(2, 0), (3, 0x82), (5, 2), (13, b'X' - 1)] {
+            assert_eq!(with(at, byte), Reply::Failed, "byte {at}");
         }
         for cut in 0..good.len() {
-            assert_eq!(addresses(&asked, &good[..cut]), None, "{cut} bytes");
+            let expected = if cut < 2 {
+                Reply::Foreign
+            } else {
+                Reply::Failed
+            };
+            assert_eq!(reply(&asked, &good[..cut]), expected, "{cut} bytes");
         }
+    }
+
+    #[test]
+    fn a_name_without_addresses_is_an_answer() {
+        let asked = question(7, "example.com", Family::V4).expect("a name");
+        let empty = answer(&asked, &[]);
+        let with = |at: usize, byte| {
+            let mut other = empty.clone();
+            other[at] = byte;
+            reply(&asked, &other)
+        };
+        assert_eq!(with(3, 0x80), Reply::Addresses(Vec::new()));
+        assert_eq!(with(3, 0x83), Reply::Addresses(Vec::new()));
+        // Cut off.
+        assert_eq!(with(2, 0x83), Reply::Failed);
     }
 
     #[test]
