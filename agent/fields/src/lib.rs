@@ -31,7 +31,9 @@ mod statics;
 mod universe;
 
 pub use clock::Clock;
-pub use event::{Elsewhere, EventView, HostInfo, MAX_REAL_NAMES, RealNames};
+pub use event::{
+    Elsewhere, EventView, HostInfo, MAX_REAL_NAMES, RealNames, category_is_of_descriptor,
+};
 pub use host_names::HostNames;
 pub use keys::MAX_KEYS;
 pub use missing::is_missing_field;

@@ -6,7 +6,7 @@ use saker_abi::event::{EVENTS, EventInfo};
 use saker_abi::raw::*;
 use saker_engine::compiler::{ExtraOutput, RuleMeta, RuleSet};
 use saker_engine::schema::Schema as _;
-use saker_fields::FieldSchema;
+use saker_fields::{FieldSchema, category_is_of_descriptor};
 
 use crate::rules::wanted_events;
 
@@ -53,44 +53,122 @@ impl Needs {
 
     /// Those of `rules`.
     pub(crate) fn of(rules: &RuleSet, schema: &FieldSchema) -> Self {
-        let mut events = wanted_events(rules, schema);
-        let mut fields: Vec<String> = Vec::new();
+        let wanted = wanted_events(rules, schema);
+        let mut conditions = Looks::default();
         for predicate in rules.predicates() {
-            predicate.fields(&mut |field| fields.push(schema.field_text(field)));
+            predicate.fields(&mut |field| conditions.see(&schema.field_text(field)));
         }
-        let mut data = fields.iter().any(|field| names_data(field));
-        let mut descriptors = fields.iter().any(|field| names_descriptor(field));
-        let mut standard = fields.iter().any(|field| names_standard(field));
+        let mut needs = Self {
+            events: wanted,
+            data: false,
+        };
+        needs.add(&conditions, wanted.iter());
         for rule in rules.rules() {
-            let moves = rule
-                .event_types
-                .iter()
-                .any(|event| EVENTS.get(usize::from(event.0)).is_some_and(has_data));
-            outputs(rule, &mut |field| {
-                data |= moves && (names_data(field) || names_all(field));
-                descriptors |= names_descriptor(field) || names_all(field);
-                standard |= names_standard(field);
-            });
+            let mut output = Looks::default();
+            outputs(rule, &mut |field| output.see(field));
+            let events = rule.event_types.iter().map(|event| event.0);
+            needs.add(&output, events.filter(|&event| wanted.contains(event)));
         }
-        let wanted: Vec<u16> = events.iter().collect();
-        if descriptors {
-            for event in wanted.iter().map(|&id| &EVENTS[usize::from(id)]) {
-                match depends(event) {
-                    Depends::Not => {}
-                    Depends::OnOpens => add(&mut events, &OPENS),
-                    Depends::OnAll => add_all(&mut events),
-                }
+        needs
+    }
+
+    /// What one who looks at that of these events needs.
+    fn add(&mut self, looks: &Looks, events: impl Iterator<Item = u16>) {
+        for event in events.filter_map(|event| EVENTS.get(usize::from(event))) {
+            self.data |= has_data(event) && looks.at_data;
+            match looks.depends(event) {
+                Depends::Not => {}
+                Depends::OnOpens => add(&mut self.events, &OPENS),
+                Depends::OnAll => add_all(&mut self.events),
             }
         }
-        if standard && !wanted.is_empty() {
-            add_all(&mut events);
+    }
+}
+
+/// What fields look at.
+#[derive(Debug, Default)]
+struct Looks {
+    /// What is read, written, sent or received.
+    at_data: bool,
+    /// The descriptor of an event, or a path.
+    at_descriptor: bool,
+    /// That of a call that moves data.
+    at_moving: bool,
+    /// That of calls whose category is their file's.
+    at_category: bool,
+    /// Paths after a directory's descriptor.
+    at_paths: bool,
+    /// Descriptors 0 to 2, whatever the event is about.
+    at_standard: bool,
+    /// Parameters, by name or position.
+    at_parameters: Vec<String>,
+    /// All of them.
+    at_all: bool,
+}
+
+impl Looks {
+    fn see(&mut self, field: &str) {
+        let starts = |family: &str| field.starts_with(family);
+        self.at_all |= matches!(field, "evt.args" | "evt.info");
+        self.at_data |= self.at_all || names_data(field);
+        self.at_descriptor |= ["fd.", "fdlist.", "fs.path"]
+            .iter()
+            .any(|family| starts(family));
+        self.at_moving |= matches!(field, "evt.buflen" | "evt.is_syslog");
+        self.at_category |= field == "evt.category" || starts("evt.count.error.");
+        self.at_paths |= starts("evt.abspath");
+        self.at_standard |= starts("proc.std");
+        // Raw ones are as passed.
+        if let Some(parameter) = argument(field, "evt.arg") {
+            self.at_parameters.push(parameter.to_owned());
         }
-        let data = data && wanted.iter().any(|&id| has_data(&EVENTS[usize::from(id)]));
-        Self { events, data }
+    }
+
+    fn depends(&self, event: &EventInfo) -> Depends {
+        let own = self.at_descriptor
+            || self.at_moving && has_data(event)
+            || self.at_category && category_is_of_descriptor(event);
+        let own = if own { depends(event) } else { Depends::Not };
+        let paths = if self.at_paths && has(event, SAKER_T_RELPATH) {
+            Depends::OnOpens
+        } else {
+            Depends::Not
+        };
+        let standard = if self.at_standard {
+            Depends::OnAll
+        } else {
+            Depends::Not
+        };
+        own.max(paths).max(standard).max(self.parameters(event))
+    }
+
+    /// Parameters that are shown by what a descriptor is.
+    fn parameters(&self, event: &EventInfo) -> Depends {
+        if !self.at_all && self.at_parameters.is_empty() {
+            return Depends::Not;
+        }
+        let slots = event.params.iter().enumerate();
+        let visible = slots.filter(|(_, param)| !param.internal).enumerate();
+        let seen = visible.filter(|&(position, (_, param))| {
+            let is_it = |name: &String| name == param.name || name.parse() == Ok(position);
+            self.at_all || self.at_parameters.iter().any(is_it)
+        });
+        let each = seen.map(|(_, (slot, param))| match u32::from(param.ty) {
+            SAKER_T_FDLIST => Depends::OnAll,
+            SAKER_T_RELPATH => Depends::OnOpens,
+            SAKER_T_FD if event.fd_slot() == Some(slot) => depends(event),
+            SAKER_T_FD if event.creates_fd() && param.name.starts_with("fd") => Depends::Not,
+            // A directory's.
+            SAKER_T_FD if has(event, SAKER_T_RELPATH) => Depends::OnOpens,
+            SAKER_T_FD => Depends::OnAll,
+            _ => Depends::Not,
+        });
+        each.max().unwrap_or(Depends::Not)
     }
 }
 
 /// How an event comes by the name of its descriptor.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Depends {
     Not,
     OnOpens,
@@ -98,17 +176,23 @@ enum Depends {
 }
 
 fn depends(event: &EventInfo) -> Depends {
-    let has = |ty| event.params.iter().any(|param| u32::from(param.ty) == ty);
-    if has(SAKER_T_FDLIST) {
+    if has(event, SAKER_T_FDLIST) {
         Depends::OnAll
-    } else if !event.uses_fd() || event.is_state() || has(SAKER_T_TUPLE) {
+    } else if has(event, SAKER_T_RELPATH) {
+        // Whatever else it is about: its path begins at a directory's descriptor.
+        Depends::OnOpens
+    } else if !event.uses_fd() || event.is_state() || has(event, SAKER_T_TUPLE) {
         // It has none, needs none, or tells itself.
         Depends::Not
-    } else if has(SAKER_T_RELPATH) || event.creates_fd() || u32::from(event.id) == SAKER_EV_CLOSE {
+    } else if event.creates_fd() || u32::from(event.id) == SAKER_EV_CLOSE {
         Depends::OnOpens
     } else {
         Depends::OnAll
     }
+}
+
+fn has(event: &EventInfo, ty: u32) -> bool {
+    event.params.iter().any(|param| u32::from(param.ty) == ty)
 }
 
 /// Everything that tells what a number stands for.
@@ -140,29 +224,19 @@ fn outputs(rule: &RuleMeta, see: &mut dyn FnMut(&str)) {
 
 /// `evt.arg[1]` is the data of most such events, of some another parameter: any position counts.
 fn names_data(field: &str) -> bool {
-    let argument = ["evt.arg", "evt.rawarg"].iter().find_map(|start| {
-        let rest = field.strip_prefix(start)?;
-        Some(rest.trim_matches(['.', '[', ']']))
-    });
+    let mut arguments = ["evt.arg", "evt.rawarg"].iter();
+    let argument = arguments.find_map(|start| argument(field, start));
     field == "evt.buffer"
         || argument.is_some_and(|name| {
             matches!(name, "data" | "msgcontrol") || name.bytes().all(|b| b.is_ascii_digit())
         })
 }
 
-/// All parameters at once.
-fn names_all(field: &str) -> bool {
-    matches!(field, "evt.args" | "evt.info")
-}
-
-fn names_descriptor(field: &str) -> bool {
-    let families = ["fd.", "fdlist.", "fs.path", "evt.arg.fd"];
-    families.iter().any(|family| field.starts_with(family))
-}
-
-/// Descriptors 0 to 2, whatever the event is about.
-fn names_standard(field: &str) -> bool {
-    field.starts_with("proc.std")
+/// The parameter that `evt.arg.NAME` or `evt.arg[NUMBER]` names.
+fn argument<'a>(field: &'a str, start: &str) -> Option<&'a str> {
+    let rest = field.strip_prefix(start)?;
+    let names = rest.starts_with(['.', '[']);
+    names.then(|| rest.trim_matches(['.', '[', ']']))
 }
 
 #[cfg(test)]
@@ -173,14 +247,17 @@ mod tests {
     use super::*;
 
     fn needs(condition: &str, output: &str) -> Needs {
+        needs_of(&format!(
+            "- rule: R\n  desc: d\n  condition: {condition}\n  output: \"{output}\"\n  priority: INFO\n"
+        ))
+    }
+
+    fn needs_of(text: &str) -> Needs {
         let schema = FieldSchema::new();
         let mut loader = Loader::new(LoaderOptions::default());
-        let text = format!(
-            "- rule: R\n  desc: d\n  condition: {condition}\n  output: \"{output}\"\n  priority: INFO\n"
-        );
         loader.add_file("r.yaml", text.as_bytes());
         let outcome = loader.finish(&schema);
-        assert!(!outcome.has_errors(), "{condition}");
+        assert!(!outcome.has_errors(), "{text}");
         let rules = compile(&outcome, &schema, &Selection::default()).expect("compiles");
         Needs::of(&rules, &schema)
     }
@@ -198,6 +275,95 @@ mod tests {
         assert!(needs("evt.type=write", "x %evt.args").data);
         assert!(!needs("evt.type=openat", "x %evt.args").data);
         assert!(!needs("evt.type=openat and evt.buffer contains abc", "x").data);
+    }
+
+    #[test]
+    fn conditions_on_all_parameters_look_at_data_and_descriptors() {
+        for field in ["evt.args", "evt.info"] {
+            let sends = needs(&format!("evt.type=write and {field} contains abc"), "x");
+            assert!(sends.data && wants(&sends, SAKER_EV_OPENAT), "{field}");
+            let opens = needs(&format!("evt.type=openat and {field} contains abc"), "x");
+            assert!(!opens.data && wants(&opens, SAKER_EV_OPENAT2), "{field}");
+            let kills = needs(&format!("evt.type=kill and {field} contains abc"), "x");
+            assert!(!kills.data && !wants(&kills, SAKER_EV_OPENAT), "{field}");
+        }
+    }
+
+    #[test]
+    fn paths_after_a_directory_need_the_opens() {
+        for event in ["renameat", "renameat2", "linkat"] {
+            for field in [
+                "fs.path.target",
+                "evt.abspath.src",
+                "evt.arg.oldpath",
+                "evt.arg[2]",
+            ] {
+                let needs = needs(
+                    &format!("evt.type={event} and {field} startswith /etc"),
+                    "x",
+                );
+                let place = format!("{event} {field}");
+                assert!(wants(&needs, SAKER_EV_OPENAT), "{place}");
+                assert!(!wants(&needs, SAKER_EV_PIPE2), "{place}");
+            }
+            let raw = needs(
+                &format!("evt.type={event}"),
+                "x %evt.rawarg.oldpath %evt.res",
+            );
+            assert!(!wants(&raw, SAKER_EV_OPENAT), "{event}");
+        }
+        let plain = needs("evt.type=rename and evt.arg.oldpath startswith /etc", "x");
+        assert!(!wants(&plain, SAKER_EV_OPENAT));
+    }
+
+    #[test]
+    fn fields_that_ask_the_descriptors_table_follow_it() {
+        for condition in [
+            "evt.type=write and evt.buflen > 9",
+            "evt.type=write and evt.is_syslog = true",
+            "evt.type=write and evt.category = file",
+            "evt.type=write and evt.count.error.net = 1",
+            "evt.type=write and evt.arg.fd contains /etc",
+            "evt.type=write and evt.arg[2] contains /etc",
+            "evt.type=finit_module and evt.arg.fd contains /tmp",
+        ] {
+            let needs = needs(condition, "x");
+            assert!(wants(&needs, SAKER_EV_OPENAT), "{condition}");
+            assert!(wants(&needs, SAKER_EV_PIPE2), "{condition}");
+        }
+        for condition in [
+            "evt.type=pipe and evt.args contains abc",
+            "evt.type=unlink and evt.category = file",
+            "evt.type=kill and evt.category = process and evt.buflen > 9",
+            "evt.type=connect and evt.count.error.net = 1",
+            "evt.type=write and evt.count.error = 1",
+            "evt.type=write and evt.is_io_write = true",
+            "evt.type=write and evt.rawarg.fd = 3",
+            "evt.type=sendto and evt.arg.fd contains 53",
+        ] {
+            let needs = needs(condition, "x");
+            assert!(!wants(&needs, SAKER_EV_OPENAT), "{condition}");
+            assert!(!wants(&needs, SAKER_EV_PIPE2), "{condition}");
+        }
+    }
+
+    #[test]
+    fn outputs_ask_for_their_own_events_alone() {
+        let rules = "\
+- rule: A
+  desc: d
+  condition: evt.type=write
+  output: x
+  priority: INFO
+- rule: B
+  desc: d
+  condition: evt.type=kill
+  output: x %fd.name %evt.args
+  priority: INFO
+";
+        let needs = needs_of(rules);
+        assert!(wants(&needs, SAKER_EV_WRITE_CALL) && !needs.data);
+        assert!(!wants(&needs, SAKER_EV_OPENAT));
     }
 
     #[test]

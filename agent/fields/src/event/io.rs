@@ -1,5 +1,6 @@
 //! `evt.category`, `evt.is_io*`, `evt.buflen`, `evt.count*`: sorts of events (rules-spec D6).
 
+use saker_abi::event::EventInfo;
 use saker_engine::value::Value;
 use saker_engine::value::ValueType::*;
 use saker_state::FdKind;
@@ -125,6 +126,11 @@ pub(super) const FIELDS: &[Field] = &[
     )
     .on(Presence::FailedCall),
 ];
+
+/// Whether `evt.category` of this event is that of its descriptor's file.
+pub fn category_is_of_descriptor(event: &EventInfo) -> bool {
+    category(event.name) == Category::Io
+}
 
 impl EventView<'_> {
     fn direction(&self) -> Option<Direction> {

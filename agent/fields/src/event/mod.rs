@@ -16,6 +16,7 @@ mod statics;
 mod time;
 mod user;
 
+pub use io::category_is_of_descriptor;
 pub use reached::{Elsewhere, MAX_REAL_NAMES, RealNames};
 pub(crate) use time::Spelling;
 
