@@ -101,6 +101,12 @@ pub(crate) enum Presence {
     Path,
     /// Successful calls on two.
     Paths,
+    /// Calls on a path, successful or not, whose file the kernel has told.
+    RealPath,
+    /// Those on two.
+    RealPaths,
+    /// Calls but opens that the kernel has told the file of.
+    Acted,
     /// Those about a descriptor.
     Numbered,
     /// Those about a descriptor whose entry is known.
@@ -159,6 +165,15 @@ impl Presence {
             Self::PathsAt => "calls with two paths after directory descriptors",
             Self::Path => "successful calls on one path",
             Self::Paths => "successful calls on two paths",
+            Self::RealPath => {
+                "calls on one path, also failed ones, of which the driver tells the file"
+            }
+            Self::RealPaths => {
+                "calls on two paths, also failed ones, of which the driver tells the files"
+            }
+            Self::Acted => {
+                "unlink, rename, link, chmod and the like, also failed, where the driver tells the file"
+            }
             Self::Numbered => "events about a descriptor, known or not",
             Self::Descriptor => "events about a known descriptor",
             Self::FileOrDirectory => {

@@ -63,6 +63,7 @@ pub(super) const FIELDS: &[Field] = &[
          call failed. \
          Saker's own; with path_identity: any, where the driver can tell.",
     )
+    .on(Presence::RealPath)
     .cost(12),
     Field::new(
         "fs.realpath.source",
@@ -70,6 +71,7 @@ pub(super) const FIELDS: &[Field] = &[
         |e, _| e.fs_real(Which::Source),
         "The same of fs.path.source; absent for mounts.",
     )
+    .on(Presence::RealPaths)
     .cost(12),
     Field::new(
         "fs.realpath.target",
@@ -77,19 +79,22 @@ pub(super) const FIELDS: &[Field] = &[
         |e, _| e.fs_real(Which::Target),
         "The same of fs.path.target; absent for mounts and symbolic links.",
     )
+    .on(Presence::RealPaths)
     .cost(12),
     Field::new(
         "fs.dev",
         Uint,
         |e, _| Some(Value::Uint(e.acted()?.u64(SAKER_P_ACTED_dev))),
         "Device of what unlink, rename, link, chmod and the like act on, as the kernel encodes it. Saker's own.",
-    ),
+    )
+    .on(Presence::Acted),
     Field::new(
         "fs.ino",
         Uint,
         |e, _| Some(Value::Uint(e.acted()?.u64(SAKER_P_ACTED_ino))),
         "Inode of it before the call, of a rename or link the old one's; 0 when the call makes it. Saker's own.",
-    ),
+    )
+    .on(Presence::Acted),
 ];
 
 /// `evt.abspath*`: calls with paths after a directory descriptor, successful or not.

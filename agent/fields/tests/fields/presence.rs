@@ -176,6 +176,57 @@ fn fields_of_paths_calls_and_containers() {
     world.expect(&generic, &fields);
 }
 
+/// The fields of real names: by what the page says of them, present where the driver has told the file.
+#[test]
+fn fields_of_what_calls_act_on() {
+    const CLASSES: [&str; 3] = [
+        "calls on one path, also failed ones, of which the driver tells the file",
+        "calls on two paths, also failed ones, of which the driver tells the files",
+        "unlink, rename, link, chmod and the like, also failed, where the driver tells the file",
+    ];
+    let acted = |event: u32| {
+        record(SAKER_EV_ACTED, 5_000, CHILD)
+            .num(SAKER_P_ACTED_event, event.into())
+            .var(SAKER_P_ACTED_real, b"/etc/a")
+            .var(SAKER_P_ACTED_real2, b"/etc/b")
+    };
+    let unlink = |res| {
+        record(SAKER_EV_UNLINK, 5_001, CHILD)
+            .num(SAKER_P_UNLINK_res, res)
+            .var(SAKER_P_UNLINK_path, b"/tmp/a")
+    };
+    let rename = |res| {
+        record(SAKER_EV_RENAME, 5_001, CHILD)
+            .num(SAKER_P_RENAME_res, res)
+            .var(SAKER_P_RENAME_oldpath, b"/tmp/a")
+            .var(SAKER_P_RENAME_newpath, b"/tmp/b")
+    };
+    let mut world = World::new();
+    for (told, call, expected) in [
+        (Some(SAKER_EV_UNLINK), unlink(0), [true, false, true]),
+        (Some(SAKER_EV_UNLINK), unlink(-13), [true, false, true]),
+        (Some(SAKER_EV_RENAME), rename(0), [false, true, true]),
+        (Some(SAKER_EV_RENAME), rename(-13), [false, true, true]),
+        (None, unlink(0), [false; 3]),
+        (None, rename(0), [false; 3]),
+        (None, openat(5_001, CHILD, -2, "/etc/passwd", 0), [false; 3]),
+    ] {
+        told.iter().for_each(|&event| world.feed(&acted(event)));
+        world.event(&call, |event, schema| {
+            let mut seen = 0;
+            for info in schema.fields() {
+                let class = schema.present_on(info.name);
+                if let Some(at) = CLASSES.iter().position(|&known| known == class) {
+                    let present = shown(event, schema, info.name).is_some();
+                    assert_eq!(present, expected[at], "{} after {told:?}", info.name);
+                    seen += 1;
+                }
+            }
+            assert_eq!(seen, 5);
+        });
+    }
+}
+
 #[test]
 fn fields_of_data() {
     let mut world = World::new();
