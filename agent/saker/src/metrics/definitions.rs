@@ -86,7 +86,7 @@ definitions! {
     ALERTS = Counter "saker_alerts_total" ["rule", "priority"]
         "Alerts raised, by rule: one for each match.";
     BY_REAL_NAME = Counter "saker_alerts_by_real_name_total" []
-        "Alerts raised by the real name of a file, not by the name it was opened by.";
+        "Alerts raised by the real name of a file, not by the name it was opened, removed, renamed or changed by.";
     QUEUE_DROPPED = Counter "saker_alert_queue_dropped_total" ["priority"]
         "Alerts dropped because the queue to the output was full.";
     QUEUE_LENGTH = Gauge "saker_alert_queue_length" [] "Alerts waiting for the output.";
