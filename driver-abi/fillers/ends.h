@@ -6,12 +6,18 @@
 #define SOCK_STREAM_NR 1 /* enumerations in the module */
 #define SOCK_DGRAM_NR 2
 
+/* An address in the memory of the task or, `kept`, in that of the driver. */
+static __always_inline s64 read_end(void *to, u32 len, u64 at, bool kept)
+{
+	return kept ? kread(to, len, (void *)at) : uread(to, len, at);
+}
+
 /*
  * Puts the far end that the caller gave or was given into a tuple; false when it has none. Connected
  * streams have theirs from the kernel and do not look at such an address.
  */
 static __always_inline bool patch_far_end(struct saker_tuple *tuple, u64 name_at, u32 name_len,
-					 bool out)
+					 bool out, bool kept)
 {
 	struct {
 		u16 family, port;
@@ -28,7 +34,7 @@ static __always_inline bool patch_far_end(struct saker_tuple *tuple, u64 name_at
 	if (len > sizeof(given) - sizeof(given.room))
 		len = sizeof(given) - sizeof(given.room);
 	barrier_var(len); /* or the compiler compares another copy than it passes */
-	if (uread(&given, len & (sizeof(given) - 1), name_at))
+	if (read_end(&given, len & (sizeof(given) - 1), name_at, kept))
 		return false;
 	/* udp_sendmsg() takes no family for its own. */
 	if (!given.family && out && tuple->family == AF_INET)
@@ -59,7 +65,7 @@ static __always_inline bool patch_far_end(struct saker_tuple *tuple, u64 name_at
 			len = 108;
 		barrier_var(len);
 		__builtin_memset(tuple->path, 0, sizeof(tuple->path));
-		uread(tuple->path, len & 0x7f, name_at + 2);
+		read_end(tuple->path, len & 0x7f, name_at + 2, kept);
 	} else {
 		return false;
 	}

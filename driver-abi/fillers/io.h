@@ -327,7 +327,8 @@ static __always_inline s64 option_value(struct call *c, struct io *io)
 #define FILL_ENDS(slot, type, n)                                                                   \
 	{                                                                                          \
 		u32 got = read_tuple(&c->facts, rec + next), given = 0;                            \
-		if (got && patch_far_end(rec + next, io->name_at, io->name_len, out))              \
+		if (got && patch_far_end(rec + next, io->name_at, io->name_len, out,               \
+					 out && c->via))                                           \
 			given = SAKER_VF_GIVEN;                                                    \
 		slots[slot] = var_slot(next, got, given, 0);                                       \
 		next += FIXED_TUPLE;                                                               \

@@ -15,6 +15,7 @@ struct call {
 	s64 ret;
 	u64 args[6];
 	u32 nr;
+	u16 via; /* SAKER_HF_IO_URING: none that was entered */
 	struct file_facts facts; /* of the descriptor the event is about, if it asks for any */
 	bool compat;
 	bool fault; /* some of args could not be read */
@@ -24,7 +25,7 @@ struct call {
 
 static __always_inline u16 call_flags(const struct call *c)
 {
-	return (c->compat ? SAKER_HF_COMPAT32 : 0) | (c->fault ? SAKER_HF_FAULT : 0);
+	return (c->compat ? SAKER_HF_COMPAT32 : 0) | (c->fault ? SAKER_HF_FAULT : 0) | c->via;
 }
 
 /*

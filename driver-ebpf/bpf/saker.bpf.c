@@ -30,6 +30,7 @@
 #include "ends.h"
 #include "io.h"
 #include "messages.h"
+#include "uring_moved.h"
 
 char LICENSE[] SEC("license") = "GPL";
 
@@ -152,7 +153,7 @@ int saker_ev_open_by_handle_at(u64 *ctx)
 HOOK_CALL
 int saker_ev_exec_failed(u64 *ctx)
 {
-	struct call c;
+	struct call c = {};
 
 	if (CALL_RETURN(ctx) >= 0)
 		return 0; /* the exec record came from sched_process_exec */
@@ -298,12 +299,16 @@ int saker_uring_submit(u64 *ctx)
 
 	if (!event || task->tgid == saker_own_tgid)
 		return 0;
-	sc = scratch_of(cpu_area(this_cpu()));
-	if (!sc || !try_claim(&sc->busy))
-		return 0; /* the record has no names then */
-	uring_keep((struct uring_kept *)sc->path, req, event - 1);
-	bpf_map_update_elem(&uring_kept, &key, sc->path, 0);
-	scratch_release(sc);
+	if (uring_moves(event - 1)) {
+		saker_uring_keep_moved(key, event - 1);
+	} else {
+		sc = scratch_of(cpu_area(this_cpu()));
+		if (!sc || !try_claim(&sc->busy))
+			return 0; /* the record has no names then */
+		uring_keep((struct uring_kept *)sc->path, req, event - 1);
+		bpf_map_update_elem(&uring_kept, &key, sc->path, 0);
+		scratch_release(sc);
+	}
 	/* Its success will not be told. */
 	if (KREAD(req, flags) & REQ_F_CQE_SKIP)
 		bpf_tail_call(ctx, &uring_fillers, event - 1);
@@ -315,10 +320,15 @@ int saker_uring_complete(u64 *ctx)
 {
 	struct task_struct *task = bpf_get_current_task_btf();
 	struct io_kiocb *req = (void *)ctx[1];
+	bool structure;
 	u32 event;
 
+	if (task->tgid == saker_own_tgid)
+		return 0;
 	/* Not every completion is a request's. */
-	if (!req || task->tgid == saker_own_tgid)
+	if (!req)
+		req = uring_staying_of(ctx, &structure);
+	if (!req)
 		return 0;
 	event = uring_event(req);
 	if (!event)
@@ -344,3 +354,13 @@ int saker_uring_complete(u64 *ctx)
 		return 0;                                                                          \
 	}
 SAKER_URING(PROGRAM_URING)
+
+#define PROGRAM_URING_MOVED(ID, name, cls)                                                         \
+	URING_MOVED_RECORD(ID, name, cls)                                                          \
+	SEC("raw_tp/io_uring_complete")                                                            \
+	int saker_uring_##name(u64 *ctx)                                                           \
+	{                                                                                          \
+		record_uring_##name(ctx);                                                          \
+		return 0;                                                                          \
+	}
+SAKER_URING_MOVED(PROGRAM_URING_MOVED)

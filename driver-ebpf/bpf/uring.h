@@ -28,6 +28,7 @@
 #define URING_NAMES 2
 #define URING_NAME_BYTES 512
 #define URING_ADDR_BYTES 128
+#define REQ_F_FIXED_FILE (1u << 0) /* IOSQE_FIXED_FILE */
 #define REQ_F_CQE_SKIP (1u << 6) /* IOSQE_CQE_SKIP_SUCCESS */
 #define SAKER_O_LARGEFILE 0100000
 #define SAKER_FILE_INDEX_ALLOC 0xffffffffu
@@ -69,6 +70,26 @@ static __always_inline u32 uring_event(struct io_kiocb *req)
 	return saker_uring_events[KREAD(req, opcode) & (URING_OPCODES - 1)];
 }
 
+/* Descriptor of a submitted request; in the ring's own table, as what it opens there. */
+static __always_inline s32 uring_fd(struct io_kiocb *req)
+{
+	s32 fd = KREAD(req, cqe.fd);
+
+	return KREAD(req, flags) & REQ_F_FIXED_FILE ? URING_FIXED_FD | (fd & 0xffffff) : fd;
+}
+
+/* Whose record it is, and its ring; false when it cannot be written (counted). */
+static __always_inline bool uring_subject(struct subject *to, struct task_struct *task, u32 cls,
+					  bool typed)
+{
+	if (!find_ring(to, task->tgid, task->tgid, cls))
+		return false;
+	if (!(task->flags & (PF_IO_WORKER | PF_USER_WORKER)))
+		to->tid = task->pid;
+	identify(to, task, typed);
+	return true;
+}
+
 static __always_inline void keep_name(struct uring_kept *kept, u32 i, struct filename *name)
 {
 	kread_str(kept->name[i], URING_NAME_BYTES, KREAD(name, name));
@@ -80,7 +101,7 @@ static __always_inline void uring_keep(struct uring_kept *kept, struct io_kiocb 
 	struct io_connect *connect = (void *)req;
 	u32 len;
 
-	kept->fd = KREAD(req, cqe.fd);
+	kept->fd = uring_fd(req);
 	kept->addr_len = 0;
 	kept->name[0][0] = kept->name[1][0] = 0;
 	switch (event) {
@@ -284,11 +305,8 @@ static __always_inline u64 put_kept_tuple(struct saker_scratch *sc, struct file_
 		u64 *slots;                                                                        \
                                                                                                    \
 		c->task = bpf_get_current_task_btf();                                              \
-		if (!find_ring(&to, c->task->tgid, c->task->tgid, SAKER_CLASS_##cls))              \
+		if (!uring_subject(&to, c->task, SAKER_CLASS_##cls, FOLLOW_PROBE))                 \
 			return;                                                                    \
-		if (!(c->task->flags & (PF_IO_WORKER | PF_USER_WORKER)))                           \
-			to.tid = c->task->pid;                                                     \
-		identify(&to, c->task, FOLLOW_PROBE);                                              \
 		sc = scratch_claim(&to, SAKER_CLASS_##cls);                                        \
 		if (!sc)                                                                           \
 			return;                                                                    \

@@ -17,6 +17,7 @@ struct open_how {
 };
 
 struct io_cqe {
+	u64 user_data;
 	s32 res, fd;
 };
 
@@ -24,6 +25,7 @@ struct io_file_table {};
 
 struct io_ring_ctx {
 	struct io_file_table file_table;
+	u32 compat : 1; /* gone since 7.0 */
 };
 
 struct io_kiocb {
@@ -32,6 +34,7 @@ struct io_kiocb {
 	u32 flags;
 	struct io_cqe cqe;
 	struct io_ring_ctx *ctx;
+	void *async_data;
 };
 
 struct io_open {
@@ -82,6 +85,25 @@ struct io_close {
 	u32 file_slot;
 };
 
+struct io_sr_msg {
+	void *umsg;
+	u32 len;
+	u16 flags;
+	/* Until 6.12; the kernel's own copy has them since. */
+	u16 addr_len;
+	void *addr;
+};
+
+struct msghdr {
+	void *msg_name;
+	int msg_namelen;
+};
+
+/* Of a message: since 6.10 before the request is submitted, earlier when it has to wait. */
+struct io_async_msghdr {
+	struct msghdr msg;
+};
+
 /* 7.0: the name is copied at once and looked up later. */
 struct delayed_filename {
 	struct filename *__incomplete_filename;
@@ -126,6 +148,12 @@ struct io_file_table___v60 {
 			? BPF_CORE_READ(v70__, member.__incomplete_filename)                       \
 			: BPF_CORE_READ(v60__, member);                                            \
 	})
+
+/* Whether a ring is a program's of 32 bits. */
+static __always_inline bool saker_uring_compat(struct io_ring_ctx *ring)
+{
+	return bpf_core_field_exists(ring->compat) && BPF_CORE_READ_BITFIELD_PROBED(ring, compat);
+}
 
 /* File in a ring's own table; the lowest bits are flags. */
 static __always_inline struct file *saker_uring_file(struct io_ring_ctx *ring, u32 slot)

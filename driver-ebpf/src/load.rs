@@ -255,7 +255,11 @@ fn load_object(
     let wakeup_bytes = (options.ring_bytes / 4) as u32;
     let own_tgid = options.own_tgid as i32;
     let uring_events = uring::table(&options.events);
-    EbpfLoader::new()
+    let mut loader = EbpfLoader::new();
+    for (map, entries) in uring::entries(&options.events, btf) {
+        loader.map_max_entries(map, entries);
+    }
+    loader
         .btf(Some(btf))
         // Written by the kernel only when a program fails and is tried again.
         .verifier_log_level(VerifierLogLevel::VERBOSE)
@@ -264,7 +268,6 @@ fn load_object(
         // After those of the CPUs the iterators' and those of hooked functions.
         .map_max_entries("scratch_areas", cpus + 1 + acted::areas(options, cpus))
         .override_global("saker_acted_areas", &(cpus + 1), true)
-        .map_max_entries("uring_kept", uring::kept_entries(&options.events, btf))
         .override_global("saker_uring_events", &uring_events, true)
         .override_global("saker_reached", &u8::from(options.reached), true)
         .override_global("saker_iterator_area", &cpus, true)

@@ -1,5 +1,7 @@
 //! Requests of io_uring (bpf/uring.h): programs of their own, where the kernel has what they read.
 
+use std::collections::BTreeSet;
+
 use aya::maps::{MapData, ProgramArray};
 use aya::programs::{Program, ProgramError};
 use aya::{Btf, Ebpf};
@@ -12,11 +14,15 @@ use crate::load::{LoadError, chain};
 use crate::programs::{load_one, program, refused};
 
 /// `IORING_OP_*` of include/uapi/linux/io_uring.h, and the events that the requests amount to.
-const REQUESTS: [(usize, u32); 11] = [
+const REQUESTS: [(usize, u32); 17] = [
+    (9, SAKER_EV_SENDMSG),
+    (10, SAKER_EV_RECVMSG),
     (13, SAKER_EV_ACCEPT4),
     (16, SAKER_EV_CONNECT),
     (18, SAKER_EV_OPENAT),
     (19, SAKER_EV_CLOSE),
+    (26, SAKER_EV_SENDTO),
+    (27, SAKER_EV_RECVFROM),
     (28, SAKER_EV_OPENAT2),
     (35, SAKER_EV_RENAMEAT2),
     (36, SAKER_EV_UNLINKAT),
@@ -24,12 +30,26 @@ const REQUESTS: [(usize, u32); 11] = [
     (38, SAKER_EV_SYMLINKAT),
     (39, SAKER_EV_LINKAT),
     (45, SAKER_EV_SOCKET),
+    (47, SAKER_EV_SENDTO),  // SEND_ZC
+    (48, SAKER_EV_SENDMSG), // SENDMSG_ZC
+];
+
+/// Those that send and receive (`SAKER_URING_MOVED`).
+const MOVES: [u32; 4] = [
+    SAKER_EV_SENDTO,
+    SAKER_EV_SENDMSG,
+    SAKER_EV_RECVFROM,
+    SAKER_EV_RECVMSG,
 ];
 
 /// Slots of `saker_uring_events`.
 const OPCODES: usize = 64;
 /// Requests whose names are kept between submission and completion.
 const KEPT: u32 = 1024;
+/// Requests to send and receive on their way: one a connection of a busy server.
+const MOVED: u32 = 16384;
+/// Requests to receive that stay.
+const STAYING: u32 = 4096;
 
 /// Programs and where they hang: by the names of newer and of older kernels.
 const ATTACHED: [(&str, &[&str]); 2] = [
@@ -46,13 +66,16 @@ pub(crate) fn supported(btf: &Btf) -> bool {
         .is_ok()
 }
 
-/// Entries of the map of names: one where nobody uses it.
-pub(crate) fn kept_entries(events: &EventSet, btf: &Btf) -> u32 {
-    if supported(btf) && wanted(events).next().is_some() {
-        KEPT
-    } else {
-        1
-    }
+/// Maps of what is kept between submission and completion, and their entries: one where nobody uses it.
+pub(crate) fn entries(events: &EventSet, btf: &Btf) -> [(&'static str, u32); 3] {
+    let supported = supported(btf);
+    let any = |moves| supported && wanted(events).any(|(_, event)| MOVES.contains(&event) == moves);
+    let entries = |used, entries| if used { entries } else { 1 };
+    [
+        ("uring_kept", entries(any(false), KEPT)),
+        ("uring_moved", entries(any(true), MOVED)),
+        ("uring_staying", entries(any(true), STAYING)),
+    ]
 }
 
 fn wanted(events: &EventSet) -> impl Iterator<Item = (usize, u32)> {
@@ -87,7 +110,8 @@ pub(crate) fn load(
         .ok_or_else(|| LoadError::Object("no map `uring_fillers`".into()))?;
     let mut table =
         ProgramArray::try_from(table).map_err(|error| LoadError::Object(chain(&error)))?;
-    for (_, event) in wanted(events) {
+    let events: BTreeSet<u32> = wanted(events).map(|(_, event)| event).collect();
+    for event in events {
         let name = format!("saker_uring_{}", EVENTS[event as usize].name);
         let filler = program(ebpf, &name)?;
         load_one(filler).map_err(|error| refused(&name, &error))?;

@@ -45,6 +45,7 @@ static void read_call(struct call *c, struct pt_regs *regs, s64 ret)
 	c->task = current;
 	c->ret = ret;
 	c->nr = call_number(regs->orig_ax);
+	c->via = 0;
 	c->compat = saker_task_compat(current);
 	if (c->compat) {
 		c->args[0] = (u32)regs->bx;
