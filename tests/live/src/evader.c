@@ -1,14 +1,11 @@
-/* Opens files in ways that hide their names. */
-#define _GNU_SOURCE
+/* Opens files in ways that hide their names. Behind ring.c. */
 #include <fcntl.h>
-#include <linux/io_uring.h>
 #include <pthread.h>
 #include <sched.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -19,12 +16,6 @@
 #ifndef SYS_open_tree
 #define SYS_open_tree 428
 #endif
-
-static int failed(const char *what)
-{
-	perror(what);
-	return 1;
-}
 
 static char shared_name[256];
 
@@ -151,46 +142,6 @@ static int swap(char **args)
 		return failed(args[0]);
 	pthread_join(thread, &fd);
 	return (long)fd < 0;
-}
-
-/* A request in the first place of a new queue. Returns its result, or what io_uring_enter(2) returned. */
-static int request(struct io_uring_sqe *wanted, unsigned int setup, int *ring, int wait)
-{
-	struct io_uring_params p = { .flags = setup, .sq_thread_idle = 1000 };
-	int fd = syscall(SYS_io_uring_setup, 4, &p);
-	unsigned int enter = wait ? IORING_ENTER_GETEVENTS : 0;
-	struct io_uring_sqe *sqes;
-	unsigned int *tail;
-	char *rings;
-	long ret;
-
-	if (fd < 0)
-		return failed("io_uring_setup") * -1;
-	*ring = fd;
-	rings = mmap(NULL, 65536, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_POPULATE, fd,
-		     IORING_OFF_SQ_RING);
-	sqes = mmap(NULL, p.sq_entries * sizeof(*sqes), PROT_READ | PROT_WRITE,
-		    MAP_SHARED | MAP_POPULATE, fd, IORING_OFF_SQES);
-	if (rings == MAP_FAILED || sqes == MAP_FAILED)
-		return failed("mmap") * -1;
-	if (wanted->file_index) {
-		int none[1] = { -1 };
-
-		if (syscall(SYS_io_uring_register, fd, IORING_REGISTER_FILES, none, 1))
-			return failed("io_uring_register") * -1;
-	}
-	sqes[0] = *wanted;
-	*(unsigned int *)(rings + p.sq_off.array) = 0;
-	tail = (unsigned int *)(rings + p.sq_off.tail);
-	atomic_thread_fence(memory_order_seq_cst);
-	*(volatile unsigned int *)tail = 1;
-	atomic_thread_fence(memory_order_seq_cst);
-	if (setup & IORING_SETUP_SQPOLL)
-		enter |= IORING_ENTER_SQ_WAKEUP;
-	ret = syscall(SYS_io_uring_enter, fd, 1, wait, enter, NULL, 0);
-	if (ret < 0)
-		return failed("io_uring_enter") * -1;
-	return wait ? ((struct io_uring_cqe *)(rings + p.cq_off.cqes))[0].res : ret;
 }
 
 static struct io_uring_sqe open_request(const char *name)

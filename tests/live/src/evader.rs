@@ -14,5 +14,9 @@ pub const NAME: &str = "evader";
 /// # Errors
 /// When the compiler is missing or refuses.
 pub fn compile(lab: &Lab) -> Result<PathBuf> {
-    lab.compile(NAME, include_str!("evader.c"), &["-pthread"])
+    lab.compile(
+        NAME,
+        concat!(include_str!("ring.c"), include_str!("evader.c")),
+        &["-pthread"],
+    )
 }
