@@ -15,7 +15,7 @@
 	X(RECVFROM, recvfrom, FILE)                                                                \
 	X(RECVMSG, recvmsg, FILE)
 
-#define URING_MOVES 1 /* requests on their way, and those that stay; set by the loader */
+#define URING_MOVES 1 /* requests on their way, and those that stay: as many as the loader says */
 #define SAKER_IORING_RECV_MULTISHOT (1u << 1)
 #define IORING_OP_RECVMSG_NR 10
 #define IORING_OP_RECV_NR 27
