@@ -78,10 +78,13 @@ static __always_inline s32 uring_fd(struct io_kiocb *req)
 	return KREAD(req, flags) & REQ_F_FIXED_FILE ? URING_FIXED_FD | (fd & 0xffffff) : fd;
 }
 
-/* Whose record it is, and its ring; false when it cannot be written (counted). */
+/* Whose record it is, and its ring; false when there is none, or it cannot be written (counted). */
 static __always_inline bool uring_subject(struct subject *to, struct task_struct *task, u32 cls,
 					  bool typed)
 {
+	/* The kernel's own threads end what is left when rings are closed: nobody's doing. */
+	if (task->flags & PF_KTHREAD)
+		return false;
 	if (!find_ring(to, task->tgid, task->tgid, cls))
 		return false;
 	if (!(task->flags & (PF_IO_WORKER | PF_USER_WORKER)))

@@ -159,6 +159,7 @@ static __always_inline struct uring_end uring_end(u64 *ctx)
 {
 	struct io_kiocb *req = (void *)ctx[1];
 	struct uring_end end = {};
+	u64 submitted = ctx[0];
 	bool structure;
 	s32 res = 0;
 
@@ -170,7 +171,9 @@ static __always_inline struct uring_end uring_end(u64 *ctx)
 	}
 	end.req = uring_staying_of(ctx, &structure);
 	if (!end.req) {
-		end.req = (void *)ctx[0]; /* submitted, and its success will not be told */
+		/* Submitted, and so kept, and its success will not be told. */
+		if (bpf_map_lookup_elem(&uring_moved, &submitted))
+			end.req = (void *)submitted;
 		return end;
 	}
 	if (structure)
@@ -232,6 +235,8 @@ static __always_inline void gather_moved(struct call *c, struct io *io, struct u
 		u64 at = (u64)end.req;                                                             \
 		u32 passed = 0;                                                                    \
                                                                                                    \
+		if (!at)                                                                           \
+			return;                                                                    \
 		if (RECEIVES(SAKER_EV_##ID) && end.res >= 0) {                                     \
 			kept = bpf_map_lookup_elem(&uring_moved, &at);                             \
 			if (kept && !kept->stays && end.last)                                      \
