@@ -155,7 +155,7 @@ static __always_inline void record_acted(struct task_struct *task, u32 event, bo
 		struct acted what = {};                                                            \
 		bool request;                                                                      \
 		u32 event = acting_event(task, SAKER_EV_##first, SAKER_EV_##last, opcode, &request); \
-                                                                                                   \
+												   \
 		if (!event)                                                                        \
 			return;                                                                    \
 		ACTED_ARGS_##name(&what, args);                                                    \
