@@ -31,7 +31,8 @@ pub const EXTRA_FIELDS: [&str; 3] = ["proc.sid", TOKEN_FIELD, VIA];
 
 /// Whether a field is in alerts for other reasons than the rule's.
 pub fn is_own(field: &str) -> bool {
-    field == REAL_PATH || EXTRA_FIELDS.contains(&field)
+    // Of calls that return no descriptor only where the kernel lets the driver see what they act on.
+    field == REAL_PATH || field.starts_with("fs.realpath.") || EXTRA_FIELDS.contains(&field)
 }
 
 /// Fields that it adds as Falco's container plugin suggests.
