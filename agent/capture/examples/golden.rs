@@ -8,6 +8,7 @@ use std::process::ExitCode;
 use saker_abi::driver::Iterate;
 use saker_abi::raw::*;
 use saker_abi::record::Record;
+use saker_capture::file::meta::MetaInterface;
 use saker_capture::file::{CaptureWriter, Item, Source, frames};
 use saker_capture::recorder::{Recorder, chunk_pool};
 
@@ -45,6 +46,11 @@ fn keep(from: &str, to: &str, mut groups: HashSet<u32>) -> Result<u64, Error> {
     let mut meta = source.meta().clone();
     meta.hostname = "golden".to_owned();
     meta.addresses = vec!["127.0.0.1".parse()?];
+    // The attack suite's network (tests/attacks/src/stage.rs).
+    meta.interfaces = vec![MetaInterface {
+        address: "192.0.2.1".parse()?,
+        prefix: 24,
+    }];
     let everywhere = |id: u32| id <= SYSTEM_ID_MAX || id == NOBODY_ID;
     meta.users.retain(|user| everywhere(user.uid));
     meta.groups.retain(|(gid, _)| everywhere(*gid));

@@ -46,8 +46,11 @@ pub(crate) fn seconds(out: &mut Vec<u8>, ns: u64) {
     }
 }
 
+/// Address and port.
+pub(crate) type End = (IpAddr, u16);
+
 /// One end of an inet socket. IPv4-mapped addresses are IPv4 (rules-spec F7).
-pub(crate) fn end(tuple: &saker_tuple, remote: bool) -> Option<(IpAddr, u16)> {
+pub(crate) fn end(tuple: &saker_tuple, remote: bool) -> Option<End> {
     let (bytes, port) = if remote {
         (&tuple.remote_addr, tuple.remote_port)
     } else {
@@ -62,9 +65,23 @@ pub(crate) fn end(tuple: &saker_tuple, remote: bool) -> Option<(IpAddr, u16)> {
 }
 
 /// Both ends, the source first: `ip:port->ip:port`, or kernel identities and path of a unix
-/// socket. `from_remote`: the peer is the source (accept). False for other families.
-pub(crate) fn tuple(out: &mut Vec<u8>, tuple: &saker_tuple, from_remote: bool) -> bool {
-    if let (Some(from), Some(to)) = (end(tuple, from_remote), end(tuple, !from_remote)) {
+/// socket. `from_remote`: the peer is the source (accept). `known`: local and remote end of the descriptor, which
+/// tell an address that the tuple leaves open. False for other families.
+pub(crate) fn tuple(
+    out: &mut Vec<u8>,
+    tuple: &saker_tuple,
+    from_remote: bool,
+    known: Option<(End, End)>,
+) -> bool {
+    if let (Some(local), Some(remote)) = (end(tuple, false), end(tuple, true)) {
+        let (local, remote) = known
+            .filter(|known| completes(known.0, local) && completes(known.1, remote))
+            .unwrap_or((local, remote));
+        let (from, to) = if from_remote {
+            (remote, local)
+        } else {
+            (local, remote)
+        };
         put!(out, "{}:{}->{}:{}", from.0, from.1, to.0, to.1);
         return true;
     }
@@ -79,6 +96,11 @@ pub(crate) fn tuple(out: &mut Vec<u8>, tuple: &saker_tuple, from_remote: bool) -
         unix_path(out, &tuple.path);
     }
     true
+}
+
+/// Whether `known` is `told`, or has an address where that has none.
+fn completes(known: End, told: End) -> bool {
+    known.1 == told.1 && (known.0 == told.0 || told.0.is_unspecified())
 }
 
 /// A `struct sockaddr` as the caller gave it; false when it is none of the families with names.
@@ -176,14 +198,24 @@ mod tests {
         (pair.family, pair.local_port, pair.remote_port) = (AF_INET6, 5000, 443);
         pair.local_addr = Ipv4Addr::new(10, 0, 0, 1).to_ipv6_mapped().octets();
         pair.remote_addr = Ipv4Addr::new(8, 8, 8, 8).to_ipv6_mapped().octets();
-        let text = |remote| shown(|out| assert!(tuple(out, &pair, remote)));
+        let text = |remote| shown(|out| assert!(tuple(out, &pair, remote, None)));
         assert_eq!(text(false), "10.0.0.1:5000->8.8.8.8:443");
         assert_eq!(text(true), "8.8.8.8:443->10.0.0.1:5000");
+        let near = (IpAddr::V4(Ipv4Addr::new(10, 0, 0, 1)), 5000);
+        let far = (IpAddr::V4(Ipv4Addr::new(8, 8, 8, 8)), 443);
+        pair.local_addr = [0; 16];
+        let text = |known| shown(|out| assert!(tuple(out, &pair, false, Some(known))));
+        assert_eq!(text((near, far)), "10.0.0.1:5000->8.8.8.8:443");
+        assert_eq!(
+            text((near, (near.0, 443))),
+            ":::5000->8.8.8.8:443",
+            "another peer"
+        );
         let mut unix = saker_tuple::default_zero();
         (unix.family, unix.sock_id, unix.peer_id) = (AF_UNIX, 0xffff_8880, 0xab);
         unix.path[..6].copy_from_slice(b"/run/x");
         assert_eq!(
-            shown(|out| assert!(tuple(out, &unix, false))),
+            shown(|out| assert!(tuple(out, &unix, false, None))),
             "ffff8880->ab /run/x"
         );
     }

@@ -21,7 +21,7 @@ use saker_engine::output::RenderOptions;
 use saker_fields::{Clock, FieldSchema, HostInfo};
 use saker_state::{Partition, SharedState, State, StateConfig};
 
-use crate::background::{Background, host_info};
+use crate::background::{Background, host_info, publish_interfaces};
 use crate::capture::{Host, RuleCaptures, SharedDriver, share, with_driver};
 use crate::config::{Config, PathIdentity};
 use crate::control::Stop;
@@ -174,6 +174,7 @@ impl Agent {
             ..StateConfig::default()
         })?;
         state.shared.users().refresh();
+        publish_interfaces(&state.shared, host::first_interfaces());
         let first_look = match &mut driver {
             Some(driver) => adopt_running(driver, &mut state.partitions),
             None => FirstLook::NONE,
@@ -184,6 +185,7 @@ impl Agent {
             &host::hostname(config.hostname.as_deref()),
             Clock::of_host(config.time_format_iso_8601),
             Arc::new(mounts()),
+            &state.shared.interfaces(),
         );
         let hostname = host.hostname.clone();
         let context = Arc::new(context(config, schema, rules, host));

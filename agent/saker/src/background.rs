@@ -7,7 +7,7 @@ use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use saker_fields::{Clock, HostInfo, HostNames, Mounts};
-use saker_state::{Recovery, RollCall, SharedState};
+use saker_state::{Interfaces, Recovery, RollCall, SharedState};
 
 use crate::host;
 use crate::worker::Context;
@@ -50,7 +50,7 @@ impl Background {
                         refreshed = Instant::now();
                         state.users().refresh();
                         state.sweep_cgroups();
-                        refresh_host(&context);
+                        refresh_host(&context, &state);
                         return_memory();
                     }
                     if called.elapsed() >= ROLL_CALL_PERIOD {
@@ -103,11 +103,27 @@ fn return_memory() {
     drop(std::hint::black_box(Vec::<u8>::with_capacity(LARGE_BYTES)));
 }
 
+/// Tells the workers of the host's addresses, and the log when there are more than they look at.
+pub(crate) fn publish_interfaces(state: &SharedState, interfaces: Interfaces) {
+    let left_out = interfaces.left_out();
+    if left_out > 0 && state.interfaces().left_out() != left_out {
+        tracing::warn!(
+            "{left_out} addresses of interfaces are too many: names of sockets that are bound to none never have them"
+        );
+    }
+    state.set_interfaces(interfaces);
+}
+
 /// Facts about the host, now, when capture begins.
-pub(crate) fn host_info(hostname: &str, clock: Clock, mounts: Arc<Mounts>) -> HostInfo {
+pub(crate) fn host_info(
+    hostname: &str,
+    clock: Clock,
+    mounts: Arc<Mounts>,
+    interfaces: &Interfaces,
+) -> HostInfo {
     HostInfo {
         hostname: hostname.to_owned(),
-        addresses: host::interface_addresses(),
+        addresses: host::addresses(interfaces),
         names: HostNames::default(),
         boot_to_epoch_ns: host::boot_to_epoch_ns(),
         mounts,
@@ -117,11 +133,21 @@ pub(crate) fn host_info(hostname: &str, clock: Clock, mounts: Arc<Mounts>) -> Ho
 }
 
 /// Replaces the facts if they differ by more than the jitter of reading two clocks.
-fn refresh_host(context: &Context) {
+fn refresh_host(context: &Context, state: &SharedState) {
     /// Smaller changes of the offset are noise.
     const CLOCK_NOISE_NS: u64 = 10_000;
     let old = context.host.load();
-    let new = host_info(&old.hostname, old.clock.clone(), Arc::clone(&old.mounts));
+    let mounts = Arc::clone(&old.mounts);
+    match host::interfaces() {
+        Ok(interfaces) => publish_interfaces(state, interfaces),
+        Err(error) => tracing::debug!("addresses of the interfaces stay as they were: {error}"),
+    }
+    let new = host_info(
+        &old.hostname,
+        old.clock.clone(),
+        mounts,
+        &state.interfaces(),
+    );
     let moved = new.boot_to_epoch_ns.abs_diff(old.boot_to_epoch_ns) > CLOCK_NOISE_NS;
     if moved || new.addresses != old.addresses {
         // Mounts and names are other threads'.

@@ -1,7 +1,11 @@
 //! What the agent reads about its host and itself, off the event path.
 
 use std::fs;
+use std::io;
 use std::net::IpAddr;
+
+use nix::sys::socket::SockaddrStorage;
+use saker_state::{Address, Interfaces};
 
 /// Name of the host: as configured, else the kernel's.
 pub(crate) fn hostname(configured: Option<&str>) -> String {
@@ -44,34 +48,52 @@ pub(crate) fn boot_ns() -> u64 {
     number(now.tv_sec) * 1_000_000_000 + number(now.tv_nsec)
 }
 
-/// Addresses of the host's interfaces, from the kernel's routing table of local addresses.
-pub(crate) fn interface_addresses() -> Vec<IpAddr> {
-    let v4 = fs::read_to_string("/proc/net/fib_trie").unwrap_or_default();
-    let v6 = fs::read_to_string("/proc/net/if_inet6").unwrap_or_default();
-    let mut all: Vec<IpAddr> = local_v4(&v4).chain(local_v6(&v6)).collect();
+/// Addresses of the host's interfaces, in the kernel's order.
+///
+/// # Errors
+/// When the kernel does not tell.
+pub(crate) fn interfaces() -> io::Result<Interfaces> {
+    let listed = nix::ifaddrs::getifaddrs()?;
+    Ok(Interfaces::new(listed.filter_map(|interface| {
+        let ip = ip_of(&interface.address?)?;
+        let mask = interface.netmask.as_ref().and_then(ip_of);
+        Some(Address {
+            ip,
+            prefix: mask.map_or(u8::MAX, prefix),
+        })
+    })))
+}
+
+/// The same when the agent starts: without them it goes on, and says so.
+pub(crate) fn first_interfaces() -> Interfaces {
+    interfaces().unwrap_or_else(|error| {
+        tracing::warn!(
+            "addresses of the interfaces are not known ({error}): sockets bound to none keep 0.0.0.0 in their names"
+        );
+        Interfaces::default()
+    })
+}
+
+fn ip_of(address: &SockaddrStorage) -> Option<IpAddr> {
+    let v4 = address.as_sockaddr_in().map(|v4| v4.ip().into());
+    v4.or_else(|| address.as_sockaddr_in6().map(|v6| v6.ip().into()))
+}
+
+/// Leading ones of a mask.
+fn prefix(mask: IpAddr) -> u8 {
+    let ones = match mask {
+        IpAddr::V4(mask) => mask.to_bits().leading_ones(),
+        IpAddr::V6(mask) => mask.to_bits().leading_ones(),
+    };
+    ones as u8
+}
+
+/// The addresses alone, each once.
+pub(crate) fn addresses(interfaces: &Interfaces) -> Vec<IpAddr> {
+    let mut all: Vec<IpAddr> = interfaces.addresses().iter().map(|at| at.ip).collect();
     all.sort_unstable();
     all.dedup();
     all
-}
-
-/// Addresses marked `host LOCAL`, which stand on the line before the mark.
-fn local_v4(fib_trie: &str) -> impl Iterator<Item = IpAddr> {
-    let lines = fib_trie.lines();
-    lines.clone().zip(lines.skip(1)).filter_map(|(line, next)| {
-        let local = next.contains("/32 host LOCAL");
-        line.trim()
-            .strip_prefix("|-- ")
-            .filter(|_| local)?
-            .parse()
-            .ok()
-    })
-}
-
-fn local_v6(if_inet6: &str) -> impl Iterator<Item = IpAddr> {
-    if_inet6.lines().filter_map(|line| {
-        let bits = u128::from_str_radix(line.split_whitespace().next()?, 16).ok()?;
-        Some(IpAddr::V6(bits.into()))
-    })
 }
 
 /// What this process uses.
@@ -103,15 +125,32 @@ mod tests {
     use super::*;
 
     #[test]
-    fn local_addresses_only() {
-        let trie = "Main:\n  +-- 0.0.0.0/0 3 0 5\n     |-- 10.0.0.0\n        /24 link UNICAST\n     \
-                    |-- 10.0.0.7\n        /32 host LOCAL\n     |-- 10.0.0.255\n        /32 link \
-                    BROADCAST\n";
-        let found: Vec<IpAddr> = local_v4(trie).collect();
-        assert_eq!(found, ["10.0.0.7".parse::<IpAddr>().expect("an address")]);
-        let v6 = "00000000000000000000000000000001 01 80 10 80       lo\ngarbage\n";
-        let found: Vec<IpAddr> = local_v6(v6).collect();
-        assert_eq!(found, ["::1".parse::<IpAddr>().expect("an address")]);
+    fn interfaces_have_addresses_and_networks() {
+        let interfaces = interfaces().expect("interfaces");
+        // The kernel's own list of what is local, loopback and all.
+        let trie = fs::read_to_string("/proc/net/fib_trie").expect("/proc");
+        for Address { ip, prefix } in interfaces.addresses() {
+            assert!(
+                ip.is_ipv6() || trie.contains(&format!("|-- {ip}\n")),
+                "{ip}"
+            );
+            assert!((1..=128).contains(prefix), "{ip}/{prefix}");
+        }
+        if trie.contains("|-- 127.0.0.1\n") {
+            let loopback = Address {
+                ip: "127.0.0.1".parse().expect("an address"),
+                prefix: 8,
+            };
+            assert!(interfaces.addresses().contains(&loopback), "{interfaces:?}");
+            assert!(addresses(&interfaces).contains(&loopback.ip));
+        }
+    }
+
+    #[test]
+    fn prefixes_of_masks() {
+        for (mask, bits) in [("255.255.255.0", 24), ("0.0.0.0", 0), ("ffff:ffff::", 32)] {
+            assert_eq!(prefix(mask.parse().expect("a mask")), bits);
+        }
     }
 
     #[test]

@@ -79,6 +79,7 @@ impl Needs {
             match looks.depends(event) {
                 Depends::Not => {}
                 Depends::OnOpens => add(&mut self.events, &OPENS),
+                Depends::OnBind => add(&mut self.events, &[SAKER_EV_BIND]),
                 Depends::OnAll => add_all(&mut self.events),
             }
         }
@@ -172,6 +173,8 @@ impl Looks {
 enum Depends {
     Not,
     OnOpens,
+    /// Its ends it tells itself, but not whether a sender of datagrams is bound to a port and so a server.
+    OnBind,
     OnAll,
 }
 
@@ -181,6 +184,8 @@ fn depends(event: &EventInfo) -> Depends {
     } else if has(event, SAKER_T_RELPATH) {
         // Whatever else it is about: its path begins at a directory's descriptor.
         Depends::OnOpens
+    } else if has_data(event) && has(event, SAKER_T_TUPLE) {
+        Depends::OnBind
     } else if !event.uses_fd() || event.is_state() || has(event, SAKER_T_TUPLE) {
         // It has none, needs none, or tells itself.
         Depends::Not
@@ -370,6 +375,11 @@ mod tests {
     fn descriptors_are_followed_only_for_events_that_do_not_tell() {
         let sends = needs("evt.type=sendto and fd.sport=53", "x");
         assert!(wants(&sends, SAKER_EV_SENDTO) && !wants(&sends, SAKER_EV_SOCKET));
+        assert!(wants(&sends, SAKER_EV_BIND), "who is bound serves");
+        assert!(!wants(
+            &needs("evt.type=connect and fd.sport=53", "x"),
+            SAKER_EV_BIND
+        ));
         let writes = needs("evt.type=write and fd.name=/etc/passwd", "x");
         assert!(wants(&writes, SAKER_EV_OPENAT) && wants(&writes, SAKER_EV_RECVMSG));
         assert!(wants(&writes, SAKER_EV_PIPE2) && wants(&writes, SAKER_EV_CLOSE_RANGE));

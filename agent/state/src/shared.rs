@@ -3,12 +3,14 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use arc_swap::{ArcSwap, Guard};
 use crossbeam_channel::{Receiver, Sender, TrySendError, bounded};
 
 use crate::container::Cgroups;
 use crate::counters::{Counters, PublishedCounters};
 use crate::directory::Directory;
 use crate::handover::{INBOX_LEN, Message};
+use crate::interfaces::Interfaces;
 use crate::lineage::WaitCounters;
 use crate::partition::Partition;
 use crate::progress::{ANCESTOR_WAIT_US, Progress};
@@ -65,6 +67,7 @@ pub struct SharedState {
     pub(crate) waits: WaitCounters,
     pub(crate) config: StateConfig,
     users: Users,
+    interfaces: ArcSwap<Interfaces>,
     counters: Box<[PublishedCounters]>,
     inboxes: Box<[Sender<Message>]>,
     requests: Sender<Request>,
@@ -94,6 +97,18 @@ impl SharedState {
     /// Users and groups of the host.
     pub fn users(&self) -> &Users {
         &self.users
+    }
+
+    /// Addresses of the host's interfaces as last told; none before.
+    pub fn interfaces(&self) -> Guard<Arc<Interfaces>> {
+        self.interfaces.load()
+    }
+
+    /// Replaces them if they differ.
+    pub fn set_interfaces(&self, interfaces: Interfaces) {
+        if **self.interfaces.load() != interfaces {
+            self.interfaces.store(Arc::new(interfaces));
+        }
     }
 
     /// Partition `index`'s counters as last published.
@@ -181,6 +196,7 @@ impl State {
             cgroups: Cgroups::default(),
             waits: WaitCounters::default(),
             users: Users::new(&config.host_root),
+            interfaces: ArcSwap::default(),
             counters: (0..partitions)
                 .map(|_| PublishedCounters::default())
                 .collect(),

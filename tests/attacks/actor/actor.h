@@ -40,6 +40,7 @@ int peek(char **arguments);
 int read_file(char **arguments);
 int read_late(char **arguments);
 int read_relative(char **arguments);
+int receive_datagram(char **arguments);
 int send_datagram(char **arguments);
 int serve(char **arguments);
 int set_namespace(char **arguments);

@@ -23,6 +23,7 @@ static const struct action {
 	{ "packet", 0, open_packet },
 	{ "peek", 0, peek },
 	{ "readfile", 1, read_file },
+	{ "receive", 3, receive_datagram },
 	{ "serve", 2, serve },
 	{ "setns", 1, set_namespace },
 	{ "setuid", 1, set_user },

@@ -62,6 +62,23 @@ int send_datagram(char **arguments)
 	return sendto(sender, "text", 4, 0, (struct sockaddr *)&to, sizeof(to)) != 4;
 }
 
+/*
+ * Two addresses and a port: takes a datagram with a socket that is bound to the first, sent to the second by a socket
+ * that is bound to none.
+ */
+int receive_datagram(char **arguments)
+{
+	struct sockaddr_in at = address(arguments[0], arguments[2]), to = address(arguments[1], arguments[2]), from;
+	int receiver = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0), sender = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	socklen_t length = sizeof(from);
+	char buffer[8];
+
+	if (bind(receiver, (struct sockaddr *)&at, sizeof(at)) ||
+	    sendto(sender, "text", 4, 0, (struct sockaddr *)&to, sizeof(to)) != 4)
+		return 1;
+	return recvfrom(receiver, buffer, sizeof(buffer), 0, (struct sockaddr *)&from, &length) != 4;
+}
+
 /* An address and a port: makes the connection its standard input and output; with one more argument two others. */
 int duplicate(char **arguments)
 {

@@ -32,8 +32,12 @@ pub struct Meta {
     pub kernel_release: String,
     /// Host name in alerts.
     pub hostname: String,
-    /// Addresses of the host's interfaces.
+    /// Addresses of the host's interfaces, each once.
     pub addresses: Vec<IpAddr>,
+    /// The same in the order of the interfaces, with their networks: they complete the ends of sockets that are
+    /// bound to none.
+    #[serde(default)]
+    pub interfaces: Vec<MetaInterface>,
     /// What to add to `CLOCK_BOOTTIME` for nanoseconds since the epoch.
     pub boot_to_epoch_ns: u64,
     /// When the file began, `CLOCK_BOOTTIME`.
@@ -57,6 +61,15 @@ pub struct Meta {
     /// Where the host had its file systems when the recording began; those whose names are no UTF-8 are left out.
     #[serde(default)]
     pub mounts: Vec<MetaMount>,
+}
+
+/// An address of an interface of the host.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MetaInterface {
+    /// The address.
+    pub address: IpAddr,
+    /// Leading bits that the hosts of its network share.
+    pub prefix: u8,
 }
 
 /// A mount of the host.

@@ -256,7 +256,9 @@ impl<'a> EventView<'a> {
         };
         let accepts = matches!(self.record.event(), SAKER_EV_ACCEPT | SAKER_EV_ACCEPT4);
         if let Some(tuple) = self.record.tuple(slot) {
-            render::tuple(out, &tuple, accepts);
+            let socket = self.fd().and_then(|fd| fd.socket.as_ref());
+            let known = socket.and_then(|socket| socket.local.zip(socket.remote));
+            render::tuple(out, &tuple, accepts, known);
         }
     }
 

@@ -217,6 +217,40 @@ fn a_listening_socket_has_one_end() {
 }
 
 #[test]
+fn fields_agree_on_the_address_of_a_socket_that_is_bound_to_a_port_alone() {
+    const ANY: [u8; 4] = [0; 4];
+    let udp = |local, remote| saker_tuple {
+        proto: 17,
+        type_: 2,
+        ..tcp(local, remote)
+    };
+    let mut world = World::new();
+    world.set_interfaces(&[[127, 0, 0, 1], LOCAL.0]);
+    let bind = record(SAKER_EV_BIND, 5_000, CHILD)
+        .num(SAKER_P_BIND_fd, 4)
+        .tuple(SAKER_P_BIND_tuple, &udp((ANY, 5000), (ANY, 0)));
+    world.expect(&bind, &[("fd.name", "0.0.0.0:5000"), ("fd.ip", "0.0.0.0")]);
+    let send = record(SAKER_EV_SENDTO, 5_001, CHILD)
+        .num(SAKER_P_SENDTO_fd, 4)
+        .tuple_given(SAKER_P_SENDTO_tuple, &udp((ANY, 5000), REMOTE));
+    world.expect(
+        &send,
+        &[
+            ("fd.name", "8.8.8.8:443->10.0.0.5:5000"),
+            ("fd.cip", "8.8.8.8"),
+            ("fd.sip", "10.0.0.5"),
+            ("fd.lip", "10.0.0.5"),
+            ("fd.rip", "8.8.8.8"),
+            ("fd.ip", "8.8.8.8 10.0.0.5"),
+            ("fd.net", "8.8.8.8 10.0.0.5"),
+            ("evt.arg.tuple", "10.0.0.5:5000->8.8.8.8:443"),
+            ("fd.connected", "false"),
+            ("fd.name_changed", "true"),
+        ],
+    );
+}
+
+#[test]
 fn a_new_socket_has_no_role() {
     let socket = record(SAKER_EV_SOCKET, 5_000, CHILD)
         .num(SAKER_P_SOCKET_fd, 4)

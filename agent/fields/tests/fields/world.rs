@@ -12,7 +12,7 @@ use saker_engine::output::RenderOptions;
 use saker_engine::schema::{Arity, Event, IntFormat, Resolved, Schema};
 use saker_engine::value::{Value, ValueType};
 use saker_fields::{Clock, EventView, FieldSchema, HostInfo, Mounts, Scratch};
-use saker_state::{Absent, Names, State, StateConfig};
+use saker_state::{Absent, Address, Interfaces, Names, State, StateConfig};
 
 /// The host began so long after the epoch.
 pub(crate) const BOOT_NS: u64 = 1_700_000_000_000_000_000;
@@ -78,6 +78,15 @@ impl World {
         look: impl FnOnce(&dyn Event, &FieldSchema) -> R,
     ) -> R {
         self.view(record, |event, schema| look(event, schema))
+    }
+
+    /// The host has these addresses, each in a network of its own.
+    pub(crate) fn set_interfaces(&mut self, addresses: &[[u8; 4]]) {
+        let addresses = addresses.iter().map(|&ip| Address {
+            ip: ip.into(),
+            prefix: 32,
+        });
+        self.state.shared.set_interfaces(Interfaces::new(addresses));
     }
 
     /// Times are spelled like this from now on.

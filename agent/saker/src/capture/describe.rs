@@ -4,16 +4,17 @@ use std::sync::Arc;
 
 use saker_abi::driver::LoadOptions;
 use saker_capture::file::Meta;
-use saker_capture::file::meta::{MetaMount, MetaUser};
+use saker_capture::file::meta::{MetaInterface, MetaMount, MetaUser};
 use saker_capture::{Clock, DriverKind, SystemClock};
 use saker_fields::{HostInfo, HostNames, Mounts};
-use saker_state::{Names, User};
+use saker_state::{Address, Interfaces, Names, User};
 
 /// Describes this host; the file's number and reason are the writer's.
 pub(crate) fn describe(
     plan: &LoadOptions,
     driver: DriverKind,
     host: &HostInfo,
+    interfaces: &Interfaces,
     names: &Names,
 ) -> Meta {
     let started_ns = SystemClock.boottime_ns();
@@ -39,11 +40,16 @@ pub(crate) fn describe(
     let mut mounts: Vec<MetaMount> = host.mounts.entries().map(mount).collect();
     // In the order of the devices; of one device as they are, because the first is the name.
     mounts.sort_by_key(|mount| mount.dev);
+    let interface = |at: &Address| MetaInterface {
+        address: at.ip,
+        prefix: at.prefix,
+    };
     Meta {
         recording: format!("{started_ns:016x}{:08x}", std::process::id()),
         kernel_release: kernel.release().to_string_lossy().into_owned(),
         hostname: host.hostname.clone(),
         addresses: host.addresses.clone(),
+        interfaces: interfaces.addresses().iter().map(interface).collect(),
         boot_to_epoch_ns: host.boot_to_epoch_ns,
         started_ns,
         cpus: plan.cpus.len() as u32,
@@ -70,6 +76,14 @@ pub(crate) fn host_of(meta: &Meta) -> HostInfo {
         capture_start_ns: meta.started_ns,
         ..HostInfo::default()
     }
+}
+
+/// Addresses of its interfaces; none in files of agents that did not complete the ends of sockets.
+pub(crate) fn interfaces_of(meta: &Meta) -> Interfaces {
+    Interfaces::new(meta.interfaces.iter().map(|interface| Address {
+        ip: interface.address,
+        prefix: interface.prefix,
+    }))
 }
 
 /// Its users and groups.
@@ -115,7 +129,12 @@ mod tests {
             ..HostInfo::default()
         };
         let names = Names::parse("root:x:0:0:r:/root:/bin/sh\n", "adm:x:4:\n");
-        let meta = describe(&plan, DriverKind::Ebpf, &host, &names);
+        let interfaces =
+            Interfaces::new([("10.0.0.7", 24), ("2001:db8::7", 64)].map(|(ip, prefix)| {
+                let ip = ip.parse().expect("an address");
+                Address { ip, prefix }
+            }));
+        let meta = describe(&plan, DriverKind::Ebpf, &host, &interfaces, &names);
         let json = serde_json::to_vec(&meta).expect("JSON");
         let meta = Meta::parse(&json).expect("a description");
         assert_eq!((meta.partitions, meta.cpus), (2, 2));
@@ -125,5 +144,14 @@ mod tests {
         assert_eq!(back.mounts, host.mounts);
         assert_eq!(back.boot_to_epoch_ns, host.boot_to_epoch_ns);
         assert_eq!(names_of(&meta), names);
+        assert_eq!(interfaces_of(&meta), interfaces);
+        let mut older: serde_json::Value = serde_json::from_slice(&json).expect("JSON");
+        older
+            .as_object_mut()
+            .and_then(|meta| meta.remove("interfaces"))
+            .expect("told");
+        let json = serde_json::to_vec(&older).expect("JSON");
+        let older = Meta::parse(&json).expect("an older description");
+        assert_eq!(interfaces_of(&older), Interfaces::default());
     }
 }

@@ -10,7 +10,7 @@ mod rules;
 mod tap;
 mod triggers;
 
-pub(crate) use describe::{describe, host_of, names_of};
+pub(crate) use describe::{describe, host_of, interfaces_of, names_of};
 pub(crate) use files::{Finished, SharedDriver, share, with_driver};
 pub(crate) use recording::{Limits, Recording};
 pub(crate) use rules::{CaptureStats, Host, RuleCaptures};

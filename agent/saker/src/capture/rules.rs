@@ -213,7 +213,8 @@ impl Writer {
     fn create(&self, begin_: &Begin) -> io::Result<CaptureWriter> {
         let host = &self.host;
         let info = host.context.host.load();
-        let mut meta = describe(&host.plan, host.kind, &info, &host.state.users().names());
+        let (interfaces, names) = (host.state.interfaces(), host.state.users().names());
+        let mut meta = describe(&host.plan, host.kind, &info, &interfaces, &names);
         let rule = &host.context.labels[begin_.rule];
         meta.reason = format!("rule {}", rule.name);
         let mut name = self.prefix.as_os_str().to_owned();

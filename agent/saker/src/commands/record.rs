@@ -70,12 +70,14 @@ pub(super) fn record(args: RecordArgs) -> anyhow::Result<ExitCode> {
     };
     let users = Users::new("/".as_ref());
     users.refresh();
+    let interfaces = host::first_interfaces();
     let host = host_info(
         &host::hostname(config.hostname.as_deref()),
         Clock::default(),
         Arc::new(mounts()),
+        &interfaces,
     );
-    let mut meta = describe(&plan, driver.kind(), &host, &users.names());
+    let mut meta = describe(&plan, driver.kind(), &host, &interfaces, &users.names());
     meta.reason = "record".to_owned();
     let (kind, counters) = (driver.kind(), driver.counters());
     let driver = share(driver);

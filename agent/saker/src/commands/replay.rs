@@ -13,7 +13,7 @@ use saker_state::scan::{Told, from_records};
 use saker_state::{State, StateConfig};
 
 use crate::agent;
-use crate::capture::{host_of, names_of};
+use crate::capture::{host_of, interfaces_of, names_of};
 use crate::cli::ReplayArgs;
 use crate::commands::selection::{print_format, switches};
 use crate::config::{self, DriverChoice, Request};
@@ -54,6 +54,7 @@ pub(super) fn replay(args: ReplayArgs) -> anyhow::Result<ExitCode> {
         ..host_of(source.meta())
     };
     state.shared.users().set(names_of(source.meta()));
+    state.shared.set_interfaces(interfaces_of(source.meta()));
     let told = tell(&mut source);
     announce(&first, &source, &told);
     adopt(told.processes, &mut state.partitions);

@@ -415,6 +415,8 @@ impl Scrape {
             ("cgroups", state.cgroups()),
             ("containers", state.containers()),
             ("directory", state.directory().len()),
+            ("addresses", state.interfaces().addresses().len()),
+            ("addresses_left_out", state.interfaces().left_out()),
         ] {
             families.value(&def::STATE_ENTRIES, &[("kind", kind)], entries as f64);
         }

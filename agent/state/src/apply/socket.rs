@@ -9,6 +9,7 @@ use saker_abi::record::Record;
 use super::Ctx;
 use super::file::O_CLOEXEC;
 use crate::fd::{Fd, FdKind, Role, Socket};
+use crate::interfaces::incomplete;
 use crate::process::Process;
 use crate::view::{Applied, fd_in};
 
@@ -25,7 +26,8 @@ const EINPROGRESS: i64 = 115;
 /// The bits of socket(2)'s type that are a type.
 pub(super) const SOCK_TYPE_MASK: u64 = 0xf;
 
-type End = Option<(IpAddr, u16)>;
+/// Address and port of one end of a socket.
+pub(crate) type End = Option<(IpAddr, u16)>;
 
 /// Whose word the far end of a tuple is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -127,12 +129,18 @@ pub(super) fn bind(ctx: &mut Ctx, process: &mut Process, rec: &Record<'_>, appli
         (tuple.remote_addr, tuple.remote_port) = ([0; 16], 0);
         tuple
     });
+    // Any address and any port is what a sender that does not bind has: it serves nobody.
+    let anything = asked.as_ref().is_some_and(|asked| {
+        let local = ends(asked).0;
+        local.is_some_and(|(ip, port)| ip.is_unspecified() && port == 0)
+    });
     let Some(tuple) = rec.tuple(SAKER_P_BIND_tuple).or(asked) else {
         return;
     };
     heal(ctx, process, number, &tuple);
     let inet = matches!(tuple.family, AF_INET | AF_INET6);
-    if inet && tuple.local_port == 0 || !inet && tuple.family != AF_UNIX {
+    let sender = anything && tuple.type_ == SOCK_DGRAM;
+    if inet && (tuple.local_port == 0 || sender) || !inet && tuple.family != AF_UNIX {
         return;
     }
     // A port that the kernel chose is nobody's to send datagrams to (rules-spec F7). Streams listen there yet.
@@ -208,7 +216,11 @@ pub(super) fn update(
     role: Role,
     far: Far,
 ) -> bool {
-    let (local, remote) = ends(tuple);
+    let (mut local, mut remote) = ends(tuple);
+    let unbound = local.is_some_and(|(ip, _)| ip.is_unspecified());
+    if role != Role::Listener && incomplete(local, remote) {
+        (local, remote) = ctx.shared.interfaces().complete(local, remote);
+    }
     let is_same = |socket: &Socket| {
         let ends = (socket.local, socket.remote) == (local, remote);
         ends && (socket.role, socket.sock_id) == (role, tuple.sock_id) && far == Far::Own
@@ -238,7 +250,11 @@ pub(super) fn update(
     (socket.sock_id, socket.peer_id) = (tuple.sock_id, tuple.peer_id);
     if role != Role::Listener {
         socket.remote = remote;
-        socket.connected = far == Far::Own && (tuple.family != AF_UNIX || tuple.peer_id != 0);
+        socket.connected = match far {
+            Far::Own => tuple.family != AF_UNIX || tuple.peer_id != 0,
+            // Bound sockets serve: this one only asks, as if it were connected (rules-spec F7).
+            Far::Given => unbound && role == Role::Client,
+        };
     }
     changed
 }

@@ -1,9 +1,11 @@
 //! Data and descriptors that travel.
 
+use std::net::{Ipv4Addr, Ipv6Addr};
+
 use crate::common::*;
 use saker_abi::raw::*;
 use saker_abi::record::RecordBuilder;
-use saker_state::{Fd, FdKind, Partition, Role};
+use saker_state::{Address, Fd, FdKind, Interfaces, Partition, Role};
 
 const P: Who = Who {
     pid: 60,
@@ -66,7 +68,7 @@ const HERE: [u8; 4] = [10, 0, 0, 1];
 const RESOLVER: [u8; 4] = [8, 8, 8, 8];
 
 #[test]
-fn a_sender_of_datagrams_is_a_client_and_not_connected() {
+fn a_sender_of_datagrams_is_a_client_and_counts_as_connected() {
     let mut partition = partition();
     let socket = record(SAKER_EV_SOCKET, 2).num(SAKER_P_SOCKET_fd, 3);
     let socket = socket
@@ -77,15 +79,15 @@ fn a_sender_of_datagrams_is_a_client_and_not_connected() {
     let name = "0.0.0.0:4000->8.8.8.8:53".to_owned();
     assert_eq!(
         after(&mut partition, &sendto(3, 3, &to), 3),
-        (name.clone(), true, false)
+        (name.clone(), true, true)
     );
     assert_eq!(
         after(&mut partition, &sendto(4, 3, &to), 3),
-        (name.clone(), false, false)
+        (name.clone(), false, true)
     );
     assert_eq!(
         after(&mut partition, &recvfrom(5, 3, &to), 3),
-        (name, false, false)
+        (name, false, true)
     );
     let role = fd(&partition, 3).socket.as_ref().map(|socket| socket.role);
     assert_eq!(role, Some(Role::Client));
@@ -113,6 +115,108 @@ fn who_is_bound_serves_and_the_client_comes_first() {
     // A socket nobody knew: who receives first serves.
     let (name, ..) = after(&mut partition, &recvfrom(5, 9, &from), 9);
     assert_eq!(name, "10.0.0.9:40000->10.0.0.1:53");
+}
+
+/// A state that knows the host's addresses.
+fn at_home() -> Partition {
+    let partition = partition();
+    let address = |ip: &str, prefix| Address {
+        ip: ip.parse().expect("an address"),
+        prefix,
+    };
+    let known = [
+        ("127.0.0.1", 8),
+        ("192.0.2.2", 24),
+        ("10.0.0.1", 8),
+        ("2001:db8::7", 64),
+    ];
+    let known = Interfaces::new(known.map(|(ip, prefix)| address(ip, prefix)));
+    partition.shared().set_interfaces(known);
+    partition
+}
+
+fn bind(ts: u64, tuple: &saker_tuple, asked_port: u16) -> Vec<u8> {
+    let mut asked = vec![2, 0];
+    asked.extend(asked_port.to_be_bytes());
+    asked.extend(&tuple.local_addr[..4]);
+    let bind = record(SAKER_EV_BIND, ts).num(SAKER_P_BIND_fd, 3);
+    bind.tuple(SAKER_P_BIND_tuple, tuple)
+        .var(SAKER_P_BIND_addr, &asked)
+        .build()
+}
+
+#[test]
+fn who_is_bound_to_a_port_alone_has_an_address_of_the_host() {
+    let mut partition = at_home();
+    let listens = udp((ANY, 7000), (ANY, 0));
+    assert_eq!(
+        after(&mut partition, &bind(2, &listens, 7000), 3),
+        ("0.0.0.0:7000".to_owned(), true, false),
+        "one end alone is not completed"
+    );
+    let to = |remote| udp((ANY, 7000), (remote, 53));
+    for (ts, remote, name) in [
+        (3, RESOLVER, "8.8.8.8:53->192.0.2.2:7000"),
+        (4, [10, 9, 9, 9], "10.9.9.9:53->10.0.0.1:7000"),
+        (5, [192, 0, 2, 2], "192.0.2.2:53->192.0.2.2:7000"),
+        (6, [127, 0, 0, 53], "127.0.0.53:53->127.0.0.1:7000"),
+    ] {
+        assert_eq!(
+            after(&mut partition, &sendto(ts, 3, &to(remote)), 3),
+            (name.to_owned(), true, false)
+        );
+        assert_eq!(
+            after(&mut partition, &recvfrom(ts, 3, &to(remote)), 3),
+            (name.to_owned(), false, false)
+        );
+    }
+    let ends = fd(&partition, 3).ends();
+    let ends = [ends.0, ends.1].map(|end| {
+        let (ip, port) = end.expect("known");
+        format!("{ip}:{port}")
+    });
+    assert_eq!(ends, ["127.0.0.53:53", "127.0.0.1:7000"]);
+}
+
+#[test]
+fn ends_of_both_families_are_completed() {
+    let mut partition = at_home();
+    let mut tuple = udp((ANY, 7000), (ANY, 53));
+    tuple.family = 10;
+    tuple.remote_addr = "2001:db8::9".parse::<Ipv6Addr>().expect("v6").octets();
+    let (name, ..) = after(&mut partition, &sendto(3, 3, &tuple), 3);
+    assert_eq!(name, "2001:db8::7:7000->2001:db8::9:53");
+    tuple.remote_addr = Ipv4Addr::new(10, 9, 9, 9).to_ipv6_mapped().octets();
+    let (name, ..) = after(&mut partition, &sendto(4, 3, &tuple), 3);
+    assert_eq!(name, "10.0.0.1:7000->10.9.9.9:53");
+    // A datagram to no address at all goes to this host.
+    let nowhere = udp(([10, 0, 0, 1], 7000), (ANY, 53));
+    let (name, ..) = after(&mut partition, &sendto(5, 3, &nowhere), 3);
+    assert_eq!(name, "10.0.0.1:7000->10.0.0.1:53");
+}
+
+#[test]
+fn who_is_bound_to_nothing_only_asks() {
+    let mut partition = at_home();
+    let to = udp((ANY, 4000), (RESOLVER, 53));
+    let name = "192.0.2.2:4000->8.8.8.8:53".to_owned();
+    assert_eq!(
+        after(&mut partition, &sendto(2, 3, &to), 3),
+        (name.clone(), true, true)
+    );
+    // Bound to any address and any port, which is as much.
+    let mut partition = at_home();
+    let bound = bind(2, &udp((ANY, 4000), (ANY, 0)), 0);
+    assert_eq!(
+        after(&mut partition, &bound, 3),
+        (String::new(), false, false)
+    );
+    assert_eq!(
+        after(&mut partition, &sendto(3, 3, &to), 3),
+        (name, true, true)
+    );
+    let listener = fd(&partition, 3).socket.as_ref().map(|socket| socket.role);
+    assert_eq!(listener, Some(Role::Client));
 }
 
 #[test]

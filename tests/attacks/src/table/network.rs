@@ -205,7 +205,7 @@ pub const ATTACKS: &[Attack] = &[
     ]),
     outside(
         "Interpreted procs outbound network activity",
-        // The rules leave out sockets that are bound to no address.
+        // Sockets that are bound to nothing count as connected, which the rules leave out.
         "$LAB/python3 datagram 192.0.2.1 7002 192.0.2.1",
         "$LAB/python3 datagram 10.1.2.3 7002 10.1.2.3; $LAB/python3 datagram 192.0.2.1 7002",
     )
@@ -217,6 +217,22 @@ pub const ATTACKS: &[Attack] = &[
         ("evt.type", "sendto"),
         ("proc.cmdline", "python3 datagram 192.0.2.1 7002 192.0.2.1"),
     ]),
+    // Bound to a port alone: its address is one of the agent's host, whichever. (Whether `outbound` holds for such a
+    // socket depends on that address, so this one receives.) The sender, bound to nothing, stays silent.
+    outside(
+        "Interpreted procs inbound network activity",
+        "$LAB/python3 receive 0.0.0.0 192.0.2.1 7003",
+        "$LAB/python3 receive 0.0.0.0 127.0.0.1 7003; $LAB/lab_untrusted receive 0.0.0.0 10.1.2.3 7003",
+    )
+    .fields(&[
+        ("fd.name", "*:7003"),
+        ("fd.lport", "7003"),
+        ("fd.rport", ANY),
+        ("fd.l4proto", "udp"),
+        ("evt.type", "recvfrom"),
+        ("proc.cmdline", "python3 receive 0.0.0.0 192.0.2.1 7003"),
+    ])
+    .also(&["Unexpected inbound connection source"]),
     Attack::host(
         "Java Process Class File Download",
         "$LAB/java class",
