@@ -129,18 +129,12 @@ pub(super) fn bind(ctx: &mut Ctx, process: &mut Process, rec: &Record<'_>, appli
         (tuple.remote_addr, tuple.remote_port) = ([0; 16], 0);
         tuple
     });
-    // Any address and any port is what a sender that does not bind has: it serves nobody.
-    let anything = asked.as_ref().is_some_and(|asked| {
-        let local = ends(asked).0;
-        local.is_some_and(|(ip, port)| ip.is_unspecified() && port == 0)
-    });
     let Some(tuple) = rec.tuple(SAKER_P_BIND_tuple).or(asked) else {
         return;
     };
     heal(ctx, process, number, &tuple);
     let inet = matches!(tuple.family, AF_INET | AF_INET6);
-    let sender = anything && tuple.type_ == SOCK_DGRAM;
-    if inet && (tuple.local_port == 0 || sender) || !inet && tuple.family != AF_UNIX {
+    if inet && tuple.local_port == 0 || !inet && tuple.family != AF_UNIX {
         return;
     }
     // A port that the kernel chose is nobody's to send datagrams to (rules-spec F7). Streams listen there yet.
