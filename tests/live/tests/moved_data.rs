@@ -6,9 +6,9 @@ use saker_tests_live::lab::Lab;
 
 const RULES: &str = r#"
 - rule: datagram sent
-  desc: A program sends a datagram without connecting.
+  desc: A program sends a datagram, neither bound nor connected; it counts as connected from the first one on.
   condition: >
-    evt.type in (sendto, sendmsg) and fd.l4proto=udp and fd.connected=false and fd.name_changed=true
+    evt.type in (sendto, sendmsg) and fd.l4proto=udp and fd.connected=true and fd.name_changed=true
     and fd.sport=6300
   output: "%evt.type %fd.name %fd.cip %fd.sip %fd.cport %fd.sport %fd.rport %evt.rawres"
   priority: INFO
