@@ -438,10 +438,10 @@ static __always_inline s64 option_value(struct call *c, struct io *io)
 		struct saker_scratch *sc = NULL;                                                   \
 		struct subject to = {};                                                            \
 												   \
-		GATHER_##ID                                                                        \
-		(void)out;                                                                         \
 		if (!find_ring(&to, c->task->tgid, c->task->pid, SAKER_CLASS_##cls))               \
 			return;                                                                    \
+		GATHER_##ID                                                                        \
+		(void)out;                                                                         \
 		identify(&to, c->task, IS_HOT_IO(SAKER_EV_##ID));                                  \
 		prepare_##name(c, io);                                                             \
 		if (HAS_PARTS(SAKER_EV_##ID) && io->want) {                                        \

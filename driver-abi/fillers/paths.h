@@ -45,6 +45,7 @@ static __always_inline u32 walk_done(struct saker_scratch *sc)
  * Builds the path of (vfsmnt, dentry) from the back of the scratch path, through mounts up to the
  * root of the mount namespace. Returns where it starts, with SAKER_VF_TRUNCATED << 16 when it was
  * cut: the walk is bounded, and a concurrent rename may mix old and new names, as in d_path().
+ * Without a mount (vfsmnt 0) it is the path up to the root of the file system.
  * sc->mount_pos, 0 before, becomes the position of the name of (vfsmnt)'s own root; it stays 0 when the
  * way does not end at the root of a namespace.
  */
@@ -61,7 +62,7 @@ SAKER_SUBPROGRAM u32 saker_walk_path(scratch_area area, u64 dentry_at, u64 vfsmn
 	for (i = 0; i < PATH_COMPONENTS; i++) {
 		struct dentry *parent = KREAD(dentry, d_parent);
 
-		if (dentry == KREAD(mnt, mnt.mnt_root)) {
+		if (vfsmnt_at && dentry == KREAD(mnt, mnt.mnt_root)) {
 			saker_mount_t *up = saker_mount_up(mnt);
 
 			if (up == mnt) {

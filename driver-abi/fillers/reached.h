@@ -14,29 +14,6 @@
 	X(OPENAT2, openat2, FILE)                                                                  \
 	X(CREAT, creat, FILE)
 
-/* Path of a dentry up to the root of its file system, as saker_walk_path() builds it. */
-SAKER_SUBPROGRAM u32 saker_walk_dentry(scratch_area area, u64 dentry_at)
-{
-	struct saker_scratch *sc = scratch_of(area);
-	struct dentry *dentry = (void *)dentry_at;
-	int i;
-
-	if (!sc)
-		return SAKER_PATH_MAX | SAKER_VF_FAULT << 16;
-	sc->pos = SAKER_PATH_MAX;
-	for (i = 0; i < PATH_COMPONENTS; i++) {
-		struct dentry *parent = KREAD(dentry, d_parent);
-
-		if (dentry == parent)
-			return walk_done(sc);
-		if (!prepend(sc, KREAD(dentry, d_name.name),
-			     KREAD(dentry, d_name.len)))
-			break;
-		dentry = parent;
-	}
-	return sc->pos | SAKER_VF_TRUNCATED << 16;
-}
-
 /* What a file is called. All empty when it has no name, or none any more. */
 struct reached {
 	u64 real;	/* slots of the parameters */
@@ -67,7 +44,7 @@ static __always_inline void put_called(struct saker_scratch *sc, scratch_area ar
 	out->mount_at = pos - (at & 0xffff);
 	if (!with_root || root == KREAD(mnt, mnt_sb, s_root))
 		return;
-	at = saker_walk_dentry(area, (u64)root);
+	at = saker_walk_path(area, (u64)root, 0);
 	out->mount_root = put_path(sc, at & 0xffff, at >> 16);
 }
 

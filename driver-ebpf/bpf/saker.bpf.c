@@ -30,6 +30,7 @@
 #include "ends.h"
 #include "io.h"
 #include "messages.h"
+#include "kinds.h"
 #include "uring_moved.h"
 
 char LICENSE[] SEC("license") = "GPL";
@@ -215,26 +216,6 @@ int saker_files(struct bpf_iter__task_file *ctx)
 			   fill_file(sc, saker_iterator_area, task, ctx->fd, file));
 }
 
-#define PROGRAM_CODE(ID, name, cls)
-#define PROGRAM_PLAIN(ID, name, cls)                                                               \
-	PLAIN_FILLER(ID, name, cls)                                                                \
-	PLAIN_RECORD(ID, name, cls)                                                                \
-	PROGRAM_OF(ID, name)
-#define PROGRAM_IO(ID, name, cls)                                                                  \
-	IO_FILLER(ID, name, cls)                                                                   \
-	IO_RECORD(ID, name, cls)                                                                   \
-	IO_CALL(name)                                                                              \
-	PROGRAM_OF(ID, name)
-#define PROGRAM_MESSAGE(ID, name, cls)                                                             \
-	IO_FILLER(ID, name, cls)                                                                   \
-	IO_RECORD(ID, name, cls)                                                                   \
-	MESSAGES_CALL(ID, name, 1)                                                                 \
-	PROGRAM_OF(ID, name)
-#define PROGRAM_MESSAGES(ID, name, cls)                                                            \
-	IO_FILLER(ID, name, cls)                                                                   \
-	IO_RECORD(ID, name, cls)                                                                   \
-	MESSAGES_CALL(ID, name, SAKER_MESSAGES_MAX)                                                \
-	PROGRAM_OF(ID, name)
 #define PROGRAM_OF(ID, name)                                                                       \
 	HOOK_CALL                                                                                  \
 	int saker_ev_##name(u64 *ctx)                                                              \
@@ -246,7 +227,7 @@ int saker_files(struct bpf_iter__task_file *ctx)
 		record_##name(&c);                                                                 \
 		return 0;                                                                          \
 	}
-#define PROGRAM(ID, name, cls, flags, kind, nr64, nr32) PROGRAM_##kind(ID, name, cls)
+#define PROGRAM(ID, name, cls, flags, kind, nr64, nr32) FILLER_##kind(ID, name, cls, PROGRAM_OF)
 SAKER_EVENTS(PROGRAM)
 
 /* Take the place of the plain ones when what opens reach is asked for. */

@@ -52,8 +52,9 @@ struct {
 
 static __always_inline bool uring_moves(u32 event)
 {
-	return event == SAKER_EV_SENDTO || event == SAKER_EV_SENDMSG ||
-	       event == SAKER_EV_RECVFROM || event == SAKER_EV_RECVMSG;
+#define IS_MOVED(ID, name, cls) || event == SAKER_EV_##ID
+	return false SAKER_URING_MOVED(IS_MOVED);
+#undef IS_MOVED
 }
 
 static __always_inline void keep_end(struct uring_moved *kept, u64 at, u32 len, bool kernel)

@@ -20,6 +20,7 @@
 #include "ends.h"
 #include "io.h"
 #include "messages.h"
+#include "kinds.h"
 #include "fillers.h"
 
 static __always_inline scratch_area cpu_area(u32 cpu)
@@ -66,33 +67,13 @@ static void read_call(struct call *c, struct pt_regs *regs, s64 ret)
 	memset(&c->facts, 0, sizeof(c->facts));
 }
 
-#define RECORD_CODE(ID, name, cls)
-#define RECORD_PLAIN(ID, name, cls)                                                                \
-	PLAIN_FILLER(ID, name, cls)                                                                \
-	PLAIN_RECORD(ID, name, cls)                                                                \
-	RECORD_OF(ID, name)
-#define RECORD_IO(ID, name, cls)                                                                   \
-	IO_FILLER(ID, name, cls)                                                                   \
-	IO_RECORD(ID, name, cls)                                                                   \
-	IO_CALL(name)                                                                              \
-	RECORD_OF(ID, name)
-#define RECORD_MESSAGE(ID, name, cls)                                                              \
-	IO_FILLER(ID, name, cls)                                                                   \
-	IO_RECORD(ID, name, cls)                                                                   \
-	MESSAGES_CALL(ID, name, 1)                                                                 \
-	RECORD_OF(ID, name)
-#define RECORD_MESSAGES(ID, name, cls)                                                             \
-	IO_FILLER(ID, name, cls)                                                                   \
-	IO_RECORD(ID, name, cls)                                                                   \
-	MESSAGES_CALL(ID, name, SAKER_MESSAGES_MAX)                                                \
-	RECORD_OF(ID, name)
 #define RECORD_OF(ID, name)                                                                        \
 	static noinline void saker_ev_##name(struct call *c)                                       \
 	{                                                                                          \
 		take_apart(c, SAKER_EV_##ID);                                                      \
 		record_##name(c);                                                                  \
 	}
-#define RECORD(ID, name, cls, flags, kind, nr64, nr32) RECORD_##kind(ID, name, cls)
+#define RECORD(ID, name, cls, flags, kind, nr64, nr32) FILLER_##kind(ID, name, cls, RECORD_OF)
 SAKER_EVENTS(RECORD)
 
 #define RECORD_REACHED(ID, name, cls)                                                              \
