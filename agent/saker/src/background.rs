@@ -128,7 +128,7 @@ pub(crate) fn host_info(
         boot_to_epoch_ns: host::boot_to_epoch_ns(),
         mounts,
         clock,
-        capture_start_ns: host::boot_ns(),
+        capture_start_ns: saker_state::boot_ns(),
     }
 }
 

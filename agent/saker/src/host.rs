@@ -41,13 +41,6 @@ pub(crate) fn boot_to_epoch_ns() -> u64 {
     (before / 2 + after / 2).saturating_sub(boot)
 }
 
-/// The clock of the records, now.
-pub(crate) fn boot_ns() -> u64 {
-    let now = rustix::time::clock_gettime(rustix::time::ClockId::Boottime);
-    let number = |part: i64| u64::try_from(part).unwrap_or(0);
-    number(now.tv_sec) * 1_000_000_000 + number(now.tv_nsec)
-}
-
 /// Addresses of the host's interfaces, in the kernel's order.
 ///
 /// # Errors

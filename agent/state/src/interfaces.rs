@@ -1,8 +1,9 @@
 //! Addresses of the host's interfaces: what stands for the end of a datagram whose socket is bound to no
 //! address (rules-spec F7).
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::net::IpAddr;
 
+use ipnet::IpNet;
 use rustc_hash::FxHashSet;
 
 use crate::apply::End;
@@ -26,7 +27,7 @@ pub struct Interfaces {
     known: FxHashSet<IpAddr>,
     /// Those whose network has other hosts, by network: a host that balances load has thousands of addresses
     /// without one.
-    networks: Vec<Address>,
+    networks: Vec<IpNet>,
     first_v4: Option<IpAddr>,
     first_v6: Option<IpAddr>,
     left_out: usize,
@@ -49,11 +50,14 @@ impl Interfaces {
             };
             interfaces.addresses.push(address);
             interfaces.known.insert(ip);
-            let twin = |known: &Address| {
-                known.prefix == address.prefix && same_network(known.ip, ip, address.prefix)
-            };
-            if address.prefix < bits && !interfaces.networks.iter().any(twin) {
-                interfaces.networks.push(address);
+            let network = IpNet::new(ip, address.prefix).ok();
+            if let Some(network) = network.filter(|network| network.prefix_len() < bits)
+                && !interfaces
+                    .networks
+                    .iter()
+                    .any(|known| known.trunc() == network.trunc())
+            {
+                interfaces.networks.push(network);
             }
             let first = match ip {
                 IpAddr::V4(_) => &mut interfaces.first_v4,
@@ -82,8 +86,11 @@ impl Interfaces {
         if self.known.contains(&other) {
             return Some(other);
         }
-        let near = |known: &&Address| same_network(known.ip, other, known.prefix);
-        let near = self.networks.iter().find(near).map(|known| known.ip);
+        let near = self
+            .networks
+            .iter()
+            .find(|network| network.contains(&other));
+        let near = near.map(IpNet::addr);
         near.or(match other {
             IpAddr::V4(_) => self.first_v4,
             IpAddr::V6(_) => self.first_v6,
@@ -113,24 +120,10 @@ pub(crate) fn incomplete(local: End, remote: End) -> bool {
     open(local) || open(remote)
 }
 
-/// Whether the first `prefix` bits are the same, of addresses of one family.
-fn same_network(one: IpAddr, other: IpAddr, prefix: u8) -> bool {
-    let prefix = u32::from(prefix);
-    match (one, other) {
-        (IpAddr::V4(one), IpAddr::V4(other)) => {
-            let differing = Ipv4Addr::to_bits(one) ^ Ipv4Addr::to_bits(other);
-            differing.leading_zeros() >= prefix
-        }
-        (IpAddr::V6(one), IpAddr::V6(other)) => {
-            let differing = Ipv6Addr::to_bits(one) ^ Ipv6Addr::to_bits(other);
-            differing.leading_zeros() >= prefix
-        }
-        _ => false,
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use std::net::Ipv4Addr;
+
     use super::*;
 
     fn ip(text: &str) -> IpAddr {

@@ -44,7 +44,7 @@ pub use lineage::{Ancestors, Cell, Reader};
 pub use partition::Partition;
 pub use process::{Comm, Cred, Doubt, NO_ID, Origin, Process, Thread, UNKNOWN_NAME};
 pub use progress::{Progress, Waited};
-pub use recovery::Recovery;
+pub use recovery::{Recovery, boot_ns};
 pub use rollcall::{RollCall, RollCallError};
 pub use shared::{SetupError, SharedState, State, StateConfig};
 pub use users::{Names, User, Users};

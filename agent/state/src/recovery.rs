@@ -88,8 +88,8 @@ impl Recovery {
     }
 }
 
-/// The clock of the records.
-pub(crate) fn boot_ns() -> u64 {
+/// The clock of the records (`CLOCK_BOOTTIME`), now.
+pub fn boot_ns() -> u64 {
     use rustix::time::{ClockId, clock_gettime};
     let now = clock_gettime(ClockId::Boottime);
     let number = |part: i64| u64::try_from(part).unwrap_or(0);

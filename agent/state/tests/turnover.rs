@@ -7,7 +7,7 @@ mod common;
 use std::fs::{self, File};
 
 use saker_abi::raw::*;
-use saker_state::{Partition, RollCall};
+use saker_state::{Partition, RollCall, boot_ns};
 
 use common::*;
 
@@ -31,12 +31,6 @@ const SHELL: Who = Who {
 
 /// A worker lets go of some processes whose end was lost in each round.
 const MAX_ROUNDS: usize = 100;
-
-/// The clock of the records, as the background thread reads it.
-fn boot_ns() -> u64 {
-    let now = rustix::time::clock_gettime(rustix::time::ClockId::Boottime);
-    u64::try_from(now.tv_sec).expect("after the start") * 1_000_000_000
-}
 
 /// Pages of this process that are in memory.
 fn resident_pages() -> u64 {
