@@ -1,7 +1,8 @@
 #!/bin/sh
 # Records the golden captures anew: tests/captures/record.sh [NAME]... (root; CONTRIBUTING.md).
-# `attacks` is the attack suite on the host (SAKER_COMPAT; build its example `record`). Each other NAME.sh is done by a shell with an empty environment; of the recording only that shell and what it
-# started is kept, and nothing of the host's users, names and other programs.
+# `attacks` is the attack suite on the host (SAKER_COMPAT; build its example `record`). Each other NAME.sh is done by
+# a shell with an empty environment; of the recording only that shell and what it started is kept, and nothing of the
+# host's users, names and other programs.
 set -eu
 cd "$(dirname "$0")/../.."
 saker=${SAKER_BIN:-target/x86_64-unknown-linux-gnu/debug/saker}

@@ -67,12 +67,7 @@ fn date_and_time(out: &mut Vec<u8>, at: Timestamp, offset: Offset, between: char
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn shown(write: impl FnOnce(&mut Vec<u8>)) -> String {
-        let mut out = Vec::new();
-        write(&mut out);
-        String::from_utf8(out).expect("ASCII")
-    }
+    use crate::render::tests::shown;
 
     #[test]
     fn times() {

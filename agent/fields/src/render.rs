@@ -149,10 +149,11 @@ fn unix_path(out: &mut Vec<u8>, path: &[u8]) {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
 
-    fn shown(write: impl FnOnce(&mut Vec<u8>)) -> String {
+    /// What is written, as text.
+    pub(crate) fn shown(write: impl FnOnce(&mut Vec<u8>)) -> String {
         let mut out = Vec::new();
         write(&mut out);
         String::from_utf8(out).expect("ASCII")

@@ -181,6 +181,13 @@ const TWINS: &[&str] = &[
     ": > /var/run/$TOKEN; rm /var/run/$TOKEN",
 ];
 
+/// Nothing is hidden.
+const DIRECT: Case = Case {
+    rule: "shadow",
+    script: "cat /etc/shadow",
+    fields: &[],
+};
+
 fn start() -> (Agent, Lab) {
     let lab = Lab::new().expect("a laboratory, as root");
     let rules = lab.write("rules.yaml", RULES).expect("written");
@@ -193,15 +200,7 @@ fn start() -> (Agent, Lab) {
 fn a_file_is_seen_whatever_it_is_called() {
     let (agent, lab) = start();
     check_all(&agent, &lab, WAYS).expect("every alert");
-    let direct = check(
-        &agent,
-        &lab,
-        &Case {
-            rule: "shadow",
-            script: "cat /etc/shadow",
-            fields: &[],
-        },
-    );
+    let direct = check(&agent, &lab, &DIRECT);
     let direct = direct.expect("an alert");
     assert_eq!(
         direct.field("fd.realpath"),
@@ -291,16 +290,7 @@ fn by_the_given_name_alone_if_that_is_asked_for() {
     let session = action::run(&lab, "ln -s /etc/shadow $LAB/link; cat $LAB/link")
         .expect("an action")
         .session;
-    check(
-        &agent,
-        &lab,
-        &Case {
-            rule: "shadow",
-            script: "cat /etc/shadow",
-            fields: &[],
-        },
-    )
-    .expect("an alert");
+    check(&agent, &lab, &DIRECT).expect("an alert");
     let stopped = stop_cleanly(agent).expect("a clean end");
     let raised = of_session(&stopped.alerts, session);
     assert!(raised.is_empty(), "{}", outputs(&raised));

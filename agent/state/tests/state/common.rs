@@ -34,6 +34,19 @@ pub(crate) fn run(partition: &mut Partition, bytes: &[u8]) {
     step(partition, bytes, |_, _| ());
 }
 
+/// A program that is alone in its world.
+pub(crate) const PROG: Who = Who {
+    pid: 60,
+    start_ns: 60,
+};
+
+/// The partition of [`PROG`], which has executed.
+pub(crate) fn alone() -> Partition {
+    let mut partition = state(1).partitions.remove(0);
+    run(&mut partition, &exec(1, PROG, "prog", "").build());
+    partition
+}
+
 /// Bytes as text.
 pub(crate) fn text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()

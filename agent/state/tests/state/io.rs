@@ -7,17 +7,6 @@ use saker_abi::raw::*;
 use saker_abi::record::RecordBuilder;
 use saker_state::{Address, Fd, FdKind, Interfaces, Partition, Role};
 
-const P: Who = Who {
-    pid: 60,
-    start_ns: 60,
-};
-
-fn partition() -> Partition {
-    let mut partition = state(1).partitions.remove(0);
-    run(&mut partition, &exec(1, P, "prog", "").build());
-    partition
-}
-
 fn record(event: u32, ts: u64) -> RecordBuilder {
     RecordBuilder::new(event, ts, 60, 60)
 }
@@ -69,7 +58,7 @@ const RESOLVER: [u8; 4] = [8, 8, 8, 8];
 
 #[test]
 fn a_sender_of_datagrams_is_a_client_and_counts_as_connected() {
-    let mut partition = partition();
+    let mut partition = alone();
     let socket = record(SAKER_EV_SOCKET, 2).num(SAKER_P_SOCKET_fd, 3);
     let socket = socket
         .num(SAKER_P_SOCKET_domain, 2)
@@ -98,7 +87,7 @@ fn a_sender_of_datagrams_is_a_client_and_counts_as_connected() {
 
 #[test]
 fn who_is_bound_serves_and_the_client_comes_first() {
-    let mut partition = partition();
+    let mut partition = alone();
     let bind = record(SAKER_EV_BIND, 2).num(SAKER_P_BIND_fd, 3);
     let bind = bind.tuple(SAKER_P_BIND_tuple, &udp((HERE, 53), (ANY, 0)));
     run(&mut partition, &bind.build());
@@ -119,7 +108,7 @@ fn who_is_bound_serves_and_the_client_comes_first() {
 
 /// A state that knows the host's addresses.
 fn at_home() -> Partition {
-    let partition = partition();
+    let partition = alone();
     let address = |ip: &str, prefix| Address {
         ip: ip.parse().expect("an address"),
         prefix,
@@ -221,7 +210,7 @@ fn who_is_bound_to_nothing_only_asks() {
 
 #[test]
 fn a_port_the_kernel_chose_makes_no_server() {
-    let mut partition = partition();
+    let mut partition = alone();
     let bind = |ts, fd, port: u16| {
         let mut asked = 2_u16.to_ne_bytes().to_vec();
         asked.extend(port.to_be_bytes());
@@ -253,7 +242,7 @@ fn a_port_the_kernel_chose_makes_no_server() {
 
 #[test]
 fn the_far_end_of_a_connected_socket_is_its_own() {
-    let mut partition = partition();
+    let mut partition = alone();
     let tuple = udp((HERE, 4000), (RESOLVER, 53));
     let send = record(SAKER_EV_SENDTO, 2).num(SAKER_P_SENDTO_fd, 3);
     let send = send.tuple(SAKER_P_SENDTO_tuple, &tuple);
@@ -274,7 +263,7 @@ fn the_far_end_of_a_connected_socket_is_its_own() {
 
 #[test]
 fn a_number_that_is_read_from_and_no_socket_is_none() {
-    let mut partition = partition();
+    let mut partition = alone();
     let tuple = udp((HERE, 4000), (RESOLVER, 53));
     run(&mut partition, &sendto(2, 3, &tuple));
     let read = record(SAKER_EV_READ_CALL, 3)
@@ -287,7 +276,7 @@ fn a_number_that_is_read_from_and_no_socket_is_none() {
 
 #[test]
 fn pipes_and_pairs_are_two_descriptors() {
-    let mut partition = partition();
+    let mut partition = alone();
     let pipe = record(SAKER_EV_PIPE2, 2)
         .num(SAKER_P_PIPE2_fd1, 3)
         .num(SAKER_P_PIPE2_fd2, 4)
@@ -332,7 +321,7 @@ fn file(ts: u64, number: i64, name: &str, facts: i64, flags: i64) -> RecordBuild
 
 #[test]
 fn passed_descriptors_are_known_before_the_message() {
-    let mut partition = partition();
+    let mut partition = alone();
     run(&mut partition, &openat(2, 60, 7, -100, "/tmp/old", 0));
     let passed = [
         (
@@ -374,7 +363,7 @@ fn passed_descriptors_are_known_before_the_message() {
 
 #[test]
 fn a_connection_that_failed_later_is_none() {
-    let mut partition = partition();
+    let mut partition = alone();
     let mut tuple = udp((HERE, 4000), (RESOLVER, 80));
     (tuple.proto, tuple.type_) = (6, 1);
     let connect = record(SAKER_EV_CONNECT, 2)
@@ -397,7 +386,7 @@ fn a_connection_that_failed_later_is_none() {
 
 #[test]
 fn ranges_of_descriptors_close() {
-    let mut partition = partition();
+    let mut partition = alone();
     for number in [3, 4, 5, 6] {
         run(&mut partition, &openat(2, 60, number, -100, "/tmp/x", 0));
     }
@@ -413,7 +402,7 @@ fn ranges_of_descriptors_close() {
     run(&mut partition, &close(5, 5, 5, 4).build());
     assert!(known(&partition, 3).is_none() && fd(&partition, 5).cloexec);
     // A thread that unshares the table closes its own copies.
-    run(&mut partition, &thread(6, P, 61, "thread"));
+    run(&mut partition, &thread(6, PROG, 61, "thread"));
     run(&mut partition, &close(7, 3, u32::MAX, 2).build());
     assert!(known(&partition, 6).is_some());
     run(&mut partition, &close(8, 6, u32::MAX, 0).build());

@@ -7,17 +7,6 @@ use saker_abi::raw::*;
 use saker_abi::record::RecordBuilder;
 use saker_state::{Fd, FdKind, Partition, Role};
 
-const P: Who = Who {
-    pid: 60,
-    start_ns: 60,
-};
-
-fn partition() -> Partition {
-    let mut partition = state(1).partitions.remove(0);
-    run(&mut partition, &exec(1, P, "prog", "").build());
-    partition
-}
-
 fn tuple(family: u16, local: &str, remote: &str) -> saker_tuple {
     let mut tuple = saker_tuple {
         family,
@@ -71,7 +60,7 @@ fn fd(partition: &Partition, number: i32) -> &Fd {
 
 #[test]
 fn clients() {
-    let mut partition = partition();
+    let mut partition = alone();
     run(&mut partition, &socket(2, 3, 2, 1 | 0o2_000_000));
     assert_eq!(fd(&partition, 3).ends(), (None, None));
     assert!(fd(&partition, 3).cloexec);
@@ -98,7 +87,7 @@ fn clients() {
 
 #[test]
 fn servers() {
-    let mut partition = partition();
+    let mut partition = alone();
     run(&mut partition, &socket(2, 3, 10, 1));
     run(&mut partition, &bind(3, 3, &tuple(10, ":: 8080", ":: 0")));
     let entry = fd(&partition, 3);
@@ -138,7 +127,7 @@ fn servers() {
 
 #[test]
 fn the_kernel_is_right_about_stale_entries() {
-    let mut partition = partition();
+    let mut partition = alone();
     run(&mut partition, &openat(2, 60, 3, -100, "/etc/passwd", 0));
     run(
         &mut partition,
@@ -166,7 +155,7 @@ fn the_kernel_is_right_about_stale_entries() {
 /// Rules that name socket and listen, but not bind.
 #[test]
 fn listen_tells_the_address_that_bind_gave() {
-    let mut partition = partition();
+    let mut partition = alone();
     run(&mut partition, &socket(10, 3, 2, 1));
     let listen = RecordBuilder::new(SAKER_EV_LISTEN, 11, 60, 60).num(SAKER_P_LISTEN_fd, 3);
     let listen = listen.tuple(
@@ -181,7 +170,7 @@ fn listen_tells_the_address_that_bind_gave() {
 /// there is not talking to the network.
 #[test]
 fn a_socket_number_reused_for_a_pipe_is_no_socket() {
-    let mut partition = partition();
+    let mut partition = alone();
     run(&mut partition, &socket(10, 3, 2, 1));
     run(
         &mut partition,
@@ -200,7 +189,7 @@ fn a_socket_number_reused_for_a_pipe_is_no_socket() {
 
 #[test]
 fn unix_sockets() {
-    let mut partition = partition();
+    let mut partition = alone();
     run(&mut partition, &socket(2, 3, 1, 1));
     let mut to = saker_tuple {
         family: 1,
@@ -222,7 +211,7 @@ fn unix_sockets() {
 
 #[test]
 fn addresses_stand_in_for_a_tuple() {
-    let mut partition = partition();
+    let mut partition = alone();
     run(&mut partition, &socket(2, 3, 2, 2));
     let rec = RecordBuilder::new(SAKER_EV_CONNECT, 3, 60, 60).num(SAKER_P_CONNECT_fd, 3);
     let rec = rec.var(
