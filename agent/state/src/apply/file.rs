@@ -21,6 +21,7 @@ pub(crate) const O_CLOEXEC: u32 = 0o2_000_000;
 /// File types in the facts of a descriptor (inode(7)).
 const S_IFMT: u32 = 0o170_000;
 const S_IFIFO: u32 = 0o010_000;
+const S_IFSOCK: u32 = 0o140_000;
 
 /// openat(2): relative to the working directory.
 const AT_FDCWD: i32 = -100;
@@ -164,23 +165,26 @@ pub(super) fn dup(ctx: &mut Ctx, process: &mut Process, rec: &Record<'_>) {
     // Where input comes from decides rules on shells: a socket is one even if nothing was known.
     match rec.tuple(tuple) {
         Some(tuple) => _ = socket::heal(ctx, process, old, &tuple),
-        None => heal_no_socket(ctx, process, old, rec.u64(facts) as u32),
+        None => heal_sort(ctx, process, old, rec.u64(facts) as u32),
     }
     copy(ctx, process, old, new, cloexec);
 }
 
-/// The kernel says the descriptor is no socket: what the table says otherwise is from before the
-/// number was closed and used again, which nobody saw.
-pub(super) fn heal_no_socket(ctx: &mut Ctx, process: &mut Process, number: i32, facts: u32) {
+/// The kernel says what sort of file the descriptor is: what the table says otherwise is from before the number
+/// was closed and used again, which nobody saw.
+pub(super) fn heal_sort(ctx: &mut Ctx, process: &mut Process, number: i32, facts: u32) {
+    let sort = facts & S_IFMT;
+    let is_socket = sort == S_IFSOCK;
     let known = process.fds.get(number);
-    let stale = known.is_some_and(|fd| fd.socket.is_some());
-    let pipe = facts & S_IFMT == S_IFIFO;
-    if facts & S_IFMT == 0 || !(stale || pipe && known.is_none()) {
+    let stale =
+        known.is_some_and(|fd| fd.kind != FdKind::Unknown && fd.socket.is_some() != is_socket);
+    let new_pipe = sort == S_IFIFO && known.is_none();
+    if sort == 0 || !(stale || new_pipe) {
         return;
     }
     ctx.counters.fd_healed += u64::from(stale);
     process.fds.close(number);
-    if pipe && process.fds.open(number, FdKind::Pipe).is_none() {
+    if sort == S_IFIFO && process.fds.open(number, FdKind::Pipe).is_none() {
         ctx.counters.fd_overflow += 1;
     }
 }

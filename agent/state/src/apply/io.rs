@@ -6,7 +6,7 @@ use saker_abi::raw::*;
 use saker_abi::record::Record;
 
 use super::Ctx;
-use super::file::{O_CLOEXEC, heal_no_socket};
+use super::file::{O_CLOEXEC, heal_sort};
 use super::socket::{self, Far};
 use crate::fd::{FdKind, Role, Socket};
 use crate::process::Process;
@@ -78,7 +78,7 @@ pub(super) fn move_data(
         return;
     }
     let Some(tuple) = moved.tuple else {
-        heal_no_socket(ctx, process, moved.fd, moved.facts);
+        heal_sort(ctx, process, moved.fd, moved.facts);
         return;
     };
     let healed = socket::heal(ctx, process, moved.fd, &tuple);

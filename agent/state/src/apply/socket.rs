@@ -78,11 +78,8 @@ pub(super) fn connect(
     let tuple = tuple.or_else(|| from_address(rec.var(SAKER_P_CONNECT_addr).bytes));
     let Some(tuple) = tuple else { return };
     heal(ctx, process, number, &tuple);
-    let role = match process.fds.get(number).and_then(|fd| fd.socket.as_ref()) {
-        Some(socket) if matches!(socket.role, Role::Client | Role::Server) => socket.role,
-        _ => Role::Client,
-    };
-    applied.name_changed = update(ctx, process, number, &tuple, role, Far::Own);
+    // Whatever it was before: a bound socket and one that has heard from others are no servers of whom they ask.
+    applied.name_changed = update(ctx, process, number, &tuple, Role::Client, Far::Own);
 }
 
 pub(super) fn accept(

@@ -274,6 +274,39 @@ fn a_number_that_is_read_from_and_no_socket_is_none() {
     assert!(known(&partition, 3).is_none());
 }
 
+/// The facts of a write name the sort of file, of sockets, too.
+#[test]
+fn a_socket_that_is_written_to_stays_one() {
+    let mut partition = alone();
+    let tuple = udp((HERE, 4000), (RESOLVER, 53));
+    run(&mut partition, &sendto(2, 3, &tuple));
+    let write = |ts, number| {
+        record(SAKER_EV_WRITE_CALL, ts)
+            .num(SAKER_P_WRITE_CALL_fd, number)
+            .num(SAKER_P_WRITE_CALL_res, 5)
+            .num(SAKER_P_WRITE_CALL_facts, 0o140_777)
+            .build()
+    };
+    run(&mut partition, &write(3, 3));
+    assert_eq!(fd(&partition, 3).kind, FdKind::Ipv4);
+    // A file by the same number was closed, and a socket has come that nobody has told of.
+    run(&mut partition, &openat(4, 60, 4, -100, "/tmp/x", 0));
+    run(&mut partition, &write(5, 4));
+    assert!(known(&partition, 4).is_none());
+}
+
+#[test]
+fn who_connects_is_the_client_whatever_the_socket_was() {
+    let mut partition = alone();
+    let (own, peer) = ((HERE, 4000), (RESOLVER, 53));
+    run(&mut partition, &bind(2, &udp(own, (ANY, 0)), 4000));
+    run(&mut partition, &recvfrom(3, 3, &udp(own, peer)));
+    let connect = record(SAKER_EV_CONNECT, 4).num(SAKER_P_CONNECT_fd, 3);
+    let connect = connect.tuple(SAKER_P_CONNECT_tuple, &udp(own, peer));
+    run(&mut partition, &connect.build());
+    assert_eq!(fd(&partition, 3).ends().1, Some((RESOLVER.into(), 53)));
+}
+
 #[test]
 fn pipes_and_pairs_are_two_descriptors() {
     let mut partition = alone();
