@@ -22,6 +22,8 @@
 #include "signal.h"
 #include "hooks.h"
 #include "uring_types.h"
+#include "uring_events.h"
+#include "uring_end.h"
 #include "uring.h"
 #include "remote.h"
 #include "iterate.h"
@@ -252,11 +254,6 @@ static __always_inline scratch_area acted_area(u32 cpu)
 	return saker_acted_areas + cpu;
 }
 
-static __always_inline u32 wanted_request(u32 opcode)
-{
-	return saker_uring_events[opcode & (URING_OPCODES - 1)];
-}
-
 /* Loaded where the kernel lets programs hang at its functions. */
 #define PROGRAM_ACTED(name, first, last, opcode)                                                   \
 	ACTED_RECORD(name, first, last, opcode)                                                    \
@@ -282,7 +279,9 @@ int saker_uring_submit(u64 *ctx)
 		return 0;
 	if (uring_moves(event - 1)) {
 		saker_uring_keep_moved(key, event - 1);
-	} else {
+	} else if (event - 1 == SAKER_EV_ACCEPT4) {
+		keep_listener(req);
+	} else if (uring_keeps(event - 1)) {
 		sc = scratch_of(cpu_area(this_cpu()));
 		if (!sc || !try_claim(&sc->busy))
 			return 0; /* the record has no names then */
@@ -301,17 +300,15 @@ int saker_uring_complete(u64 *ctx)
 {
 	struct task_struct *task = bpf_get_current_task_btf();
 	struct io_kiocb *req = (void *)ctx[1];
-	bool structure;
+	struct uring_end end = {};
 	u32 event;
 
 	if (task->tgid == saker_own_tgid)
 		return 0;
 	/* Not every completion is a request's. */
-	if (!req)
-		req = uring_staying_of(ctx, &structure);
-	if (!req)
+	if (!req && !uring_by_number(ctx, &end))
 		return 0;
-	event = uring_event(req);
+	event = end.listener ? SAKER_EV_ACCEPT4 + 1 : uring_event(req ? req : end.req);
 	if (!event)
 		return 0;
 	bpf_tail_call(ctx, &uring_fillers, event - 1);
@@ -319,19 +316,13 @@ int saker_uring_complete(u64 *ctx)
 	return 0;
 }
 
-/*
- * Called from both. A completion has the ring first and then its request; behind the request that is
- * submitted there is nothing that could be one of a ring of this address.
- */
+/* Called from both. */
 #define PROGRAM_URING(ID, name, cls)                                                               \
 	URING_RECORD(ID, name, cls)                                                                \
 	SEC("raw_tp/io_uring_complete")                                                            \
 	int saker_uring_##name(u64 *ctx)                                                           \
 	{                                                                                          \
-		struct io_kiocb *req = (void *)ctx[1];                                             \
-		bool done = (u64)KREAD(req, ctx) == ctx[0];                                        \
-                                                                                                   \
-		record_uring_##name(done ? req : (struct io_kiocb *)ctx[0], done);                 \
+		record_uring_##name(ctx);                                                          \
 		return 0;                                                                          \
 	}
 SAKER_URING(PROGRAM_URING)

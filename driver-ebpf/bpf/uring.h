@@ -9,36 +9,12 @@
 #ifndef SAKER_URING_H
 #define SAKER_URING_H
 
-/* Their events, and IORING_OP_* of include/uapi/linux/io_uring.h. */
-#define SAKER_URING(X)                                                                             \
-	X(OPENAT, openat, FILE)                                                                    \
-	X(OPENAT2, openat2, FILE)                                                                  \
-	X(CLOSE, close, NOISE)                                                                     \
-	X(CONNECT, connect, SECURITY)                                                              \
-	X(ACCEPT4, accept4, SECURITY)                                                              \
-	X(SOCKET, socket, SECURITY)                                                                \
-	X(UNLINKAT, unlinkat, FILE)                                                                \
-	X(RENAMEAT2, renameat2, FILE)                                                              \
-	X(MKDIRAT, mkdirat, FILE)                                                                  \
-	X(SYMLINKAT, symlinkat, FILE)                                                              \
-	X(LINKAT, linkat, FILE)
-
-#define URING_OPCODES 64 /* a power of two above them */
 #define URING_REQUESTS 1024 /* whose names are kept */
 #define URING_NAMES 2
 #define URING_NAME_BYTES 512
 #define URING_ADDR_BYTES 128
-#define REQ_F_FIXED_FILE (1u << 0) /* IOSQE_FIXED_FILE */
-#define REQ_F_CQE_SKIP (1u << 6) /* IOSQE_CQE_SKIP_SUCCESS */
 #define SAKER_O_LARGEFILE 0100000
 #define SAKER_FILE_INDEX_ALLOC 0xffffffffu
-
-/*
- * What is opened into a ring's own table has no number in the process's. It gets one that no descriptor
- * can have (sysctl_nr_open_max), from its place there.
- */
-#define URING_FIXED_FD 0x40000000
-#define URING_FD_UNKNOWN 0x7fffffff
 
 /* Of a request between submission and completion. */
 struct uring_kept {
@@ -62,47 +38,38 @@ struct {
 	__type(value, u32);
 } uring_fillers SEC(".maps");
 
-/* Event + 1 of each opcode that is wanted; set by the loader. */
-volatile u8 saker_uring_events[URING_OPCODES] = {};
-
-static __always_inline u32 uring_event(struct io_kiocb *req)
-{
-	return saker_uring_events[KREAD(req, opcode) & (URING_OPCODES - 1)];
-}
-
-/* Descriptor of a submitted request; in the ring's own table, as what it opens there. */
-static __always_inline s32 uring_fd(struct io_kiocb *req)
-{
-	s32 fd = KREAD(req, cqe.fd);
-
-	return KREAD(req, flags) & REQ_F_FIXED_FILE ? URING_FIXED_FD | (fd & 0xffffff) : fd;
-}
-
-/* Whose record it is, and its ring; false when there is none, or it cannot be written (counted). */
-static __always_inline bool uring_subject(struct subject *to, struct task_struct *task, u32 cls,
-					  bool typed)
-{
-	/* The kernel's own threads end what is left when rings are closed: nobody's doing. */
-	if (task->flags & PF_KTHREAD)
-		return false;
-	if (!find_ring(to, task->tgid, task->tgid, cls))
-		return false;
-	if (!(task->flags & (PF_IO_WORKER | PF_USER_WORKER)))
-		to->tid = task->pid;
-	identify(to, task, typed);
-	return true;
-}
-
 static __always_inline void keep_name(struct uring_kept *kept, u32 i, struct filename *name)
 {
 	kread_str(kept->name[i], URING_NAME_BYTES, KREAD(name, name));
+}
+
+/* An address: the kernel's own copy, which it makes at once since 6.10, else the program's at `given`. */
+static __always_inline void keep_addr(struct uring_kept *kept, struct io_kiocb *req, u64 given,
+				      u32 len)
+{
+	struct io_async_msghdr *copy = KREAD(req, async_data);
+
+	if (len > URING_ADDR_BYTES)
+		len = URING_ADDR_BYTES;
+	barrier_var(len);
+	if (len > URING_ADDR_BYTES)
+		return;
+	if (copy ? !kread(kept->addr, len, FIELD_AT(copy, addr)) :
+		   given && !uread(kept->addr, len, given))
+		kept->addr_len = len;
+}
+
+/* Whether anything of a request has to be kept. */
+static __always_inline bool uring_keeps(u32 event)
+{
+	return event != SAKER_EV_CLOSE && event != SAKER_EV_ACCEPT4 && event != SAKER_EV_SOCKET;
 }
 
 /* Keeps what a request is given, as long as it is there: after the request is prepared, before it is done. */
 static __always_inline void uring_keep(struct uring_kept *kept, struct io_kiocb *req, u32 event)
 {
 	struct io_connect *connect = (void *)req;
-	u32 len;
+	struct io_bind *bind = (void *)req;
 
 	kept->fd = uring_fd(req);
 	kept->addr_len = 0;
@@ -128,19 +95,20 @@ static __always_inline void uring_keep(struct uring_kept *kept, struct io_kiocb 
 		keep_name(kept, 1, URING_NAME(struct io_link, req, newpath));
 		break;
 	case SAKER_EV_CONNECT:
-		len = KREAD(connect, addr_len);
-		if (len > URING_ADDR_BYTES)
-			len = URING_ADDR_BYTES;
-		if (!uread(kept->addr, len, KREAD(connect, addr)))
-			kept->addr_len = len;
+		keep_addr(kept, req, (u64)KREAD(connect, addr), KREAD(connect, addr_len));
+		break;
+	case SAKER_EV_BIND:
+		if (bpf_core_type_exists(struct io_bind))
+			keep_addr(kept, req, 0, KREAD(bind, addr_len));
 		break;
 	}
 }
 
 /* Arguments of the call, where its parameters look for them; words of open_how from the fourth on. */
-static __always_inline void uring_args(struct call *c, struct io_kiocb *req, struct uring_kept *kept,
+static __always_inline void uring_args(struct call *c, struct uring_end *end, struct uring_kept *kept,
 				       u32 event)
 {
+	struct io_kiocb *req = end->req;
 	struct io_open *open = (void *)req;
 	struct io_unlink *unlink = (void *)req;
 	struct io_rename *rename = (void *)req;
@@ -148,6 +116,7 @@ static __always_inline void uring_args(struct call *c, struct io_kiocb *req, str
 	struct io_link *link = (void *)req;
 	struct io_accept *accept = (void *)req;
 	struct io_socket *socket = (void *)req;
+	struct io_listen *listen = (void *)req;
 	struct io_close *close = (void *)req;
 
 	switch (event) {
@@ -184,10 +153,16 @@ static __always_inline void uring_args(struct call *c, struct io_kiocb *req, str
 		c->args[4] = KREAD(link, flags);
 		break;
 	case SAKER_EV_CONNECT:
+	case SAKER_EV_BIND:
 		c->args[0] = kept ? kept->fd : -1;
 		break;
+	case SAKER_EV_LISTEN:
+		c->args[0] = kept ? kept->fd : -1;
+		if (bpf_core_type_exists(struct io_listen))
+			c->args[1] = KREAD(listen, backlog);
+		break;
 	case SAKER_EV_ACCEPT4:
-		c->args[3] = KREAD(accept, flags);
+		c->args[3] = end->listener ? end->listener->flags : KREAD(accept, flags);
 		break;
 	case SAKER_EV_SOCKET:
 		c->args[0] = KREAD(socket, domain);
@@ -202,8 +177,9 @@ static __always_inline void uring_args(struct call *c, struct io_kiocb *req, str
 }
 
 /* Place in the ring's table, from 1, of what the request made; 0: it is the process's. */
-static __always_inline u32 uring_file_slot(struct io_kiocb *req, u32 event)
+static __always_inline u32 uring_file_slot(struct uring_end *end, u32 event)
 {
+	struct io_kiocb *req = end->req;
 	struct io_open *open = (void *)req;
 	struct io_accept *accept = (void *)req;
 	struct io_socket *socket = (void *)req;
@@ -213,7 +189,7 @@ static __always_inline u32 uring_file_slot(struct io_kiocb *req, u32 event)
 	case SAKER_EV_OPENAT2:
 		return KREAD(open, file_slot);
 	case SAKER_EV_ACCEPT4:
-		return KREAD(accept, file_slot);
+		return end->listener ? end->listener->file_slot : KREAD(accept, file_slot);
 	case SAKER_EV_SOCKET:
 		return KREAD(socket, file_slot);
 	}
@@ -221,28 +197,35 @@ static __always_inline u32 uring_file_slot(struct io_kiocb *req, u32 event)
 }
 
 /* Sets the result and returns the file that the record is about, if any. */
-static __always_inline struct file *uring_result(struct call *c, struct io_kiocb *req, u32 event, bool done)
+static __always_inline struct file *uring_result(struct call *c, struct uring_end *end, u32 event)
 {
-	u32 slot = uring_file_slot(req, event);
+	struct io_kiocb *req = end->req;
+	u32 slot = uring_file_slot(end, event);
 	bool makes = event == SAKER_EV_OPENAT || event == SAKER_EV_OPENAT2 ||
 		     event == SAKER_EV_ACCEPT4 || event == SAKER_EV_SOCKET;
 
 	/* Of a success nobody wants to hear of only the beginning is seen. */
-	c->ret = done ? (s32)KREAD(req, cqe.res) : 0;
-	if (event == SAKER_EV_CONNECT)
+	c->ret = end->done ? end->res : 0;
+	if (event == SAKER_EV_CONNECT || event == SAKER_EV_BIND || event == SAKER_EV_LISTEN)
 		return (struct file *)KREAD(req, file);
 	if (!makes || c->ret < 0)
 		return NULL;
 	if (slot) {
 		slot = slot == SAKER_FILE_INDEX_ALLOC ? c->ret : slot - 1;
 		c->ret = URING_FIXED_FD | (slot & 0xffffff);
-		return done ? saker_uring_file(KREAD(req, ctx), slot) : NULL;
+		return end->done ? saker_uring_file(end->ring, slot) : NULL;
 	}
-	if (!done) {
+	if (!end->done) {
 		c->ret = URING_FD_UNKNOWN;
 		return NULL;
 	}
 	return file_of(c->task, c->ret, FOLLOW_PROBE);
+}
+
+/* A number that was a listener's may be told for something else by now: its result is no socket. */
+static __always_inline bool uring_mistaken(struct call *c, struct uring_end *end, struct file *file)
+{
+	return end->listener && file && (c->facts.facts & S_IFMT) != S_IFSOCK;
 }
 
 static __always_inline u64 put_kept_addr(struct saker_scratch *sc, struct uring_kept *kept)
@@ -293,30 +276,38 @@ static __always_inline u64 put_kept_tuple(struct saker_scratch *sc, struct file_
 #define URING_UADDR(slot, type, n) slots[slot] = put_kept_addr(sc, kept);
 #define URING_TUPLE(slot, type, n) slots[slot] = put_kept_tuple(sc, &c->facts);
 
-/* The whole way of one request's record; `done` is false when it has only been submitted. */
+/* The whole way of one request's record. */
 #define URING_RECORD(ID, event_name, cls)                                                          \
-	static __always_inline void record_uring_##event_name(struct io_kiocb *req, bool done)     \
+	static __always_inline void record_uring_##event_name(u64 *ctx)                            \
 	{                                                                                          \
 		struct call call = {}, *c = &call;                                                 \
 		struct reached reached = {};                                                       \
 		struct uring_kept *kept;                                                           \
 		struct saker_scratch *sc;                                                          \
+		struct uring_end end = {};                                                         \
 		struct subject to = {};                                                            \
-		u64 key = (u64)req;                                                                \
 		struct file *file;                                                                 \
 		u32 names = 0;                                                                     \
 		u64 *slots;                                                                        \
+		u64 key;                                                                           \
                                                                                                    \
+		if (!uring_end(&end, ctx, SAKER_EV_##ID))                                          \
+			return;                                                                    \
+		key = (u64)end.req;                                                                \
 		c->task = bpf_get_current_task_btf();                                              \
 		if (!uring_subject(&to, c->task, SAKER_CLASS_##cls, FOLLOW_PROBE))                 \
 			return;                                                                    \
 		sc = scratch_claim(&to, SAKER_CLASS_##cls);                                        \
 		if (!sc)                                                                           \
 			return;                                                                    \
-		kept = bpf_map_lookup_elem(&uring_kept, &key);                                     \
-		uring_args(c, req, kept, SAKER_EV_##ID);                                           \
-		file = uring_result(c, req, SAKER_EV_##ID, done);                                  \
+		kept = uring_keeps(SAKER_EV_##ID) ? bpf_map_lookup_elem(&uring_kept, &key) : NULL; \
+		uring_args(c, &end, kept, SAKER_EV_##ID);                                          \
+		file = uring_result(c, &end, SAKER_EV_##ID);                                       \
 		saker_file_facts((u64)file, &c->facts);                                            \
+		if (uring_mistaken(c, &end, file)) {                                               \
+			scratch_release(sc);                                                       \
+			return;                                                                    \
+		}                                                                                  \
 		slots = (u64 *)(sc->rec + sizeof(struct saker_hdr));                               \
 		((struct saker_hdr *)sc->rec)->flags = SAKER_HF_IO_URING;                          \
 		sc->off = HEAD_LEN(ID);                                                            \
@@ -326,7 +317,7 @@ static __always_inline u64 put_kept_tuple(struct saker_scratch *sc, struct file_
 		(void)names;                                                                       \
 		emit_reached(sc, &to, SAKER_EV_##ID, SAKER_NP_##ID, SAKER_CLASS_##cls);            \
 		scratch_release(sc);                                                               \
-		if (done)                                                                          \
+		if (end.last && uring_keeps(SAKER_EV_##ID))                                        \
 			bpf_map_delete_elem(&uring_kept, &key);                                    \
 	}
 

@@ -25,7 +25,12 @@ struct io_file_table {};
 
 struct io_ring_ctx {
 	struct io_file_table file_table;
-	u32 compat : 1; /* gone since 7.0 */
+	u32 compat : 1;
+};
+
+/* 7.0 made flags of such members. */
+struct io_ring_ctx___v70 {
+	u32 int_flags;
 };
 
 struct io_kiocb {
@@ -72,7 +77,17 @@ struct io_connect {
 
 struct io_accept {
 	int flags;
+	int iou_flags; /* since 6.10 */
 	u32 file_slot;
+};
+
+/* Since 6.11, as the next: the address is in the kernel's copy. */
+struct io_bind {
+	int addr_len;
+};
+
+struct io_listen {
+	int backlog;
 };
 
 struct io_socket {
@@ -94,14 +109,22 @@ struct io_sr_msg {
 	void *addr;
 };
 
+struct io_rw {
+	u64 addr;
+	u32 len;
+};
+
 struct msghdr {
 	void *msg_name;
 	int msg_namelen;
 };
 
 /* Of a message: since 6.10 before the request is submitted, earlier when it has to wait. */
+struct __kernel_sockaddr_storage {};
+
 struct io_async_msghdr {
 	struct msghdr msg;
+	struct __kernel_sockaddr_storage addr;
 };
 
 /* 7.0: the name is copied at once and looked up later. */
@@ -149,9 +172,15 @@ struct io_file_table___v60 {
 			: BPF_CORE_READ(v60__, member);                                            \
 	})
 
+#define SAKER_IO_RING_F_COMPAT (1u << 11)
+
 /* Whether a ring is a program's of 32 bits. */
 static __always_inline bool saker_uring_compat(struct io_ring_ctx *ring)
 {
+	struct io_ring_ctx___v70 *v70 = (void *)ring;
+
+	if (bpf_core_field_exists(v70->int_flags))
+		return BPF_CORE_READ(v70, int_flags) & SAKER_IO_RING_F_COMPAT;
 	return bpf_core_field_exists(ring->compat) && BPF_CORE_READ_BITFIELD_PROBED(ring, compat);
 }
 

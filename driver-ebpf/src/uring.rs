@@ -14,13 +14,19 @@ use crate::load::{LoadError, chain};
 use crate::programs::{load_one, program, refused};
 
 /// `IORING_OP_*` of include/uapi/linux/io_uring.h, and the events that the requests amount to.
-const REQUESTS: [(usize, u32); 17] = [
+const REQUESTS: [(usize, u32); 28] = [
+    (1, SAKER_EV_READV),
+    (2, SAKER_EV_WRITEV),
+    (4, SAKER_EV_READ_CALL),  // READ_FIXED
+    (5, SAKER_EV_WRITE_CALL), // WRITE_FIXED
     (9, SAKER_EV_SENDMSG),
     (10, SAKER_EV_RECVMSG),
     (13, SAKER_EV_ACCEPT4),
     (16, SAKER_EV_CONNECT),
     (18, SAKER_EV_OPENAT),
     (19, SAKER_EV_CLOSE),
+    (22, SAKER_EV_READ_CALL),
+    (23, SAKER_EV_WRITE_CALL),
     (26, SAKER_EV_SENDTO),
     (27, SAKER_EV_RECVFROM),
     (28, SAKER_EV_OPENAT2),
@@ -30,25 +36,34 @@ const REQUESTS: [(usize, u32); 17] = [
     (38, SAKER_EV_SYMLINKAT),
     (39, SAKER_EV_LINKAT),
     (45, SAKER_EV_SOCKET),
-    (47, SAKER_EV_SENDTO),  // SEND_ZC
-    (48, SAKER_EV_SENDMSG), // SENDMSG_ZC
+    (47, SAKER_EV_SENDTO),    // SEND_ZC
+    (48, SAKER_EV_SENDMSG),   // SENDMSG_ZC
+    (49, SAKER_EV_READ_CALL), // READ_MULTISHOT
+    (56, SAKER_EV_BIND),
+    (57, SAKER_EV_LISTEN),
+    (60, SAKER_EV_READV),  // READV_FIXED
+    (61, SAKER_EV_WRITEV), // WRITEV_FIXED
 ];
 
-/// Those that send and receive (`SAKER_URING_MOVED`).
-const MOVES: [u32; 4] = [
+/// Those that move data (`SAKER_URING_MOVED`).
+const MOVES: [u32; 8] = [
     SAKER_EV_SENDTO,
     SAKER_EV_SENDMSG,
     SAKER_EV_RECVFROM,
     SAKER_EV_RECVMSG,
+    SAKER_EV_READ_CALL,
+    SAKER_EV_WRITE_CALL,
+    SAKER_EV_READV,
+    SAKER_EV_WRITEV,
 ];
 
 /// Slots of `saker_uring_events`.
-const OPCODES: usize = 64;
+const OPCODES: usize = 128;
 /// Requests whose names are kept between submission and completion.
 const KEPT: u32 = 1024;
-/// Requests to send and receive on their way: one a connection of a busy server.
+/// Requests that move data on their way: one a connection of a busy server.
 const MOVED: u32 = 16384;
-/// Requests to receive that stay.
+/// Requests that stay: of those that move data, and of those that accept.
 const STAYING: u32 = 4096;
 
 /// Programs and where they hang: by the names of newer and of older kernels.
@@ -67,14 +82,16 @@ pub(crate) fn supported(btf: &Btf) -> bool {
 }
 
 /// Maps of what is kept between submission and completion, and their entries: one where nobody uses it.
-pub(crate) fn entries(events: &EventSet, btf: &Btf) -> [(&'static str, u32); 3] {
+pub(crate) fn entries(events: &EventSet, btf: &Btf) -> [(&'static str, u32); 4] {
     let supported = supported(btf);
     let any = |moves| supported && wanted(events).any(|(_, event)| MOVES.contains(&event) == moves);
+    let accepts = supported && events.contains(SAKER_EV_ACCEPT4 as u16);
     let entries = |used, entries| if used { entries } else { 1 };
     [
         ("uring_kept", entries(any(false), KEPT)),
         ("uring_moved", entries(any(true), MOVED)),
         ("uring_staying", entries(any(true), STAYING)),
+        ("uring_listening", entries(accepts, STAYING)),
     ]
 }
 

@@ -173,6 +173,21 @@ static int by_worker(char **args)
 	return take(request(&sqe, 0, &ring, 1));
 }
 
+/* linked NAME: when another request is done; drained NAME: when all others are. */
+static int linked(char **args)
+{
+	struct io_uring_sqe sqe = open_request(args[0]);
+
+	return take(request_behind(&sqe, IOSQE_IO_LINK, 0));
+}
+
+static int drained(char **args)
+{
+	struct io_uring_sqe sqe = open_request(args[0]);
+
+	return take(request_behind(&sqe, 0, IOSQE_IO_DRAIN));
+}
+
 /* poller NAME: a thread of the kernel that polls the queue does. */
 static int by_poller(char **args)
 {
@@ -279,6 +294,8 @@ int main(int argc, char **argv)
 		{ "swap", 2, swap },
 		{ "uring", 1, by_ring },
 		{ "worker", 1, by_worker },
+		{ "linked", 1, linked },
+		{ "drained", 1, drained },
 		{ "poller", 1, by_poller },
 		{ "fixed", 1, fixed },
 		{ "quiet", 1, quiet },

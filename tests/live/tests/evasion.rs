@@ -128,6 +128,8 @@ const RINGS: &[Case] = &[
     ring!("cd /etc; $LAB/evader uring shadow", "/etc/shadow"),
     ring!("$LAB/evader worker /etc/shadow", "/etc/shadow"),
     ring!("$LAB/evader poller /etc/shadow", "/etc/shadow"),
+    ring!("$LAB/evader linked /etc/shadow", "/etc/shadow"),
+    ring!("$LAB/evader drained /etc/shadow", "/etc/shadow"),
     ring!("$LAB/evader fixed /etc/shadow", "/etc/shadow"),
     ring!("$LAB/evader quiet /etc/shadow", "/etc/shadow"),
     ring!(

@@ -63,7 +63,7 @@ fn not_with(driver: &str, program: &str) -> &'static str {
     match (driver, program) {
         ("kmod", "evasion") => "--skip what_only_looks_like_it --skip what_io_uring_does",
         ("kmod", "acted") => "--skip what_io_uring_does",
-        ("kmod", "ring_data") => "--skip what_rings_send",
+        ("kmod", "ring_data") => "--skip what_rings",
         (_, "evasion") => "--skip what_only_looks_like_it",
         _ => "",
     }

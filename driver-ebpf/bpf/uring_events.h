@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* Which requests of io_uring are events, and what all of them have. */
+#ifndef SAKER_URING_EVENTS_H
+#define SAKER_URING_EVENTS_H
+
+/* What is opened, made or named (uring.h). */
+#define SAKER_URING(X)                                                                             \
+	X(OPENAT, openat, FILE)                                                                    \
+	X(OPENAT2, openat2, FILE)                                                                  \
+	X(CLOSE, close, NOISE)                                                                     \
+	X(CONNECT, connect, SECURITY)                                                              \
+	X(ACCEPT4, accept4, SECURITY)                                                              \
+	X(SOCKET, socket, SECURITY)                                                                \
+	X(BIND, bind, SECURITY)                                                                    \
+	X(LISTEN, listen, SECURITY)                                                                \
+	X(UNLINKAT, unlinkat, FILE)                                                                \
+	X(RENAMEAT2, renameat2, FILE)                                                              \
+	X(MKDIRAT, mkdirat, FILE)                                                                  \
+	X(SYMLINKAT, symlinkat, FILE)                                                              \
+	X(LINKAT, linkat, FILE)
+
+/* What moves data (uring_moved.h). */
+#define SAKER_URING_MOVED(X)                                                                       \
+	X(SENDTO, sendto, FILE)                                                                    \
+	X(SENDMSG, sendmsg, FILE)                                                                  \
+	X(RECVFROM, recvfrom, FILE)                                                                \
+	X(RECVMSG, recvmsg, FILE)                                                                  \
+	X(READ_CALL, read, NOISE)                                                                  \
+	X(WRITE_CALL, write, NOISE)                                                                \
+	X(READV, readv, NOISE)                                                                     \
+	X(WRITEV, writev, NOISE)
+
+#define URING_OPCODES 128 /* a power of two above them */
+
+/* IORING_OP_* of include/uapi/linux/io_uring.h */
+#define IORING_OP_RECVMSG_NR 10
+#define IORING_OP_ACCEPT_NR 13
+#define IORING_OP_RECV_NR 27
+#define IORING_OP_READ_MULTISHOT_NR 49
+
+#define REQ_F_FIXED_FILE (1u << 0) /* IOSQE_FIXED_FILE */
+#define REQ_F_CQE_SKIP (1u << 6) /* IOSQE_CQE_SKIP_SUCCESS */
+
+/*
+ * What is opened into a ring's own table has no number in the process's. It gets one that no descriptor
+ * can have (sysctl_nr_open_max), from its place there.
+ */
+#define URING_FIXED_FD 0x40000000
+#define URING_FD_UNKNOWN 0x7fffffff
+
+/* Event + 1 of each opcode that is wanted; set by the loader. */
+volatile u8 saker_uring_events[URING_OPCODES] = {};
+
+static __always_inline u32 wanted_request(u32 opcode)
+{
+	return saker_uring_events[opcode & (URING_OPCODES - 1)];
+}
+
+static __always_inline u32 uring_event(struct io_kiocb *req)
+{
+	return wanted_request(KREAD(req, opcode));
+}
+
+static __always_inline bool uring_moves(u32 event)
+{
+#define IS_MOVED(ID, name, cls) || event == SAKER_EV_##ID
+	return false SAKER_URING_MOVED(IS_MOVED);
+#undef IS_MOVED
+}
+
+/* Descriptor of a submitted request; in the ring's own table, as what it opens there. */
+static __always_inline s32 uring_fd(struct io_kiocb *req)
+{
+	s32 fd = KREAD(req, cqe.fd);
+
+	return KREAD(req, flags) & REQ_F_FIXED_FILE ? URING_FIXED_FD | (fd & 0xffffff) : fd;
+}
+
+/* Whose record it is, and its ring; false when there is none, or it cannot be written (counted). */
+static __always_inline bool uring_subject(struct subject *to, struct task_struct *task, u32 cls,
+					  bool typed)
+{
+	/* The kernel's own threads end what is left when rings are closed: nobody's doing. */
+	if (task->flags & PF_KTHREAD)
+		return false;
+	if (!find_ring(to, task->tgid, task->tgid, cls))
+		return false;
+	if (!(task->flags & (PF_IO_WORKER | PF_USER_WORKER)))
+		to->tid = task->pid;
+	identify(to, task, typed);
+	return true;
+}
+
+#endif /* SAKER_URING_EVENTS_H */
