@@ -105,7 +105,8 @@ fn parameters(event: &EventInfo, wanted: impl Fn(usize, &str) -> bool) -> Keeper
         SAKER_T_FDLIST => Keepers::TABLE,
         SAKER_T_RELPATH | SAKER_T_PATH => paths(event),
         SAKER_T_FD if event.fd_slot() == Some(slot) => descriptor(event) | paths(event),
-        SAKER_T_FD if event.creates_fd() && param.name.starts_with("fd") => Keepers::NONE,
+        // Both are new.
+        SAKER_T_FD if matches!(param.name, "fd1" | "fd2") => Keepers::NONE,
         // A directory's.
         SAKER_T_FD if has(event, SAKER_T_RELPATH) => paths(event),
         SAKER_T_FD => Keepers::TABLE,

@@ -184,8 +184,8 @@ impl Host {
     /// A directory to begin at, and its path.
     fn directory(&self, who: usize, arg: u8) -> (i64, Vec<u8>) {
         let program = &self.programs[who];
-        let found =
-            (arg % 3 != 0).then(|| self.pick(who, arg, |file| matches!(file, File::Directory(_))));
+        let found = (!arg.is_multiple_of(3))
+            .then(|| self.pick(who, arg, |file| matches!(file, File::Directory(_))));
         match found.flatten() {
             Some(number) => match &program.fds[&number].file {
                 File::Directory(path) => (number.into(), path.clone()),
