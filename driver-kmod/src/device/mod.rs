@@ -186,6 +186,10 @@ impl KmodDriver {
 }
 
 fn lacks(options: &LoadOptions, info: &Info) -> Vec<Lack> {
+    let rings = Lack {
+        feature: Feature::IoUring,
+        reason: "the module looks at system calls alone".to_owned(),
+    };
     let missing = options.acted() && !info.tells_acted;
     let acted = missing.then(|| Lack {
         feature: Feature::ActedPaths,
@@ -193,7 +197,7 @@ fn lacks(options: &LoadOptions, info: &Info) -> Vec<Lack> {
                  CONFIG_SECURITY_PATH"
             .to_owned(),
     });
-    acted.into_iter().collect()
+    [rings].into_iter().chain(acted).collect()
 }
 
 /// What the loaded module says about itself, whether or not it fits.

@@ -220,3 +220,22 @@ fn what_is_not_the_device_is_told_apart() {
         Err(KmodError::Foreign(_))
     ));
 }
+
+#[test]
+fn what_the_module_does_not_see_is_said() {
+    let features = |module: &Fake, options: &LoadOptions| -> Vec<Feature> {
+        let lacks = lacks(options, &Info::new(&module.info));
+        lacks.iter().map(|lack| lack.feature).collect()
+    };
+    let mut module = Fake::new();
+    let mut acting = options();
+    acting.events.insert(SAKER_EV_UNLINK as u16);
+    assert!(acting.acted());
+    assert_eq!(features(&module, &options()), [Feature::IoUring]);
+    assert_eq!(
+        features(&module, &acting),
+        [Feature::IoUring, Feature::ActedPaths]
+    );
+    module.info.features |= SAKER_KMF_ACTED;
+    assert_eq!(features(&module, &acting), [Feature::IoUring]);
+}
