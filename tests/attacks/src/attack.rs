@@ -1,5 +1,7 @@
 //! An attack and its twin, as the tables state them.
 
+use crate::sight::Sight;
+
 /// Where an action happens.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Place {
@@ -69,6 +71,8 @@ pub struct Attack {
     pub times: usize,
     /// Other rules that the same action must raise an alert of.
     pub also: &'static [&'static str],
+    /// What a driver must see to tell it.
+    pub needs: &'static [Sight],
     /// Its name among the reference alerts, and the fields and rules that differ from Falco's for a
     /// reason.
     pub reference: Option<(&'static str, &'static [&'static str])>,
@@ -92,6 +96,7 @@ impl Attack {
             fields: &[],
             times: 1,
             also: &[],
+            needs: &[],
             reference: None,
         }
     }
@@ -124,6 +129,13 @@ impl Attack {
     #[must_use]
     pub const fn also(mut self, also: &'static [&'static str]) -> Self {
         self.also = also;
+        self
+    }
+
+    /// Where the driver sees these.
+    #[must_use]
+    pub const fn needs(mut self, needs: &'static [Sight]) -> Self {
+        self.needs = needs;
         self
     }
 

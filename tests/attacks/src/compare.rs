@@ -12,6 +12,7 @@ use serde_json::Value;
 
 use crate::attack::{Attack, Place};
 use crate::run::{Ran, TOKEN_FIELD};
+use crate::sight::Sights;
 use crate::stage::PROGRAMS;
 use crate::stock::Rule;
 
@@ -24,6 +25,12 @@ const ABSENT: &str = "<NA>";
 /// The field that Saker adds where the file has another name than the one given. An attack that states none must
 /// have none.
 pub const REAL_PATH: &str = "fd.realpath";
+/// The same of calls that return no descriptor, where the driver sees what they act on ([`Sights::functions`]).
+pub const REAL_PATHS: [&str; 3] = [
+    "fs.realpath.name",
+    "fs.realpath.source",
+    "fs.realpath.target",
+];
 /// How the program asked for it; compared where an attack states it.
 pub const VIA: &str = "evt.via";
 /// Fields that the agent's configuration adds to every alert for the suite.
@@ -31,8 +38,7 @@ pub const EXTRA_FIELDS: [&str; 3] = ["proc.sid", TOKEN_FIELD, VIA];
 
 /// Whether a field is in alerts for other reasons than the rule's.
 pub fn is_own(field: &str) -> bool {
-    // Of calls that return no descriptor only where the kernel lets the driver see what they act on.
-    field == REAL_PATH || field.starts_with("fs.realpath.") || EXTRA_FIELDS.contains(&field)
+    field == REAL_PATH || REAL_PATHS.contains(&field) || EXTRA_FIELDS.contains(&field)
 }
 
 /// Fields that it adds as Falco's container plugin suggests.
@@ -51,7 +57,13 @@ const NO_LOGINUID: &str = "4294967295";
 ///
 /// # Errors
 /// When something differs, with all that does.
-pub fn compare(alert: &Alert, rule: &Rule, attack: &Attack, ran: &Ran) -> Result<()> {
+pub fn compare(
+    alert: &Alert,
+    rule: &Rule,
+    attack: &Attack,
+    ran: &Ran,
+    sights: Sights,
+) -> Result<()> {
     let mut wrong = Vec::new();
     let mut differ = |what: &str, got: String, want: String| {
         if got != want {
@@ -81,10 +93,10 @@ pub fn compare(alert: &Alert, rule: &Rule, attack: &Attack, ran: &Ran) -> Result
         format!("{fields:?}"),
         format!("{expected:?}"),
     );
-    let own = [REAL_PATH, VIA].map(str::to_owned);
-    for name in fields.iter().chain(&own) {
+    let own = [REAL_PATH, VIA].into_iter().chain(REAL_PATHS);
+    for name in fields.iter().map(String::as_str).chain(own) {
         let got = alert.field(name).unwrap_or_else(|| ABSENT.to_owned());
-        let Some(want) = expectation(name, attack, ran) else {
+        let Some(want) = expectation(name, attack, ran, sights) else {
             differ(
                 name,
                 got,
@@ -99,14 +111,28 @@ pub fn compare(alert: &Alert, rule: &Rule, attack: &Attack, ran: &Ran) -> Result
             _ => differ(name, got, want),
         }
     }
-    if let Some(real) = alert.field(REAL_PATH) {
-        let told = format!(" realpath={real}");
+    for told in told(alert) {
         if !alert.output().contains(&told) {
             wrong.push(format!("no `{told}` in the text: {}", alert.output()));
         }
     }
     ensure!(wrong.is_empty(), "{}", wrong.join("\n    "));
     Ok(())
+}
+
+/// What the text must say of real names.
+fn told(alert: &Alert) -> Vec<String> {
+    let names = [REAL_PATH].into_iter().chain(REAL_PATHS);
+    let real: Vec<_> = names
+        .filter_map(|name| Some((name, alert.field(name)?)))
+        .collect();
+    match &real[..] {
+        [(_, only)] => vec![format!(" realpath={only}")],
+        several => several
+            .iter()
+            .map(|(name, path)| format!(" {}={path}", name.trim_start_matches("fs.")))
+            .collect(),
+    }
 }
 
 fn strings(value: &Value) -> BTreeSet<String> {
@@ -117,12 +143,15 @@ fn strings(value: &Value) -> BTreeSet<String> {
 }
 
 /// The value that a field must have; `None` when nobody says.
-fn expectation(name: &str, attack: &Attack, ran: &Ran) -> Option<String> {
+fn expectation(name: &str, attack: &Attack, ran: &Ran, sights: Sights) -> Option<String> {
     let stated = |name: &str| {
         let mut fields = attack.fields.iter();
         let value = fields.find(|(field, _)| *field == name)?.1;
         Some(ran.expand(value))
     };
+    if REAL_PATHS.contains(&name) && !sights.functions {
+        return Some(ABSENT.to_owned());
+    }
     if let Some(value) = stated(name) {
         return Some(value);
     }
@@ -134,6 +163,7 @@ fn expectation(name: &str, attack: &Attack, ran: &Ran) -> Option<String> {
     let value = match name {
         "evt.time" => ANY.to_owned(),
         REAL_PATH => ABSENT.to_owned(),
+        _ if REAL_PATHS.contains(&name) => ABSENT.to_owned(),
         VIA => MAYBE.to_owned(),
         "proc.name" => return program(),
         "proc.exepath" => return program().map(|name| executable(&name, place, ran)),

@@ -39,7 +39,7 @@ const CAPABILITIES: [&str; 14] = [
     "CAP_SYS_CHROOT",
 ];
 /// Directories of the image.
-const DIRECTORIES: [&str; 23] = [
+const DIRECTORIES: [&str; 24] = [
     "bin",
     "etc/apt/sources.list.d",
     "etc/cron.d",
@@ -53,6 +53,7 @@ const DIRECTORIES: [&str; 23] = [
     "rootfs",
     "run",
     "sbin",
+    "srv/.hidden",
     "srv",
     "sys",
     "tmp",

@@ -7,6 +7,7 @@ use saker_tests_live::alert::Alert;
 
 use crate::part::Part;
 use crate::run::Ran;
+use crate::sight::Sights;
 use crate::stock::Rule;
 use crate::{compare, container, reference};
 
@@ -26,7 +27,8 @@ fn told(alerts: &[&Alert]) -> String {
     alerts.iter().map(line).collect()
 }
 
-/// Compares the alerts of one action, which are among `all`, with what it must raise.
+/// Compares the alerts of one action, which are among `all`, with what it must raise where the driver has these
+/// `sights`.
 ///
 /// # Errors
 /// When one is missing, too much or says something else.
@@ -36,6 +38,7 @@ pub fn judge(
     all: &[Alert],
     rules: &BTreeMap<String, Rule>,
     falco: &reference::Reference,
+    sights: Sights,
 ) -> Result<()> {
     let own: Vec<&Alert> = all.iter().filter(|alert| ran.owns(alert)).collect();
     let mut allowed: BTreeSet<&str> = container::raises(part.action().place)
@@ -52,6 +55,15 @@ pub fn judge(
         }
         Part::Twin(_) => {}
         Part::Silent(silent) => allowed.extend(silent.by_given),
+        Part::Attack(attack) if let Some(sight) = sights.missing(attack) => {
+            ensure!(
+                own.iter().all(|alert| alert.rule() != attack.rule),
+                "raises an alert although it {}: {}",
+                sight.needs(),
+                told(&own)
+            );
+            return Ok(());
+        }
         Part::Attack(attack) => {
             allowed.insert(attack.rule);
             allowed.extend(attack.also);
@@ -81,7 +93,7 @@ pub fn judge(
         list()
     );
     for alert in its {
-        compare::compare(alert, &rules[attack.rule], attack, ran)?;
+        compare::compare(alert, &rules[attack.rule], attack, ran, sights)?;
     }
     attack.reference.map_or(Ok(()), |reference| {
         reference::compare(&own, falco, reference, ran)

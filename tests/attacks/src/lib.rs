@@ -13,6 +13,7 @@ pub mod part;
 pub mod recording;
 pub mod reference;
 pub mod run;
+pub mod sight;
 pub mod silent;
 pub mod stage;
 pub mod stock;

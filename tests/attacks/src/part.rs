@@ -1,6 +1,7 @@
 //! Everything that the suite does.
 
 use crate::attack::{Action, Attack};
+use crate::sight::{Sight, Sights};
 use crate::silent::{SILENT, Silent};
 use crate::table::attacks;
 use crate::waiting::{WAITING, Waiting};
@@ -37,6 +38,27 @@ impl Part {
         }
     }
 
+    /// The attack, also that of a twin.
+    const fn attack(self) -> Option<&'static Attack> {
+        match self {
+            Self::Attack(attack) | Self::Twin(attack) => Some(attack),
+            Self::Silent(_) | Self::Waiting(_) => None,
+        }
+    }
+
+    /// What the attack, or that of a twin, needs and the driver does not see.
+    pub fn missing(self, sights: Sights) -> Option<Sight> {
+        sights.missing(self.attack()?)
+    }
+
+    /// Whether its name or script contains `text`, or it needs the sight of that name ([`Sight::feature`]).
+    pub fn is_about(self, text: &str) -> bool {
+        let needs = self.attack().map_or(&[][..], |attack| attack.needs);
+        self.name().contains(text)
+            || self.action().script.contains(text)
+            || needs.iter().any(|sight| sight.feature() == text)
+    }
+
     /// For messages, before [`Self::name`].
     pub const fn kind(self) -> &'static str {
         match self {
@@ -54,5 +76,26 @@ impl Part {
             Self::Silent(silent) => silent.what,
             Self::Waiting(waiting) => waiting.rule,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn parts_are_found_by_what_they_need() {
+        let of = |text| Part::all().filter(move |part| part.is_about(text));
+        let hooks: Vec<_> = of(Sight::Functions.feature()).collect();
+        assert!(!hooks.is_empty());
+        let missing = |part: &Part| part.missing(Sights::RECORDED);
+        assert!(
+            hooks
+                .iter()
+                .all(|part| missing(part) == Some(Sight::Functions))
+        );
+        assert_eq!(of("").count(), Part::all().count());
+        assert_eq!(of("no part has this text").count(), 0);
+        assert!(of("evader ring-link").count() >= 2, "attack and twin");
     }
 }

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use crate::attack::Place;
 use crate::part::Part;
 use crate::run::Ran;
+use crate::sight::Sights;
 
 /// Rules that need more than records: names are looked up where the agent runs.
 const NOT_RECORDED: [&str; 1] = ["Detect outbound connections to common miner pool ports"];
@@ -48,7 +49,8 @@ impl Recorded {
 pub fn parts() -> impl Iterator<Item = Part> {
     Part::all().filter(|part| {
         let here = matches!(part.action().place, Place::Host | Place::HostNetwork);
-        here && !matches!(part, Part::Waiting(_)) && !NOT_RECORDED.contains(&part.name())
+        let seen = part.missing(Sights::RECORDED).is_none();
+        here && seen && !matches!(part, Part::Waiting(_)) && !NOT_RECORDED.contains(&part.name())
     })
 }
 

@@ -51,8 +51,14 @@ pub const PROGRAMS: [&str; 33] = [
 /// 169.254.169.254), for those of [`HOSTS`] and for private ones (10.1.2.3), then goes on with the arguments. No
 /// packet leaves the host.
 pub const NETWORK: &str = "\
-ip link set lo up
-for address in 192.0.2.1/24 198.51.100.1/32 203.0.113.1/32 169.254.169.254/32 10.1.2.3/8; do ip address add $address dev lo; done
+ip -batch - <<END
+link set lo up
+address add 192.0.2.1/24 dev lo
+address add 198.51.100.1/32 dev lo
+address add 203.0.113.1/32 dev lo
+address add 169.254.169.254/32 dev lo
+address add 10.1.2.3/8 dev lo
+END
 exec \"$@\"
 ";
 

@@ -6,6 +6,7 @@ use std::process::Command;
 
 use saker_tests_attacks::judge::judge;
 use saker_tests_attacks::part::Part;
+use saker_tests_attacks::sight::Sights;
 use saker_tests_attacks::{recording, reference, stock};
 use saker_tests_live::alert::Alert;
 use saker_tests_live::{command, host};
@@ -46,7 +47,7 @@ fn compat_the_recording_raises_the_alerts_of_the_attacks() {
         if let Part::Attack(attack) = part {
             attacked.insert(attack.rule);
         }
-        if let Err(error) = judge(part, &action.ran, &alerts, &rules, &falco) {
+        if let Err(error) = judge(part, &action.ran, &alerts, &rules, &falco, Sights::RECORDED) {
             writeln!(failures, "{} {}: {error:#}", part.kind(), part.name()).expect("text");
         }
     }

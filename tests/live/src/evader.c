@@ -1,4 +1,4 @@
-/* Opens files in ways that hide their names. Behind ring.c. */
+/* Opens and changes files in ways that hide their names. Behind ring.c. */
 #include <fcntl.h>
 #include <pthread.h>
 #include <sched.h>
@@ -219,12 +219,63 @@ static int quiet(char **args)
 	return request(&sqe, 0, &ring, 0) != 1;
 }
 
+/* One request about names; where it needs a second, `other` is it. */
+static int named(unsigned char opcode, const char *name, const char *other)
+{
+	struct io_uring_sqe sqe = { .opcode = opcode, .fd = AT_FDCWD, .addr = (unsigned long)name };
+	int ring, result;
+
+	switch (opcode) {
+	case IORING_OP_MKDIRAT:
+		sqe.len = 0700;
+		break;
+	case IORING_OP_RENAMEAT:
+	case IORING_OP_LINKAT:
+		sqe.len = AT_FDCWD;
+		/* fall through */
+	case IORING_OP_SYMLINKAT:
+		sqe.addr2 = (unsigned long)other;
+	}
+	result = request(&sqe, 0, &ring, 1);
+	if (result)
+		fprintf(stderr, "%s: %s\n", name, strerror(-result));
+	return result;
+}
+
+/* ring-unlink NAME */
+static int ring_unlink(char **args)
+{
+	return named(IORING_OP_UNLINKAT, args[0], NULL);
+}
+
+/* ring-mkdir NAME */
+static int ring_mkdir(char **args)
+{
+	return named(IORING_OP_MKDIRAT, args[0], NULL);
+}
+
+/* ring-rename OLD NEW */
+static int ring_rename(char **args)
+{
+	return named(IORING_OP_RENAMEAT, args[0], args[1]);
+}
+
+/* ring-link OLD NEW */
+static int ring_link(char **args)
+{
+	return named(IORING_OP_LINKAT, args[0], args[1]);
+}
+
+/* ring-symlink TEXT NAME */
+static int ring_symlink(char **args)
+{
+	return named(IORING_OP_SYMLINKAT, args[0], args[1]);
+}
+
 /* change DIR: makes, renames and removes a directory. */
 static int change(char **args)
 {
 	char old[256], new[256];
-	struct io_uring_sqe make = { .opcode = IORING_OP_MKDIRAT, .fd = AT_FDCWD, .len = 0700 };
-	struct io_uring_sqe rename = { .opcode = IORING_OP_RENAMEAT, .fd = AT_FDCWD, .len = AT_FDCWD };
 	struct io_uring_sqe gone = {
 		.opcode = IORING_OP_UNLINKAT, .fd = AT_FDCWD, .unlink_flags = AT_REMOVEDIR,
 	};
@@ -232,10 +283,41 @@ static int change(char **args)
 
 	snprintf(old, sizeof(old), "%s/old", args[0]);
 	snprintf(new, sizeof(new), "%s/new", args[0]);
-	make.addr = rename.addr = (unsigned long)old;
-	rename.addr2 = gone.addr = (unsigned long)new;
-	return request(&make, 0, &ring, 1) || request(&rename, 0, &ring, 1) ||
+	gone.addr = (unsigned long)new;
+	return named(IORING_OP_MKDIRAT, old, NULL) || named(IORING_OP_RENAMEAT, old, new) ||
 	       request(&gone, 0, &ring, 1);
+}
+
+/* root-unlink DIR NAME: in another root, as the following. */
+static int root_unlink(char **args)
+{
+	if (chroot(args[0]) || chdir("/") || unlink(args[1]))
+		return failed("unlink");
+	return 0;
+}
+
+/* root-mkdir DIR NAME */
+static int root_mkdir(char **args)
+{
+	if (chroot(args[0]) || chdir("/") || mkdir(args[1], 0700))
+		return failed("mkdir");
+	return 0;
+}
+
+/* root-rename DIR OLD NEW */
+static int root_rename(char **args)
+{
+	if (chroot(args[0]) || chdir("/") || rename(args[1], args[2]))
+		return failed("rename");
+	return 0;
+}
+
+/* root-link DIR OLD NEW */
+static int root_link(char **args)
+{
+	if (chroot(args[0]) || chdir("/") || link(args[1], args[2]))
+		return failed("link");
+	return 0;
 }
 
 static const char *names[2];
@@ -300,6 +382,15 @@ int main(int argc, char **argv)
 		{ "fixed", 1, fixed },
 		{ "quiet", 1, quiet },
 		{ "change", 1, change },
+		{ "ring-unlink", 1, ring_unlink },
+		{ "ring-mkdir", 1, ring_mkdir },
+		{ "ring-rename", 2, ring_rename },
+		{ "ring-link", 2, ring_link },
+		{ "ring-symlink", 2, ring_symlink },
+		{ "root-unlink", 2, root_unlink },
+		{ "root-mkdir", 2, root_mkdir },
+		{ "root-rename", 3, root_rename },
+		{ "root-link", 3, root_link },
 	};
 	unsigned int i;
 

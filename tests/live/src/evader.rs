@@ -1,4 +1,4 @@
-//! A program that opens files in ways which hide their names.
+//! A program that opens and changes files in ways which hide their names.
 
 use std::path::PathBuf;
 
@@ -17,6 +17,7 @@ pub fn compile(lab: &Lab) -> Result<PathBuf> {
     lab.compile(
         NAME,
         concat!(include_str!("ring.c"), include_str!("evader.c")),
-        &["-pthread"],
+        // Static, for containers of busybox alone.
+        &["-pthread", "-static"],
     )
 }

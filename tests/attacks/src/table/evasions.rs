@@ -3,6 +3,7 @@
 
 use crate::attack::Attack;
 use crate::compare::{ANY, REAL_PATH, VIA};
+use crate::sight::Sight;
 
 /// A way, and the same way to a file that nobody guards. The alert names the file as `$name` and the program as
 /// `$line`.
@@ -34,6 +35,7 @@ macro_rules! ring {
             concat!("evader ", $way, " /etc/shadow"),
             VIA => "io_uring"
         )
+        .needs(&[Sight::Rings])
     };
 }
 
@@ -128,7 +130,8 @@ pub const ATTACKS: &[Attack] = &[
         "/proc/self/root/etc/shadow",
         "evader uring /proc/self/root/etc/shadow",
         VIA => "io_uring"
-    ),
+    )
+    .needs(&[Sight::Rings]),
     Attack::container(
         "Read sensitive file untrusted",
         "/bin/cat /etc/shadow",

@@ -3,6 +3,7 @@
 pub mod containers;
 pub mod evasions;
 pub mod files;
+pub mod names;
 pub mod network;
 pub mod persistence;
 pub mod processes;
@@ -11,10 +12,11 @@ pub mod tools;
 use crate::attack::Attack;
 
 /// All tables.
-pub const TABLES: [&[Attack]; 7] = [
+pub const TABLES: [&[Attack]; 8] = [
     containers::ATTACKS,
     evasions::ATTACKS,
     files::ATTACKS,
+    names::ATTACKS,
     network::ATTACKS,
     persistence::ATTACKS,
     processes::ATTACKS,
