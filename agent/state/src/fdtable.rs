@@ -164,11 +164,22 @@ impl FdTable {
 
     /// Stores an entry made elsewhere; false when the table is full or the number negative.
     pub(crate) fn put(&mut self, number: i32, fd: Fd) -> bool {
+        self.share(number, Arc::new(fd))
+    }
+
+    /// The entry of `number`, for another table to hold as well.
+    pub(crate) fn shared(&self, number: i32) -> Option<Arc<Fd>> {
+        let slot = self.table.slot(number).filter(|slot| slot.live)?;
+        slot.fd.clone()
+    }
+
+    /// Stores an entry that another table holds as well; false when the table is full or the number negative.
+    pub(crate) fn share(&mut self, number: i32, fd: Arc<Fd>) -> bool {
         let Some(slot) = Arc::make_mut(&mut self.table).claim(number) else {
             return false;
         };
         slot.live = true;
-        slot.fd = Some(Arc::new(fd));
+        slot.fd = Some(fd);
         true
     }
 

@@ -28,6 +28,7 @@ mod recovery;
 mod rollcall;
 pub mod scan;
 mod shared;
+mod sharing;
 mod users;
 mod view;
 mod wake;
@@ -69,5 +70,6 @@ pub mod limits {
     pub use crate::progress::ANCESTOR_WAIT_US;
     pub use crate::recovery::RECOVERY_QUEUE_LEN;
     pub use crate::shared::PARK_TIMEOUT_MS;
+    pub use crate::sharing::{MAX_SHARED_CHANGES, MAX_SHARERS};
     pub use crate::users::{MAX_ENTRIES, MAX_FILE_BYTES};
 }

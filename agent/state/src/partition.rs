@@ -19,6 +19,7 @@ use crate::park::Parking;
 use crate::process::{Doubt, Process};
 use crate::scan::Scanned;
 use crate::shared::SharedState;
+use crate::sharing;
 use crate::view::{Applied, View};
 
 /// Snapshots that wait for the birth record they belong to.
@@ -130,7 +131,13 @@ impl Partition {
             return Some(applied);
         };
         let (fds, threads) = (process.fds.len(), process.threads.len());
+        if process.sharing.is_some() {
+            sharing::catch_up(&mut self.ctx, process, rec.hdr().ts_ns);
+        }
         let child = apply::dispatch(&mut self.ctx, process, rec, &mut applied);
+        if process.sharing.is_some() && rec.event() != raw::SAKER_EV_CLOSE {
+            sharing::tell(&mut self.ctx, process, rec);
+        }
         let counters = &mut self.ctx.counters;
         counters.fds = (counters.fds + process.fds.len() as u64).saturating_sub(fds as u64);
         counters.threads =
@@ -154,6 +161,9 @@ impl Partition {
                         .close(crate::view::fd_in(rec, raw::SAKER_P_CLOSE_fd));
                 let fds = &mut self.ctx.counters.fds;
                 *fds = fds.saturating_sub(u64::from(closed));
+                if closed && process.sharing.is_some() {
+                    sharing::tell(&mut self.ctx, process, rec);
+                }
             }
             raw::SAKER_EV_PROCEXIT => self.settle_exit(rec),
             _ => {}

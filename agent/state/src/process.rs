@@ -8,6 +8,7 @@ use crate::container::Cgroup;
 use crate::fdtable::FdTable;
 use crate::image::Image;
 use crate::lineage::Cell;
+use crate::sharing::Sharing;
 
 /// Threads stored per process besides the leader; further ones are known by their process alone.
 pub const MAX_THREADS: usize = 32_768;
@@ -172,6 +173,8 @@ pub struct Process {
     pub cgroup: Arc<Cgroup>,
     /// Descriptors.
     pub fds: FdTable,
+    /// With whom it shares them.
+    pub(crate) sharing: Option<Box<Sharing>>,
     /// Threads besides the leader, by id.
     pub threads: FxHashMap<u32, Thread>,
     /// The leader called exit, but other threads live on.
@@ -207,6 +210,7 @@ impl Process {
             cgroup_id: 0,
             cgroup: Arc::clone(&shared.cgroup),
             fds: FdTable::default(),
+            sharing: None,
             threads: FxHashMap::default(),
             leader_exited: false,
             start_tag: 0,

@@ -172,8 +172,10 @@ impl Partition {
         let born = Born::from(rec);
         self.ctx.counters.births_without_fork += 1;
         let index = self.ctx.index;
-        if let Some(parent) = self.processes.get(&born.parent_pid) {
-            let child = born.child(parent, Arc::clone(&parent.cell), index);
+        if let Some(parent) = self.processes.get_mut(&born.parent_pid) {
+            let cell = Arc::clone(&parent.cell);
+            let child = born.child(parent, cell, index);
+            self.ctx.counters.fd_overflow += u64::from(born.missed_share(&child));
             self.insert(Box::new(child));
             return;
         }
@@ -203,8 +205,10 @@ impl Partition {
     pub fn hand_over(&mut self, birth: &Record<'_>) {
         let born = Born::from(birth);
         let owner = self.ctx.shared.owner_of(born.tgid);
-        if let Some(parent) = self.processes.get(&born.parent_pid) {
-            let child = born.child(parent, Arc::clone(&parent.cell), owner);
+        if let Some(parent) = self.processes.get_mut(&born.parent_pid) {
+            let cell = Arc::clone(&parent.cell);
+            let child = born.child(parent, cell, owner);
+            self.ctx.counters.fd_overflow += u64::from(born.missed_share(&child));
             self.deliver(Box::new(child));
         }
     }

@@ -11,6 +11,7 @@ const ALL_CAPS: u64 = (1 << 41) - 1;
 
 /// clone(2).
 const CLONE_NEWUSER: u64 = 0x1000_0000;
+const CLONE_FILES: u64 = 0x400;
 
 /// The credentials after a successful call are facts the kernel gave, not its arguments.
 pub(super) fn apply(process: &mut Process, rec: &Record<'_>) {
@@ -32,7 +33,14 @@ pub(super) fn apply(process: &mut Process, rec: &Record<'_>) {
             cred.cap_effective = rec.u64(SAKER_P_CAPSET_cap_effective);
         }
         SAKER_EV_SETNS => new_user_namespace(process, rec.u64(SAKER_P_SETNS_nstype)),
-        SAKER_EV_UNSHARE => new_user_namespace(process, rec.u64(SAKER_P_UNSHARE_flags)),
+        SAKER_EV_UNSHARE => {
+            let flags = rec.u64(SAKER_P_UNSHARE_flags);
+            // One table stands for all threads.
+            if flags & CLONE_FILES != 0 && process.threads.is_empty() {
+                process.sharing = None;
+            }
+            new_user_namespace(process, flags);
+        }
         _ => {}
     }
 }

@@ -1,6 +1,7 @@
 //! Data and descriptors that travel: the far ends of datagrams, pairs, passed descriptors.
 
 use std::io::Write;
+use std::ops::RangeInclusive;
 
 use saker_abi::raw::*;
 use saker_abi::record::Record;
@@ -240,16 +241,25 @@ pub(super) fn pidfd_getfd(process: &Process, rec: &Record<'_>, applied: &mut App
 
 pub(super) fn close_range(process: &mut Process, rec: &Record<'_>) {
     let flags = rec.u64(SAKER_P_CLOSE_RANGE_flags);
-    // One table stands for all threads: what one of them closes in a copy of its own stays open.
-    let of_one_thread = flags & CLOSE_RANGE_UNSHARE != 0 && !process.threads.is_empty();
-    if rec.i64(SAKER_P_CLOSE_RANGE_res) < 0 || of_one_thread {
+    let Some((range, on_exec)) = closed_range(rec) else {
         return;
+    };
+    if flags & CLOSE_RANGE_UNSHARE != 0 {
+        // One table stands for all threads: what one of them closes in a copy of its own stays open.
+        if !process.threads.is_empty() {
+            return;
+        }
+        process.sharing = None;
     }
+    process.fds.close_range(range, on_exec);
+}
+
+/// What close_range(2) closes, and whether only at the next exec; `None` when it failed.
+pub(crate) fn closed_range(rec: &Record<'_>) -> Option<(RangeInclusive<i32>, bool)> {
     let number = |slot| i32::try_from(rec.u64(slot) as u32).unwrap_or(i32::MAX);
     let range = number(SAKER_P_CLOSE_RANGE_first)..=number(SAKER_P_CLOSE_RANGE_last);
-    process
-        .fds
-        .close_range(range, flags & CLOSE_RANGE_CLOEXEC != 0);
+    let on_exec = rec.u64(SAKER_P_CLOSE_RANGE_flags) & CLOSE_RANGE_CLOEXEC != 0;
+    (rec.i64(SAKER_P_CLOSE_RANGE_res) >= 0).then_some((range, on_exec))
 }
 
 /// getsockopt(SO_ERROR) tells how a connect that was in progress has ended.

@@ -10,6 +10,7 @@ mod socket;
 
 pub(crate) use self::birth::fork_owner;
 pub(crate) use self::file::O_CLOEXEC;
+pub(crate) use self::io::closed_range;
 pub(crate) use self::process::{cmdline, joined, new_image, terminated};
 pub(crate) use self::socket::{End, canonical, existing, listening_port, write_inet};
 

@@ -11,6 +11,7 @@ use crate::image::{Image, Memory};
 use crate::lineage::Cell;
 use crate::partition::Partition;
 use crate::process::{Comm, Doubt, MAX_THREADS, Origin, Process, Thread};
+use crate::sharing::Sharing;
 
 /// What a fork record says about the child. The four fork events have the same parameters.
 pub(super) struct Born<'a> {
@@ -20,6 +21,7 @@ pub(super) struct Born<'a> {
     pub(super) start_ns: u64,
     pub(super) parent_pid: u32,
     pub(super) thread: bool,
+    shares_files: bool,
     comm: &'a [u8],
     uid: u32,
     gid: u32,
@@ -48,6 +50,7 @@ impl<'a> Born<'a> {
             start_ns: rec.u64(SAKER_P_CLONE_child_start_ns),
             parent_pid: rec.u64(parent) as u32,
             thread: flags & SAKER_CL_THREAD != 0,
+            shares_files: flags & SAKER_CL_FILES != 0,
             comm: rec.var(SAKER_P_CLONE_comm).bytes,
             uid: rec.u64(SAKER_P_CLONE_uid) as u32,
             gid: rec.u64(SAKER_P_CLONE_gid) as u32,
@@ -87,7 +90,12 @@ impl<'a> Born<'a> {
     }
 
     /// The child of `parent` as of the fork, owned by partition `owner`.
-    pub(super) fn child(&self, parent: &Process, parent_cell: Arc<Cell>, owner: u32) -> Process {
+    pub(super) fn child(
+        &self,
+        parent: &mut Process,
+        parent_cell: Arc<Cell>,
+        owner: u32,
+    ) -> Process {
         let image = self.image(&parent.image);
         let links = (Arc::clone(&image), Some(parent_cell));
         let cell = Cell::new(self.tgid, owner, self.start_ns, links.0, links.1);
@@ -110,6 +118,7 @@ impl<'a> Born<'a> {
             cgroup_id: parent.cgroup_id,
             cgroup: Arc::clone(&parent.cgroup),
             fds: parent.fds.clone(),
+            sharing: None,
             threads: FxHashMap::default(),
             leader_exited: false,
             start_tag: 0,
@@ -117,7 +126,15 @@ impl<'a> Born<'a> {
             doubt: parent.doubt,
         };
         self.describe(&mut child);
+        if self.shares_files {
+            child.sharing = Sharing::with_child(parent, owner);
+        }
         child
+    }
+
+    /// Whether too many share the table already.
+    pub(super) fn missed_share(&self, child: &Process) -> bool {
+        self.shares_files && child.sharing.is_none()
     }
 }
 
@@ -145,7 +162,9 @@ pub(super) fn fork(ctx: &mut Ctx, process: &mut Process, rec: &Record<'_>) -> Op
         let known = ctx.shared.directory.get(born.parent_pid);
         known.unwrap_or_else(|| Arc::clone(&process.cell))
     };
-    Some(Box::new(born.child(process, parent_cell, owner)))
+    let child = born.child(process, parent_cell, owner);
+    ctx.counters.fd_overflow += u64::from(born.missed_share(&child));
+    Some(Box::new(child))
 }
 
 fn add_thread(ctx: &mut Ctx, process: &mut Process, born: &Born<'_>) {
@@ -200,6 +219,7 @@ pub(super) fn exec(ctx: &mut Ctx, process: &mut Process, rec: &Record<'_>) {
     // The kernel has ended the other threads; whichever called exec is the leader now.
     process.threads.clear();
     process.leader_exited = false;
+    process.sharing = None;
     process.fds.close_on_exec();
     exec_identity(process, rec);
     exec_cred(process, rec);

@@ -45,6 +45,16 @@ pub(crate) struct WaitCounters {
     pub(crate) timed_out: AtomicU64,
 }
 
+impl WaitCounters {
+    pub(crate) fn count(&self, waited: Waited) {
+        match waited {
+            Waited::No => {}
+            Waited::Yes => _ = self.waited.fetch_add(1, Ordering::Relaxed),
+            Waited::TimedOut => _ = self.timed_out.fetch_add(1, Ordering::Relaxed),
+        }
+    }
+}
+
 impl<'a> Reader<'a> {
     /// The program of `cell`.
     pub fn image(&self, cell: &Cell) -> Arc<Image> {
@@ -101,13 +111,9 @@ impl<'a> Reader<'a> {
     }
 
     fn wait_for(&self, cell: &Cell) {
-        if cell.owner() == self.me {
-            return;
-        }
-        match self.progress.wait(cell.owner(), self.as_of()) {
-            Waited::No => {}
-            Waited::Yes => _ = self.waits.waited.fetch_add(1, Ordering::Relaxed),
-            Waited::TimedOut => _ = self.waits.timed_out.fetch_add(1, Ordering::Relaxed),
+        if cell.owner() != self.me {
+            let waited = self.progress.wait(cell.owner(), self.as_of());
+            self.waits.count(waited);
         }
     }
 }

@@ -59,7 +59,7 @@ pub(crate) struct Who {
     pub(crate) start_ns: u64,
 }
 
-pub(crate) fn who(pid: u32, start_ns: u64) -> Who {
+pub(crate) const fn who(pid: u32, start_ns: u64) -> Who {
     Who { pid, start_ns }
 }
 
@@ -80,9 +80,21 @@ fn fork_like(rec: RecordBuilder, ts: u64, parent: Who, child: Who, comm: &str) -
 
 /// Both records of a fork: the parent's, the birth.
 pub(crate) fn fork(ts: u64, parent: Who, child: Who, comm: &str) -> (Vec<u8>, Vec<u8>) {
+    fork_with(ts, parent, child, comm, 0)
+}
+
+/// The same with `SAKER_CL_*`.
+pub(crate) fn fork_with(
+    ts: u64,
+    parent: Who,
+    child: Who,
+    comm: &str,
+    flags: u32,
+) -> (Vec<u8>, Vec<u8>) {
     let side = |who: Who, res: u32| {
         let rec = RecordBuilder::new(SAKER_EV_CLONE, ts, who.pid, who.pid)
-            .num(SAKER_P_CLONE_res, res.into());
+            .num(SAKER_P_CLONE_res, res.into())
+            .num(SAKER_P_CLONE_flags, flags.into());
         fork_like(rec, ts, parent, child, comm).build()
     };
     (side(parent, child.pid), side(child, 0))

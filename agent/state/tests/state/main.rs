@@ -7,5 +7,6 @@ mod partitions;
 mod process;
 mod rollcall;
 mod scan;
+mod sharing;
 mod sockets;
 mod threads;

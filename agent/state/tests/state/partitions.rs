@@ -84,7 +84,12 @@ struct Live {
 }
 
 /// Turns numbers into a stream of records that a kernel could have produced.
-pub(crate) fn stream(choices: &[(u8, u8, u8)]) -> Vec<(u32, Vec<u8>)> {
+fn stream(choices: &[(u8, u8, u8)]) -> Vec<(u32, Vec<u8>)> {
+    stream_with(choices, 0)
+}
+
+/// The same; every third child is made with these `SAKER_CL_*`.
+pub(crate) fn stream_with(choices: &[(u8, u8, u8)], flags: u32) -> Vec<(u32, Vec<u8>)> {
     let init = Live {
         who: who(1, 1),
         comm: "init".into(),
@@ -105,7 +110,8 @@ pub(crate) fn stream(choices: &[(u8, u8, u8)]) -> Vec<(u32, Vec<u8>)> {
             0 | 1 => {
                 next_pid += 1 + u32::from(arg);
                 let child = who(next_pid, ts);
-                let (parents, birth) = fork(ts, me, child, &comm);
+                let flags = if arg % 3 == 0 { flags } else { 0 };
+                let (parents, birth) = fork_with(ts, me, child, &comm, flags);
                 records.extend([(me.pid, parents), (child.pid, birth)]);
                 live.push(Live {
                     who: child,

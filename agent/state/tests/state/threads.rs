@@ -7,7 +7,8 @@ use std::thread::Thread;
 use std::time::{Duration, Instant};
 
 use crate::common::*;
-use crate::partitions::{Queues, Seed, Seen, simulate, stream};
+use crate::partitions::{Queues, Seed, Seen, simulate, stream_with};
+use saker_abi::raw::SAKER_CL_FILES;
 use saker_abi::record::Record;
 use saker_state::{Applied, Cell, Outcome, Partition, SharedState, State, StateConfig, Wake};
 
@@ -149,7 +150,8 @@ fn on_threads(records: &[(u32, Vec<u8>)], config: StateConfig) -> (Arc<SharedSta
 fn random_stream(seed: &mut Seed, len: usize) -> Vec<(u32, Vec<u8>)> {
     let mut byte = || seed.below(256) as u8;
     let choices: Vec<_> = (0..len).map(|_| (byte(), byte(), byte())).collect();
-    stream(&choices)
+    // Tables that several processes share, too.
+    stream_with(&choices, SAKER_CL_FILES)
 }
 
 /// A wait that ended early would show something else than one worker sees.
