@@ -72,10 +72,10 @@ static __always_inline void put_acted(struct saker_scratch *sc, scratch_area are
 	if (named == root || !is_nameless(named))
 		put_called(sc, area, dentry, mnt, true, &first);
 	if (other)
-		put_called(sc, area, other, mnt, !first.real, &second);
+		put_called(sc, area, other, mnt, !is_named(&first), &second);
 	SLOT(real) = first.real;
 	SLOT(mount_at) = first.mount_at;
-	SLOT(top) = first.real ? first.mount_root : second.mount_root;
+	SLOT(top) = is_named(&first) ? first.mount_root : second.mount_root;
 	SLOT(real2) = second.real;
 	SLOT(mount_at2) = second.mount_at;
 	SLOT(dev) = encode_dev(dev);

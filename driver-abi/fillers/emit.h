@@ -100,4 +100,9 @@ static __always_inline u64 var_slot(u32 off, u32 len, u32 flags, u32 full_len)
 	return (u64)off | (u64)len << 16 | (u64)flags << 32 | (u64)full_len << 48;
 }
 
+static __always_inline u32 var_len(u64 slot)
+{
+	return slot >> 16 & 0xffff;
+}
+
 #endif /* SAKER_EMIT_H */

@@ -21,6 +21,11 @@ struct reached {
 	u64 mount_root;
 };
 
+static __always_inline bool is_named(const struct reached *what)
+{
+	return var_len(what->real) != 0;
+}
+
 /* No directory has it under this name any more, or never had. */
 static __always_inline bool is_nameless(struct dentry *dentry)
 {
@@ -32,16 +37,24 @@ static __always_inline void put_called(struct saker_scratch *sc, scratch_area ar
 				       struct vfsmount *mnt, bool with_root, struct reached *out)
 {
 	struct dentry *root = KREAD(mnt, mnt_root);
-	u32 at, pos;
+	u32 at, pos, start;
+	bool truncated;
 
 	sc->mount_pos = 0;
 	at = saker_walk_path(area, (u64)dentry, (u64)mnt);
 	pos = sc->mount_pos;
-	/* Cut, or the way up does not lead through the mount: no name of the file. */
-	if (at >> 16 || pos < (at & 0xffff))
+	start = at & 0xffff;
+	truncated = at >> 16 & SAKER_VF_TRUNCATED;
+	/* The way up does not lead through the mount: no name of the file. */
+	if (!pos || (!truncated && pos < start)) {
+		out->real = var_slot(0, 0, at >> 16, 0);
 		return;
-	out->real = put_path(sc, at & 0xffff, 0);
-	out->mount_at = pos - (at & 0xffff);
+	}
+	/* It was too long: the part in the mount is enough for the host's name. */
+	if (truncated)
+		start = pos;
+	out->real = put_path(sc, start, at >> 16);
+	out->mount_at = pos - start;
 	if (!with_root || root == KREAD(mnt, mnt_sb, s_root))
 		return;
 	at = saker_walk_path(area, (u64)root, 0);

@@ -12,6 +12,12 @@ struct saker_scratch {
 	u32 off; /* next free byte of rec */
 	u32 pos; /* start of what is in path */
 	u32 mount_pos; /* where in it the first mount crossed begins; 0: see saker_walk_path() */
+	u32 head_end;  /* ends of names in path: see saker_shorten() */
+	u32 tail_pos;
+	u32 short_of;  /* names between head and tail were left out */
+	u32 unused;
+	u64 at;	       /* where a walk stands: dentry or kernfs node */
+	u64 mnt;       /* and in which mount; 0: it keeps to the file system */
 	u32 frame_len; /* header of a record that is read, not mapped: as a ring's */
 	u32 frame_zero;
 	u8 rec[SAKER_RECORD_MAX + SAKER_PATH_MAX];

@@ -56,9 +56,10 @@ struct saker_var {
 	__u16 full_len; /* length before truncation, 65535 at most; 0 when not known */
 };
 
-#define SAKER_VF_TRUNCATED 0x1 /* cut at a limit of this file */
+#define SAKER_VF_TRUNCATED 0x1 /* cut at a limit of this file; a path without bytes: too deep to be followed */
 #define SAKER_VF_FAULT 0x2     /* the memory could not be read: page not present or bad pointer */
 
+#define SAKER_VF_SHORTENED 0x8 /* a path longer than SAKER_PATH_MAX: its beginning and its end, "/..." between */
 #define SAKER_VF_GIVEN 0x4     /* a tuple whose far end the call was given or returned: of one datagram */
 
 #define SAKER_TUPLE_INET_LEN 56

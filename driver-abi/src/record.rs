@@ -46,8 +46,22 @@ pub struct Var<'a> {
     pub bytes: &'a [u8],
     /// Cut at a limit.
     pub truncated: bool,
+    /// A path too long for a record: its beginning and its end, `/...` between.
+    pub shortened: bool,
     /// The memory could not be read, or the slot is damaged; `bytes` is empty then.
     pub fault: bool,
+}
+
+impl Var<'_> {
+    /// A path too deep for the driver to follow.
+    pub fn is_lost(&self) -> bool {
+        self.truncated && self.bytes.is_empty()
+    }
+
+    /// A path of which a part is missing.
+    pub fn is_cut(&self) -> bool {
+        self.truncated || self.shortened
+    }
 }
 
 impl<'a> Record<'a> {
@@ -109,6 +123,7 @@ impl<'a> Record<'a> {
             return Var {
                 bytes: &[],
                 truncated: false,
+                shortened: false,
                 fault: false,
             };
         };
@@ -123,6 +138,7 @@ impl<'a> Record<'a> {
         Var {
             bytes: bytes.unwrap_or(&[]),
             truncated: u32::from(var.flags) & raw::SAKER_VF_TRUNCATED != 0,
+            shortened: u32::from(var.flags) & raw::SAKER_VF_SHORTENED != 0,
             // A slot that points outside its record is as unreadable as memory that is not there.
             fault: bytes.is_none() || u32::from(var.flags) & raw::SAKER_VF_FAULT != 0,
         }

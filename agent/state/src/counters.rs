@@ -88,6 +88,14 @@ counters! {
     acted_overflow,
     /// What a call acts on, dropped because that call's record did not come next, or its process ended unseen.
     acted_unmatched,
+    /// Paths of programs that were too long for a record.
+    exepaths_cut,
+    /// Working directories that were.
+    cwds_cut,
+    /// Paths of cgroups that were.
+    cgroups_cut,
+    /// Paths of files that calls reached that were.
+    reached_cut,
     /// Processes replaced because their number had been reused unnoticed.
     pid_reused,
     /// Programs forgotten that a lagging worker might have asked for.

@@ -117,6 +117,7 @@ impl Partition {
         let slot = rec.info().fd_slot();
         let number = slot.map(|slot| crate::view::fd_in(rec, slot as u32));
         let mut applied = Applied::evaluate(number);
+        self.ctx.counters.reached_cut += apply::reached_cut(rec);
         if rec.event() == raw::SAKER_EV_ACTED {
             self.acted.keep(rec, &mut self.ctx.counters);
             return Some(applied);

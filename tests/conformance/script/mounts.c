@@ -136,7 +136,7 @@ static void directories(void)
 	CHILD(SYSN(chroot, S("file")); SYSN(setuid, 1000); SYSN(chroot, S("d")); SYSN(chdir, S("file")));
 }
 
-/* Deep and long working directories: 64 components and 4096 bytes are what the drivers look at. */
+/* Deep and long working directories: the drivers go on after 64 components and leave out the middle after 4095 bytes. */
 static void deep(const char *label, const char *name, int levels)
 {
 	step2("cwd", label);
@@ -225,8 +225,10 @@ void mounts(void)
 	deep("60 components", "x", 60);
 	deep("61 components", "x", 61);
 	deep("100 components", "x", 100);
+	deep("130 components", "x", 130);
 	deep("4080 bytes", long_string(0, "", 250), 16);
 	deep("5000 bytes", long_string(0, "", 255), 20);
+	deep("7000 bytes", long_string(0, "", 100), 70);
 	namespaces();
 	groups();
 	SYSN(close, program);

@@ -124,13 +124,17 @@ fn variable(record: &Record<'_>, slot: u32, ty: u32, labels: &mut Labels) -> Str
     if var.truncated {
         text.push_str(",truncated");
     }
+    if var.shortened {
+        text.push_str(",shortened");
+    }
     if var.fault {
         text.push_str(",fault");
     }
     if u32::from(flags) & SAKER_VF_GIVEN != 0 {
         text.push_str(",given");
     }
-    let rest = u32::from(flags) & !(SAKER_VF_TRUNCATED | SAKER_VF_FAULT | SAKER_VF_GIVEN);
+    let known = SAKER_VF_TRUNCATED | SAKER_VF_SHORTENED | SAKER_VF_FAULT | SAKER_VF_GIVEN;
+    let rest = u32::from(flags) & !known;
     if rest != 0 {
         let _ = write!(text, ",flags={rest:#x}");
     }

@@ -6,8 +6,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mount.h>
+#include <sys/sendfile.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #ifndef OPEN_TREE_CLONE
@@ -30,6 +33,75 @@ static int take(int fd)
 		return failed("read");
 	close(fd);
 	return 0;
+}
+
+/* Makes that many directories, one in the other, from DIR on, and goes to the last of them. */
+static int descend(const char *dir, long levels, const char *name)
+{
+	if (chdir(dir))
+		return failed("chdir");
+	while (levels--)
+		if (mkdir(name, 0755) || chdir(name))
+			return failed("mkdir");
+	return 0;
+}
+
+/* And back, leaving nothing. */
+static int ascend(long levels, const char *name)
+{
+	while (levels--)
+		if (chdir("..") || rmdir(name))
+			return failed("rmdir");
+	return 0;
+}
+
+/* deep DIR LEVELS NAME SOURCE FILE: in a directory that is mounted that deep. */
+static int mounted_deep(char **args)
+{
+	long levels = atol(args[1]);
+
+	if (descend(args[0], levels, args[2]))
+		return 1;
+	if (mkdir("m", 0755) || mount(args[3], "m", NULL, MS_BIND, NULL))
+		return failed("mount");
+	if (chdir("m") || take(open(args[4], O_RDONLY)) || chdir(".."))
+		return failed("chdir");
+	if (umount2("m", MNT_DETACH) || rmdir("m"))
+		return failed("umount");
+	return ascend(levels, args[2]);
+}
+
+static int copy(const char *from, const char *to)
+{
+	int in = open(from, O_RDONLY), out = open(to, O_WRONLY | O_CREAT, 0755);
+	ssize_t bytes = 1;
+
+	if (in < 0 || out < 0)
+		return failed("copy");
+	while (bytes > 0)
+		bytes = sendfile(out, in, NULL, 1 << 20);
+	close(in);
+	close(out);
+	return bytes < 0 ? failed("copy") : 0;
+}
+
+/* below DIR LEVELS NAME PROGRAM: runs a copy that deep. */
+static int run_below(char **args)
+{
+	long levels = atol(args[1]);
+	int status;
+	pid_t child;
+
+	if (descend(args[0], levels, args[2]) || copy(args[3], "copied"))
+		return 1;
+	child = fork();
+	if (!child) {
+		execl("./copied", "copied", NULL);
+		_exit(127);
+	}
+	if (waitpid(child, &status, 0) != child || status || unlink("copied"))
+		return failed("exec");
+	return ascend(levels, args[2]);
 }
 
 /* chroot DIR NAME: as a file of another root. */
@@ -369,6 +441,8 @@ int main(int argc, char **argv)
 	} ways[] = {
 		{ "chroot", 2, in_root },
 		{ "tree", 2, in_tree },
+		{ "deep", 5, mounted_deep },
+		{ "below", 4, run_below },
 		{ "handle", 2, by_handle },
 		{ "number", 1, by_number },
 		{ "unnamed", 1, unnamed },

@@ -60,11 +60,10 @@ impl Cgroup {
 
 impl Drop for Cgroup {
     fn drop(&mut self) {
-        // The parent stays if somebody else has put something there.
-        let _ = fs::remove_dir(&self.0);
-        if let Some(parent) = self.0.parent() {
-            let _ = fs::remove_dir(parent);
-        }
+        // A level stays if somebody else has put something there.
+        // The root of the hierarchy is never empty.
+        let mut levels = self.0.ancestors();
+        while levels.next().is_some_and(|dir| fs::remove_dir(dir).is_ok()) {}
     }
 }
 
@@ -84,6 +83,7 @@ fn identity_and_users() {
         .expect("an agent");
     let forms = [
         (format!("docker/{ID}"), "inside"),
+        (format!("docker/{ID}{}", "/n".repeat(60)), "inside"),
         (format!("saker-live/{}", &ID[32..]), "outside"),
     ];
     for (form, rule) in forms {
@@ -97,7 +97,9 @@ fn identity_and_users() {
             .expect("unshare");
         let named = agent.wait_alert(LIMIT, |alert| {
             let user = alert.field("user.name");
-            alert.rule() == rule && (rule == "outside" || user.as_deref() == Some("inside"))
+            let group = alert.field("thread.cgroups").unwrap_or_default();
+            let inside = user.as_deref() == Some("inside") && group.ends_with(&form);
+            alert.rule() == rule && (rule == "outside" || inside)
         });
         fs::write(&stop, "").expect("written");
         assert!(container.wait().expect("an end").success());

@@ -33,6 +33,12 @@ const RULES: &str = "
   condition: evt.type=openat and fd.name endswith /the-fifo and evt.is_open_read=true
   output: reads %fd.name
   priority: WARNING
+- rule: deep
+  desc: A program below the laboratory, wherever there
+  condition: >
+    evt.type=execve and proc.exepath startswith /var/lib/saker-live- and proc.exepath endswith /copied
+  output: runs %proc.exepath as %proc.name
+  priority: WARNING
 - rule: end
   desc: The last action
   condition: evt.type=openat and fd.name endswith /the-last-one
@@ -106,6 +112,31 @@ const WAYS: &[Case] = &[
         "$LAB/held/shadow"
     ),
 ];
+
+/// Deep below: many directories, long ones, and more than any driver follows.
+const DEEP: &[Case] = &[
+    deep("unshare -m $LAB/evader deep $LAB 70 d /etc shadow"),
+    deep("unshare -m $LAB/evader deep $LAB 40 $(printf %0200d 0) /etc shadow"),
+    deep("unshare -m $LAB/evader deep $LAB 4200 d /etc shadow"),
+    below("$LAB/evader below $LAB 70 d /bin/true"),
+    below("$LAB/evader below $LAB 40 $(printf %0200d 0) /bin/true"),
+];
+
+const fn deep(script: &'static str) -> Case {
+    Case {
+        rule: "shadow",
+        script,
+        fields: &[("fd.realpath", "/etc/shadow"), ("proc.name", "evader")],
+    }
+}
+
+const fn below(script: &'static str) -> Case {
+    Case {
+        rule: "deep",
+        script,
+        fields: &[("proc.name", "copied")],
+    }
+}
 
 /// How the alert of a way through io_uring names the file.
 macro_rules! ring {
@@ -210,6 +241,14 @@ fn a_file_is_seen_whatever_it_is_called() {
         "one name is enough: {}",
         direct.output()
     );
+    stop_cleanly(agent).expect("a clean end");
+}
+
+/// Whoever may make directories may make them deep.
+#[test]
+fn no_depth_hides_a_file() {
+    let (agent, lab) = start();
+    check_all(&agent, &lab, DEEP).expect("every alert");
     stop_cleanly(agent).expect("a clean end");
 }
 

@@ -2,7 +2,7 @@
 //! other calls act on stands in a record before theirs.
 
 use saker_abi::raw::*;
-use saker_abi::record::Record;
+use saker_abi::record::{Record, Var};
 
 use super::{EventView, Made};
 use crate::params::Kind;
@@ -73,13 +73,13 @@ struct Told<'a> {
 
 impl<'a> Told<'a> {
     /// Path of file `nth` and where in it its own mount begins.
-    fn path(&self, nth: usize) -> Option<(&'a [u8], u64)> {
+    fn path(&self, nth: usize) -> Option<(Var<'a>, u64)> {
         let (real, mount_at) = match nth {
             0 => (self.slots.real, self.slots.mount_at),
             _ => self.second?,
         };
-        let path = self.record.var(real).bytes;
-        (path.first() == Some(&b'/')).then(|| (path, self.record.u64(mount_at)))
+        let path = self.record.var(real);
+        (path.bytes.first() == Some(&b'/')).then(|| (path, self.record.u64(mount_at)))
     }
 }
 
@@ -149,16 +149,19 @@ impl<'a> EventView<'a> {
         })
     }
 
-    /// Paths through all mounts up to the root of the process's mount namespace.
+    /// Paths through all mounts up to the root of the process's mount namespace; a truncated one ends at its mount.
     fn names_reached(&self, told: &Told<'a>) -> RealNames<'a> {
-        let path = |nth| Some(told.path(nth)?.0);
+        let path = |nth| {
+            let (path, _) = told.path(nth)?;
+            (!path.truncated).then_some(path.bytes)
+        };
         RealNames([path(0), path(1)])
     }
 
     /// Path of file `nth` on the host: where its own mount namespace has the file system the file is in.
     fn path_on_host(&self, told: &Told<'a>, nth: usize) -> Option<&'a [u8]> {
         let (path, mount_at) = told.path(nth)?;
-        let tail = path.get(usize::try_from(mount_at).ok()?..)?;
+        let tail = path.bytes.get(usize::try_from(mount_at).ok()?..)?;
         let top = told.record.var(told.slots.mount_root);
         if top.truncated || top.fault {
             return None;
@@ -261,10 +264,10 @@ impl<'a> EventView<'a> {
         let Some(told) = self.told() else {
             return [None; MAX_REAL_NAMES];
         };
-        let reached = self.names_reached(&told);
-        if reached == RealNames::default() {
+        if told.path(0).is_none() && told.path(1).is_none() {
             return [None; MAX_REAL_NAMES];
         }
+        let reached = self.names_reached(&told);
         let given = match self.record.event() {
             SAKER_EV_OPEN_BY_HANDLE_AT => RealNames::default(),
             _ => self.names_given(),

@@ -73,6 +73,24 @@ fn a_file_behind_a_name() {
     world.expect(&damaged, &[("fd.realpath", "/mnt/shadow")]);
 }
 
+/// A path too deep to be followed ends at its own mount: it names nothing but on the host.
+#[test]
+fn a_file_too_deep_behind_a_name() {
+    let cut = |top: &[u8]| {
+        openat(5_000, CHILD, 3, "/tmp/link", 0)
+            .num(SAKER_P_OPENAT_dev, 0x800)
+            .var_with_flags(SAKER_P_OPENAT_real, b"/shadow", SAKER_VF_TRUNCATED)
+            .var(SAKER_P_OPENAT_mount_root, top)
+    };
+    let mut world = World::new();
+    world.expect(
+        &cut(b"/etc"),
+        &[("fd.name", "/tmp/link"), ("fd.realpath", "/etc/shadow")],
+    );
+    let elsewhere = cut(b"/etc").num(SAKER_P_OPENAT_dev, 0x999);
+    world.expect(&elsewhere, &[("fd.realpath", "~")]);
+}
+
 #[test]
 fn a_directory() {
     World::new().expect(

@@ -124,17 +124,35 @@ pub(crate) fn dispatch(
     None
 }
 
+/// The working directory, as far as it is known.
+fn working_dir(process: &Process) -> &[u8] {
+    match &*process.cwd {
+        [] => path::UNKNOWN_DIR,
+        cwd => cwd,
+    }
+}
+
+/// Paths of the record that tell what a call reached and are not all there.
+pub(crate) fn reached_cut(rec: &Record<'_>) -> u64 {
+    let cut = |slot| u64::from(rec.var(slot).is_cut());
+    match rec.event() {
+        SAKER_EV_OPEN => cut(SAKER_P_OPEN_real),
+        SAKER_EV_OPENAT => cut(SAKER_P_OPENAT_real),
+        SAKER_EV_OPENAT2 => cut(SAKER_P_OPENAT2_real),
+        SAKER_EV_CREAT => cut(SAKER_P_CREAT_real),
+        SAKER_EV_OPEN_BY_HANDLE_AT => cut(SAKER_P_OPEN_BY_HANDLE_AT_path),
+        SAKER_EV_ACTED => cut(SAKER_P_ACTED_real) + cut(SAKER_P_ACTED_real2),
+        _ => 0,
+    }
+}
+
 /// Directory that paths of an event are relative to: the working directory for `AT_FDCWD`, else
 /// the name of the descriptor.
 pub(crate) fn base_dir(process: &Process, dirfd: i32) -> &[u8] {
     /// openat(2).
     const AT_FDCWD: i32 = -100;
     if dirfd == AT_FDCWD {
-        return if process.cwd.is_empty() {
-            path::UNKNOWN_DIR
-        } else {
-            &process.cwd
-        };
+        return working_dir(process);
     }
     let name = process.fds.get(dirfd).map_or(&[][..], |fd| &fd.name);
     if name.is_empty() {

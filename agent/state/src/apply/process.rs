@@ -6,10 +6,11 @@ use rustc_hash::FxHashMap;
 use saker_abi::raw::*;
 use saker_abi::record::{Record, Var};
 
-use super::Ctx;
+use super::{Ctx, working_dir};
 use crate::image::{Image, Memory};
 use crate::lineage::Cell;
 use crate::partition::Partition;
+use crate::path;
 use crate::process::{Comm, Doubt, MAX_THREADS, Origin, Process, Thread};
 use crate::sharing::Sharing;
 
@@ -203,7 +204,11 @@ pub(super) fn exec(ctx: &mut Ctx, process: &mut Process, rec: &Record<'_>) {
     if rec.i64(SAKER_P_EXECVE_res) != 0 {
         return;
     }
-    let image = Arc::new(new_image(rec));
+    if let Some(cwd) = told_cwd(rec) {
+        process.cwd = with_slash(&process.cwd, cwd);
+    }
+    let image = Arc::new(new_image(rec, working_dir(process)));
+    count_cuts(ctx, rec);
     let oldest_reader_ns = ctx.shared.progress.oldest_reader();
     if process.doubt.has(Doubt::IMAGE) {
         // What stood there was no program: readers of older times get this one, too.
@@ -223,22 +228,41 @@ pub(super) fn exec(ctx: &mut Ctx, process: &mut Process, rec: &Record<'_>) {
     process.fds.close_on_exec();
     exec_identity(process, rec);
     exec_cred(process, rec);
-    let cwd = rec.var(SAKER_P_EXECVE_cwd);
-    if !cwd.bytes.is_empty() && !cwd.fault && !cwd.truncated {
-        process.cwd = with_slash(&process.cwd, cwd.bytes);
-    }
-    let cgroup_id = rec.hdr().cgroup_id;
-    let cgroups = rec.var(SAKER_P_EXECVE_cgroups).bytes;
-    if let Some(cgroup) = ctx.shared.cgroups.resolve(cgroup_id, cgroups) {
-        process.cgroup = cgroup;
-    }
-    process.cgroup_id = cgroup_id;
+    exec_cgroup(ctx, process, rec);
     ctx.ask_users(process, rec.hdr().ts_ns);
     if process.cell.first_parent().is_none() && process.ppid > 0 {
         process
             .cell
             .set_parent(ctx.shared.directory.get(process.ppid as u32));
     }
+}
+
+fn told_cwd<'a>(rec: &Record<'a>) -> Option<&'a [u8]> {
+    let cwd = rec.var(SAKER_P_EXECVE_cwd);
+    (!cwd.bytes.is_empty() && !cwd.fault && !cwd.truncated).then_some(cwd.bytes)
+}
+
+fn count_cuts(ctx: &mut Ctx, rec: &Record<'_>) {
+    let cut = |slot| u64::from(rec.var(slot).is_cut());
+    let counters = &mut ctx.counters;
+    counters.exepaths_cut += cut(SAKER_P_EXECVE_trusted_exepath);
+    counters.cwds_cut += cut(SAKER_P_EXECVE_cwd);
+    counters.cgroups_cut += cut(SAKER_P_EXECVE_cgroups);
+}
+
+/// The cgroup of the new program. A path of which a part is missing may say that it is in a container, but not
+/// that it is in none: whoever is in one can make groups as deep as it likes below its own.
+fn exec_cgroup(ctx: &Ctx, process: &mut Process, rec: &Record<'_>) {
+    let cgroup_id = rec.hdr().cgroup_id;
+    let told = rec.var(SAKER_P_EXECVE_cgroups);
+    let paths = if told.truncated { &[] } else { told.bytes };
+    if let Some(cgroup) = ctx.shared.cgroups.resolve(cgroup_id, paths) {
+        let is_out = process.in_container() && cgroup.container.is_none();
+        if !(told.is_cut() && is_out) {
+            process.cgroup = cgroup;
+        }
+    }
+    process.cgroup_id = cgroup_id;
 }
 
 fn exec_identity(process: &mut Process, rec: &Record<'_>) {
@@ -276,8 +300,24 @@ fn with_slash(old: &Arc<[u8]>, dir: &[u8]) -> Arc<[u8]> {
     [dir, b"/"].concat().into()
 }
 
-/// What an exec record says of the program, or a task record, whose slots are the same.
-pub(crate) fn new_image(rec: &Record<'_>) -> Image {
+/// Path of the program. Where it is too deep for the driver to follow, the name it was executed by stands for it, seen
+/// from directory `cwd`; empty when that is not known.
+fn exepath(rec: &Record<'_>, cwd: &[u8]) -> Box<[u8]> {
+    let told = rec.var(SAKER_P_EXECVE_trusted_exepath);
+    if !told.is_lost() {
+        return told.bytes.into();
+    }
+    let given = rec.var(SAKER_P_EXECVE_filename).bytes;
+    if given.is_empty() {
+        return Box::default();
+    }
+    let mut name = Vec::new();
+    path::join(cwd, given, &mut name);
+    name.into()
+}
+
+/// What an exec record says of the program, or a task record, whose slots are the same. `cwd` is the working directory.
+pub(crate) fn new_image(rec: &Record<'_>, cwd: &[u8]) -> Image {
     let var = |slot| rec.var(slot);
     let parts = [
         SAKER_P_EXECVE_exe,
@@ -292,7 +332,7 @@ pub(crate) fn new_image(rec: &Record<'_>) -> Image {
         cmdline: cmdline(&comm, &args, arg_ends.len()),
         comm,
         exe: var(SAKER_P_EXECVE_exe).bytes.into(),
-        exepath: var(SAKER_P_EXECVE_trusted_exepath).bytes.into(),
+        exepath: exepath(rec, cwd),
         args,
         arg_ends,
         env: terminated(var(SAKER_P_EXECVE_env).bytes),

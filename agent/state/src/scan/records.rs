@@ -197,7 +197,7 @@ fn process(rec: &Record<'_>) -> Option<Scanned> {
     if memory.into_iter().all(|slot| silent(rec.var(slot))) {
         return None;
     }
-    let image = new_image(rec);
+    let image = new_image(rec, &[]);
     let id = |slot| rec.i64(slot) as i32;
     let number = |slot| rec.u64(slot) as u32;
     let mut cwd = match rec.var(SAKER_P_TASK_cwd) {
@@ -234,7 +234,10 @@ fn process(rec: &Record<'_>) -> Option<Scanned> {
         fdlimit: rec.u64(SAKER_P_TASK_fdlimit),
         pidns_start_ns: rec.u64(SAKER_P_TASK_pidns_start_ns),
         cgroup_id: rec.hdr().cgroup_id,
-        cgroups: rec.var(SAKER_P_TASK_cgroups).bytes.to_vec(),
+        cgroups: match rec.var(SAKER_P_TASK_cgroups) {
+            var if var.truncated => Vec::new(),
+            var => var.bytes.to_vec(),
+        },
         threads: Vec::new(),
         fds: Vec::new(),
     })

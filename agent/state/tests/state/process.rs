@@ -379,6 +379,97 @@ fn containers_come_with_the_exec() {
     );
 }
 
+/// Groups far below that of a container do not lead out of it: not while a path tells its beginning, and not when it
+/// tells nothing.
+#[test]
+fn containers_cannot_be_left_downwards() {
+    let mut partition = with_shell();
+    let id = "3ad7b26ded6d8e7b23da7d48fe889434573036c27ae5a74837233de441c3601e";
+    let into = |ts, group, path: &str, flags| {
+        let rec = exec(ts, SHELL, "sh", "").hdr(|h| h.cgroup_id = group);
+        rec.var_with_flags(SAKER_P_EXECVE_cgroups, path.as_bytes(), flags)
+            .build()
+    };
+    let container = |partition: &Partition| {
+        let shell = partition.process(100).expect("known");
+        shell.cgroup.container_id().to_owned()
+    };
+    let shortened = format!("/docker/{id}/n/.../n");
+    run(
+        &mut partition,
+        &into(20, 55, &shortened, SAKER_VF_SHORTENED),
+    );
+    assert_eq!(container(&partition), id[..12]);
+    run(&mut partition, &into(30, 56, "", SAKER_VF_TRUNCATED));
+    assert_eq!(container(&partition), id[..12], "too deep to be followed");
+    run(
+        &mut partition,
+        &into(40, 57, "/n/.../n", SAKER_VF_SHORTENED),
+    );
+    assert_eq!(container(&partition), id[..12], "its group is in the gap");
+    run(&mut partition, &into(50, 58, "/init.scope", 0));
+    assert_eq!(container(&partition), "host", "a whole path");
+    run(
+        &mut partition,
+        &into(60, 59, "/n/.../n", SAKER_VF_SHORTENED),
+    );
+    assert_eq!(container(&partition), "host", "nothing says otherwise");
+    assert_eq!(partition.counters().cgroups_cut, 4);
+}
+
+/// A path that the driver could not follow is none: the name given stands for it.
+#[test]
+fn programs_too_deep_to_be_followed_have_their_given_name() {
+    let mut partition = with_shell();
+    let lost = |ts, name: &str| {
+        RecordBuilder::new(SAKER_EV_EXECVE, ts, 100, 100)
+            .var_with_flags(SAKER_P_EXECVE_trusted_exepath, b"", SAKER_VF_TRUNCATED)
+            .var(SAKER_P_EXECVE_filename, name.as_bytes())
+            .var_with_flags(SAKER_P_EXECVE_cwd, b"", SAKER_VF_TRUNCATED)
+    };
+    let exepath = |partition: &Partition| {
+        let shell = partition.process(100).expect("known");
+        text(&shell.image.exepath)
+    };
+    run(&mut partition, &lost(20, "./prog").build());
+    assert_eq!(
+        exepath(&partition),
+        "/home/prog",
+        "the directory known before"
+    );
+    let elsewhere = lost(30, "../prog").var(SAKER_P_EXECVE_cwd, b"/tmp/d");
+    run(&mut partition, &elsewhere.build());
+    assert_eq!(exepath(&partition), "/tmp/prog");
+    run(&mut partition, &lost(40, "").build());
+    assert_eq!(exepath(&partition), "");
+    let short = exec(50, SHELL, "sh", "");
+    let path = b"/tmp/.../prog";
+    let short = short.var_with_flags(SAKER_P_EXECVE_trusted_exepath, path, SAKER_VF_SHORTENED);
+    run(&mut partition, &short.build());
+    assert_eq!(exepath(&partition), "/tmp/.../prog");
+    let counters = partition.counters();
+    assert_eq!((counters.exepaths_cut, counters.cwds_cut), (4, 2));
+}
+
+#[test]
+fn paths_reached_that_are_cut_are_counted() {
+    let mut partition = with_shell();
+    let open = |ts, flags| {
+        RecordBuilder::new(SAKER_EV_OPENAT, ts, 100, 100)
+            .num(SAKER_P_OPENAT_fd, 3)
+            .var_with_flags(SAKER_P_OPENAT_real, b"/shadow", flags)
+            .build()
+    };
+    run(&mut partition, &open(20, 0));
+    run(&mut partition, &open(21, SAKER_VF_TRUNCATED));
+    run(&mut partition, &open(22, SAKER_VF_SHORTENED));
+    let acted = RecordBuilder::new(SAKER_EV_ACTED, 23, 100, 100)
+        .var_with_flags(SAKER_P_ACTED_real, b"/x", SAKER_VF_TRUNCATED)
+        .var_with_flags(SAKER_P_ACTED_real2, b"/y", SAKER_VF_TRUNCATED);
+    run(&mut partition, &acted.build());
+    assert_eq!(partition.counters().reached_cut, 4);
+}
+
 #[test]
 fn sessions() {
     let mut partition = with_shell();
