@@ -151,7 +151,7 @@ pub struct Process {
     pub pgid: i32,
     /// Process group in the innermost pid namespace, -1 unknown.
     pub vpgid: i32,
-    /// Session, initial pid namespace except after `setsid` inside another one; -1 unknown.
+    /// Session, initial pid namespace; -1 unknown.
     pub sid: i32,
     /// Credentials.
     pub cred: Cred,

@@ -403,3 +403,27 @@ fn paths_of_what_succeeded() {
         &[("fs.path.name", "/work/x/y"), ("fs.path.nameraw", "x/./y")],
     );
 }
+
+/// Of calls that made nothing the kind is guessed from the event (rules-spec D4).
+#[test]
+fn kinds_of_descriptors_that_were_not_made() {
+    let guesses = [
+        (SAKER_EV_OPENAT, "f"),
+        (SAKER_EV_OPEN, "o"),
+        (SAKER_EV_SOCKET, "4"),
+        (SAKER_EV_EVENTFD, "e"),
+        (SAKER_EV_EVENTFD2, "e"),
+        (SAKER_EV_SIGNALFD, "s"),
+        (SAKER_EV_SIGNALFD4, "s"),
+        (SAKER_EV_TIMERFD_CREATE, "t"),
+        (SAKER_EV_INOTIFY_INIT, "i"),
+        (SAKER_EV_INOTIFY_INIT1, "i"),
+        (SAKER_EV_EPOLL_CREATE1, "o"),
+        (SAKER_EV_MEMFD_CREATE, "o"),
+    ];
+    for (event, kind) in guesses {
+        // The descriptor is the first slot of all.
+        let failed = record(event, 10_000, CHILD).num(0, -24);
+        World::new().expect(&failed, &[("fd.typechar", kind), ("fd.num", "-1")]);
+    }
+}

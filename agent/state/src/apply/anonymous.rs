@@ -1,11 +1,13 @@
 //! Descriptors without a file: event counters, timers, rings and the like; and files opened by handle, which
 //! are named by the kernel.
 
+use std::io::Write;
+
 use saker_abi::raw::*;
 use saker_abi::record::Record;
 
 use super::Ctx;
-use super::file::O_CLOEXEC;
+use super::file::{O_CLOEXEC, opened_kind};
 use crate::fd::FdKind;
 use crate::process::Process;
 use crate::view::{Applied, fd_in};
@@ -38,7 +40,12 @@ fn made(event: u32) -> Option<(FdKind, CloseOnExec)> {
     })
 }
 
-pub(super) fn create(ctx: &mut Ctx, process: &mut Process, rec: &Record<'_>) {
+pub(super) fn create(
+    ctx: &mut Ctx,
+    process: &mut Process,
+    rec: &Record<'_>,
+    applied: &mut Applied,
+) {
     let number = fd_in(rec, 0);
     let Some((kind, close)) = made(rec.event()).filter(|_| number >= 0) else {
         return;
@@ -50,6 +57,11 @@ pub(super) fn create(ctx: &mut Ctx, process: &mut Process, rec: &Record<'_>) {
                 Always => true,
                 Asked(slot) => rec.u64(slot) as u32 & O_CLOEXEC != 0,
             };
+            if kind == FdKind::Pidfd {
+                // Writing to memory does not fail.
+                let _ = write!(fd.name, "/proc/{}", rec.u64(SAKER_P_PIDFD_OPEN_pid) as u32);
+                applied.name_changed = true;
+            }
         }
         None => ctx.counters.fd_overflow += 1,
     }
@@ -65,11 +77,11 @@ pub(super) fn open_by_handle(
     if number < 0 {
         return;
     }
-    let Some(fd) = process.fds.open(number, FdKind::File) else {
+    let flags = rec.u64(SAKER_P_OPEN_BY_HANDLE_AT_flags) as u32;
+    let Some(fd) = process.fds.open(number, opened_kind(flags)) else {
         ctx.counters.fd_overflow += 1;
         return;
     };
-    let flags = rec.u64(SAKER_P_OPEN_BY_HANDLE_AT_flags) as u32;
     fd.name
         .extend_from_slice(rec.var(SAKER_P_OPEN_BY_HANDLE_AT_path).bytes);
     fd.open_flags = flags;

@@ -102,17 +102,22 @@ impl<'a> Open<'a> {
     }
 }
 
+/// What an open makes (rules-spec F7).
+pub(super) fn opened_kind(flags: u32) -> FdKind {
+    if flags & O_DIRECTORY != 0 {
+        FdKind::Directory
+    } else {
+        FdKind::File
+    }
+}
+
 pub(super) fn open(ctx: &mut Ctx, process: &mut Process, rec: &Record<'_>, applied: &mut Applied) {
     let open = Open::from(rec);
     if open.fd < 0 {
         return;
     }
     path::join(base_dir(process, open.dirfd), open.name, &mut ctx.name);
-    let kind = if open.flags & O_DIRECTORY != 0 {
-        FdKind::Directory
-    } else {
-        FdKind::File
-    };
+    let kind = opened_kind(open.flags);
     if process
         .fds
         .get(open.fd)
@@ -265,7 +270,12 @@ pub(super) fn directory(ctx: &mut Ctx, process: &mut Process, rec: &Record<'_>) 
             process.cwd = Arc::from(name.as_slice());
         }
         SAKER_EV_FCHDIR => {
-            path::join_dir(base_dir(process, fd_in(rec, SAKER_P_FCHDIR_fd)), b"", name);
+            let known = process.fds.get(fd_in(rec, SAKER_P_FCHDIR_fd));
+            match known.filter(|fd| !fd.name.is_empty()) {
+                Some(fd) => path::join_dir(&fd.name, b"", name),
+                // Not known, so that who can tell it does.
+                None => name.clear(),
+            }
             process.cwd = Arc::from(name.as_slice());
         }
         _ => {

@@ -100,7 +100,7 @@ pub(crate) fn dispatch(
         SAKER_EV_EVENTFD..=SAKER_EV_EPOLL_CREATE1
         | SAKER_EV_USERFAULTFD
         | SAKER_EV_IO_URING_SETUP
-        | SAKER_EV_PIDFD_OPEN => anonymous::create(ctx, process, rec),
+        | SAKER_EV_PIDFD_OPEN => anonymous::create(ctx, process, rec, applied),
         SAKER_EV_SOCKET => socket::socket(ctx, process, rec),
         SAKER_EV_CONNECT => socket::connect(ctx, process, rec, applied),
         SAKER_EV_ACCEPT | SAKER_EV_ACCEPT4 => socket::accept(ctx, process, rec, applied),

@@ -387,13 +387,13 @@ pub(crate) fn terminated(strings: &[u8]) -> Box<[u8]> {
     }
 }
 
-/// Only the caller's session and process group are new; their number is the caller's.
+/// Only the caller's session and process group are new; their number is the caller's. What the call returns is the
+/// number that the caller's pid namespace knows.
 pub(super) fn setsid(process: &mut Process, rec: &Record<'_>) {
-    let sid = rec.i64(SAKER_P_SETSID_res);
-    if sid < 0 {
+    if rec.i64(SAKER_P_SETSID_res) < 0 {
         return;
     }
-    process.sid = sid as i32;
+    process.sid = process.tgid as i32;
     process.pgid = process.tgid as i32;
     process.vpgid = process.vpid;
     process.tty = 0;

@@ -216,3 +216,152 @@ fn descriptors_without_a_path() {
     );
     assert_eq!(fds.get(4).map(|fd| fd.kind), Some(FdKind::Bpf));
 }
+
+/// dup2 of a number onto itself changes nothing; onto another kind of file it replaces all of it.
+#[test]
+fn duplicates_onto_what_is_open() {
+    let mut partition = process_in("/");
+    run(&mut partition, &openat(2, 50, 3, -100, "/x", O_CLOEXEC));
+    let dup = |event, ts, old: i64, new: i64, flags| {
+        let rec = RecordBuilder::new(event, ts, 50, 50);
+        if event == SAKER_EV_DUP3 {
+            let rec = rec.num(SAKER_P_DUP3_res, new).num(SAKER_P_DUP3_oldfd, old);
+            return rec
+                .num(SAKER_P_DUP3_newfd, new)
+                .num(SAKER_P_DUP3_flags, flags)
+                .build();
+        }
+        let rec = rec.num(SAKER_P_DUP2_res, new).num(SAKER_P_DUP2_oldfd, old);
+        rec.num(SAKER_P_DUP2_newfd, new).build()
+    };
+    run(&mut partition, &dup(SAKER_EV_DUP2, 3, 3, 3, 0));
+    let entry = |partition: &Partition, number| {
+        let fd = partition.process(50)?.fds.get(number)?;
+        Some((text(&fd.name), fd.kind, fd.cloexec, fd.socket.is_some()))
+    };
+    let file = |cloexec| Some(("/x".to_owned(), FdKind::File, cloexec, false));
+    assert_eq!(entry(&partition, 3), file(true));
+    let socket = RecordBuilder::new(SAKER_EV_SOCKET, 4, 50, 50)
+        .num(SAKER_P_SOCKET_fd, 4)
+        .num(SAKER_P_SOCKET_domain, 2)
+        .num(SAKER_P_SOCKET_type, 1);
+    run(&mut partition, &socket.build());
+    assert!(entry(&partition, 4).is_some_and(|socket| socket.3));
+    run(&mut partition, &dup(SAKER_EV_DUP2, 5, 3, 4, 0));
+    assert_eq!(entry(&partition, 4), file(false));
+    run(&mut partition, &dup(SAKER_EV_DUP3, 6, 4, 5, O_CLOEXEC));
+    assert_eq!(entry(&partition, 5), file(true));
+    run(&mut partition, &exec(7, P, "prog", "").build());
+    assert_eq!((entry(&partition, 3), entry(&partition, 5)), (None, None));
+    assert_eq!(entry(&partition, 4), file(false));
+}
+
+/// fchdir through a descriptor that was not opened as a directory, and through one that nobody knows; chroot.
+#[test]
+fn relative_names_follow_the_working_directory() {
+    let mut partition = process_in("/srv");
+    let fchdir = |ts, fd: i64| {
+        let rec = RecordBuilder::new(SAKER_EV_FCHDIR, ts, 50, 50);
+        rec.num(SAKER_P_FCHDIR_fd, fd).build()
+    };
+    const O_PATH: i64 = 0o10_000_000;
+    run(&mut partition, &openat(2, 50, 3, -100, "www", O_PATH));
+    run(&mut partition, &fchdir(3, 3));
+    run(&mut partition, &openat(4, 50, 4, -100, "../a", 0));
+    assert_eq!(name(&partition, 4).as_deref(), Some("/srv/a"));
+    // Names stay those of the process's own view, as in Falco.
+    let chroot = RecordBuilder::new(SAKER_EV_CHROOT, 5, 50, 50).var(SAKER_P_CHROOT_path, b"jail");
+    run(&mut partition, &chroot.build());
+    run(&mut partition, &openat(6, 50, 5, -100, "b", 0));
+    run(&mut partition, &openat(7, 50, 6, -100, "/c", 0));
+    let names = [5, 6].map(|fd| name(&partition, fd));
+    assert_eq!(names, [Some("/srv/www/b".into()), Some("/c".into())]);
+    run(&mut partition, &fchdir(8, 77));
+    run(&mut partition, &openat(9, 50, 7, -100, "d", 0));
+    assert_eq!(name(&partition, 7).as_deref(), Some("<UNKNOWN>/d"));
+    let cwd = partition.process(50).map(|process| text(&process.cwd));
+    assert_eq!(
+        cwd.as_deref(),
+        Some(""),
+        "so that a look or getcwd can tell it"
+    );
+}
+
+/// What calls without a path make, and which of it an exec closes.
+#[test]
+fn descriptors_of_the_kernels_own_kinds() {
+    let mut partition = process_in("/");
+    let flags = |event, slot| RecordBuilder::new(event, 2, 50, 50).num(slot, O_CLOEXEC);
+    let plain = |event| RecordBuilder::new(event, 2, 50, 50);
+    let made = [
+        (plain(SAKER_EV_EVENTFD), FdKind::Event, false),
+        (
+            flags(SAKER_EV_EVENTFD2, SAKER_P_EVENTFD2_flags),
+            FdKind::Event,
+            true,
+        ),
+        (plain(SAKER_EV_SIGNALFD), FdKind::Signal, false),
+        (
+            flags(SAKER_EV_SIGNALFD4, SAKER_P_SIGNALFD4_flags),
+            FdKind::Signal,
+            true,
+        ),
+        (
+            flags(SAKER_EV_TIMERFD_CREATE, SAKER_P_TIMERFD_CREATE_flags),
+            FdKind::Timer,
+            true,
+        ),
+        (plain(SAKER_EV_INOTIFY_INIT), FdKind::Inotify, false),
+        (
+            flags(SAKER_EV_INOTIFY_INIT1, SAKER_P_INOTIFY_INIT1_flags),
+            FdKind::Inotify,
+            true,
+        ),
+        (plain(SAKER_EV_EPOLL_CREATE), FdKind::EventPoll, false),
+        (
+            flags(SAKER_EV_EPOLL_CREATE1, SAKER_P_EPOLL_CREATE1_flags),
+            FdKind::EventPoll,
+            true,
+        ),
+        (
+            flags(SAKER_EV_USERFAULTFD, SAKER_P_USERFAULTFD_flags),
+            FdKind::UserFault,
+            true,
+        ),
+        (plain(SAKER_EV_IO_URING_SETUP), FdKind::IoUring, true),
+        (
+            plain(SAKER_EV_PIDFD_OPEN).num(SAKER_P_PIDFD_OPEN_pid, 77),
+            FdKind::Pidfd,
+            true,
+        ),
+    ];
+    for (number, (record, ..)) in (10..).zip(&made) {
+        // The descriptor is the first slot of all.
+        run(&mut partition, &record.clone().num(0, number).build());
+    }
+    for (number, (_, kind, on_exec)) in (10..).zip(&made) {
+        let fds = &partition.process(50).expect("known").fds;
+        let fd = fds.get(number).expect("made");
+        assert_eq!((fd.kind, fd.cloexec), (*kind, *on_exec), "{number}");
+    }
+    assert_eq!(name(&partition, 21).as_deref(), Some("/proc/77"));
+    run(&mut partition, &exec(3, P, "prog", "").build());
+    let fds = &partition.process(50).expect("known").fds;
+    let left: Vec<i32> = fds.iter().map(|(number, _)| number).collect();
+    assert_eq!(left, [10, 12, 15, 17]);
+}
+
+#[test]
+fn handles_open_directories_too() {
+    let mut partition = process_in("/");
+    for (fd, flags) in [(3, 0), (4, O_DIRECTORY)] {
+        let rec = RecordBuilder::new(SAKER_EV_OPEN_BY_HANDLE_AT, 2, 50, 50)
+            .num(SAKER_P_OPEN_BY_HANDLE_AT_fd, fd)
+            .num(SAKER_P_OPEN_BY_HANDLE_AT_flags, flags)
+            .var(SAKER_P_OPEN_BY_HANDLE_AT_path, b"/etc");
+        run(&mut partition, &rec.build());
+    }
+    let fds = &partition.process(50).expect("known").fds;
+    let kinds = [3, 4].map(|fd| fds.get(fd).map(|fd| fd.kind));
+    assert_eq!(kinds, [Some(FdKind::File), Some(FdKind::Directory)]);
+}

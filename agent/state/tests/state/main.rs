@@ -5,6 +5,7 @@ mod files;
 mod io;
 mod partitions;
 mod process;
+mod programs;
 mod rollcall;
 mod scan;
 mod sharing;

@@ -117,6 +117,10 @@ impl EventView<'_> {
             SAKER_EV_OPENAT | SAKER_EV_OPENAT2 | SAKER_EV_CREAT => b"f",
             SAKER_EV_SOCKET | SAKER_EV_ACCEPT | SAKER_EV_ACCEPT4 => b"4",
             SAKER_EV_PIPE | SAKER_EV_PIPE2 => b"p",
+            SAKER_EV_EVENTFD | SAKER_EV_EVENTFD2 => b"e",
+            SAKER_EV_SIGNALFD | SAKER_EV_SIGNALFD4 => b"s",
+            SAKER_EV_TIMERFD_CREATE => b"t",
+            SAKER_EV_INOTIFY_INIT | SAKER_EV_INOTIFY_INIT1 => b"i",
             _ => b"o",
         })
     }
