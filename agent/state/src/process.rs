@@ -81,6 +81,8 @@ pub struct Thread {
     pub vtid: i32,
     /// Time of its clone, ns; 0 unknown.
     pub clone_ts_ns: u64,
+    /// Its credentials since then, which are each thread's own; `None`: not known, as the leader's.
+    pub cred: Option<Cred>,
 }
 
 /// Where the knowledge of a process comes from.
@@ -153,7 +155,7 @@ pub struct Process {
     pub vpgid: i32,
     /// Session, initial pid namespace; -1 unknown.
     pub sid: i32,
-    /// Credentials.
+    /// Credentials of the leader; see [`Process::cred_of`].
     pub cred: Cred,
     /// Controlling terminal's device number, 0 none.
     pub tty: u32,
@@ -227,6 +229,26 @@ impl Process {
         }
     }
 
+    /// Credentials of thread `tid`, the leader's if those of the thread are not known.
+    pub fn cred_of(&self, tid: u32) -> &Cred {
+        if tid == self.tgid {
+            return &self.cred;
+        }
+        let own = self
+            .threads
+            .get(&tid)
+            .and_then(|thread| thread.cred.as_ref());
+        own.unwrap_or(&self.cred)
+    }
+
+    /// The same, to be changed: from then on they are the thread's own, if the thread is known.
+    pub(crate) fn cred_mut(&mut self, tid: u32) -> &mut Cred {
+        match self.threads.get_mut(&tid) {
+            Some(thread) if tid != self.tgid => thread.cred.get_or_insert(self.cred),
+            _ => &mut self.cred,
+        }
+    }
+
     /// Id of thread `tid` in the innermost pid namespace, -1 unknown.
     pub fn vtid(&self, tid: u32) -> i32 {
         if tid == self.tgid {
@@ -283,6 +305,7 @@ mod tests {
                 comm,
                 vtid: 3,
                 clone_ts_ns: 1,
+                cred: None,
             },
         );
         assert_eq!(

@@ -266,7 +266,7 @@ fn capabilities<'e>(
     which: usize,
     set: fn(&Cred) -> u64,
 ) -> Option<Value<'e>> {
-    let set = set(&e.process()?.cred);
+    let set = set(e.cred()?);
     text(e.made(Made::Caps, which, |out| {
         caps::write(out, set);
         true

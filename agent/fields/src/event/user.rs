@@ -2,7 +2,7 @@
 
 use saker_engine::value::Value;
 use saker_engine::value::ValueType::*;
-use saker_state::{NO_ID, Names, User};
+use saker_state::{Cred, NO_ID, Names, User};
 
 use super::EventView;
 use crate::field::{Field, text};
@@ -16,13 +16,13 @@ pub(super) const FIELDS: &[Field] = &[
     Field::new(
         "user.uid",
         Uint,
-        |e, _| Some(Value::Uint(e.process()?.cred.uid.into())),
+        |e, _| Some(Value::Uint(e.cred()?.uid.into())),
         "Effective user id in the initial namespace.",
     ),
     Field::new(
         "user.name",
         Str,
-        |e, _| text(e.user_name(e.process()?.cred.uid)),
+        |e, _| text(e.user_name(e.cred()?.uid)),
         "Name of that user; <NA> when it has none.",
     )
     .cost(5),
@@ -30,7 +30,7 @@ pub(super) const FIELDS: &[Field] = &[
         "user.homedir",
         Str,
         |e, _| {
-            let uid = e.process()?.cred.uid;
+            let uid = e.cred()?.uid;
             let fallback = if uid == 0 { ROOT_HOME } else { NOT_AVAILABLE };
             text(e.user(uid).map_or(fallback, |user| user.home.as_bytes()))
         },
@@ -41,7 +41,7 @@ pub(super) const FIELDS: &[Field] = &[
         "user.shell",
         Str,
         |e, _| {
-            let user = e.user(e.process()?.cred.uid);
+            let user = e.user(e.cred()?.uid);
             text(user.map_or(NOT_AVAILABLE, |user| user.shell.as_bytes()))
         },
         "Shell of that user.",
@@ -51,7 +51,7 @@ pub(super) const FIELDS: &[Field] = &[
         "user.loginuid",
         Int,
         |e, _| {
-            let uid = e.process()?.cred.loginuid;
+            let uid = e.cred()?.loginuid;
             Some(Value::Int(if uid == NO_ID { -1 } else { uid.into() }))
         },
         "User id at login, -1 when nobody logged in.",
@@ -59,21 +59,21 @@ pub(super) const FIELDS: &[Field] = &[
     Field::new(
         "user.loginname",
         Str,
-        |e, _| text(e.user_name(e.process()?.cred.loginuid)),
+        |e, _| text(e.user_name(e.cred()?.loginuid)),
         "Name of the user at login; <NA> when it has none.",
     )
     .cost(5),
     Field::new(
         "group.gid",
         Uint,
-        |e, _| Some(Value::Uint(e.process()?.cred.gid.into())),
+        |e, _| Some(Value::Uint(e.cred()?.gid.into())),
         "Effective group id in the initial namespace.",
     ),
     Field::new(
         "group.name",
         Str,
         |e, _| {
-            let gid = e.process()?.cred.gid;
+            let gid = e.cred()?.gid;
             let name = e
                 .id_names()
                 .and_then(|names| names.group(gid))
@@ -86,6 +86,11 @@ pub(super) const FIELDS: &[Field] = &[
 ];
 
 impl<'a> EventView<'a> {
+    /// Credentials of the event's thread.
+    pub(super) fn cred(&self) -> Option<&'a Cred> {
+        Some(self.process()?.cred_of(self.record.hdr().tid))
+    }
+
     /// Names of users and groups where the process lives: the host's or its container's.
     pub(super) fn id_names(&self) -> Option<&'a Names> {
         match &self.process()?.cgroup.container {

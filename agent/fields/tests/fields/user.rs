@@ -3,7 +3,7 @@
 use saker_abi::raw::*;
 use saker_abi::record::RecordBuilder;
 
-use crate::world::{CHILD, SHELL, World, exec};
+use crate::world::{CHILD, SHELL, World, exec, record};
 
 fn as_user(uid: u32, gid: u32, loginuid: u32) -> RecordBuilder {
     exec(CHILD, SHELL, 5_000, "x", &[])
@@ -85,4 +85,23 @@ fn root_without_an_entry_is_root() {
             ("evt.arg.uid", "<NA>"),
         ],
     );
+}
+
+/// Users are those of the thread that calls.
+#[test]
+fn threads_have_users_of_their_own() {
+    let mut world = World::new();
+    let thread = record(SAKER_EV_CLONE, 5_000, CHILD)
+        .num(SAKER_P_CLONE_res, 31)
+        .num(SAKER_P_CLONE_child_pid, CHILD.into())
+        .num(SAKER_P_CLONE_child_tid, 31)
+        .num(SAKER_P_CLONE_flags, SAKER_CL_THREAD.into())
+        .num(SAKER_P_CLONE_parent_pid, CHILD.into())
+        .num(SAKER_P_CLONE_parent_tid, CHILD.into());
+    world.feed(&thread);
+    let by = |event, ts_ns, tid| RecordBuilder::new(event, ts_ns, CHILD, tid);
+    world.feed(&by(SAKER_EV_SETUID, 6_000, 31).num(SAKER_P_SETUID_now_euid, 33));
+    let shown = |tid| by(SAKER_EV_KILL, 7_000, tid);
+    world.expect(&shown(31), &[("user.uid", "33"), ("user.name", "www-data")]);
+    world.expect(&shown(CHILD), &[("user.uid", "0"), ("user.name", "root")]);
 }

@@ -3,7 +3,7 @@
 use saker_abi::raw::*;
 use saker_abi::record::Record;
 
-use crate::process::Process;
+use crate::process::{Cred, Process};
 
 /// Capabilities up to `CAP_CHECKPOINT_RESTORE`, what the creator of a user namespace has there
 /// (user_namespaces(7)).
@@ -13,13 +13,15 @@ const ALL_CAPS: u64 = (1 << 41) - 1;
 const CLONE_NEWUSER: u64 = 0x1000_0000;
 const CLONE_FILES: u64 = 0x400;
 
-/// The credentials after a successful call are facts the kernel gave, not its arguments.
+/// The credentials after a successful call are facts the kernel gave, not its arguments. They are the caller's, a
+/// thread's.
 pub(super) fn apply(process: &mut Process, rec: &Record<'_>) {
     // Slot 0 is the result of all of them.
     if rec.i64(0) < 0 {
         return;
     }
-    let cred = &mut process.cred;
+    let tid = rec.hdr().tid;
+    let cred = process.cred_mut(tid);
     match rec.event() {
         SAKER_EV_SETUID => cred.uid = rec.u64(SAKER_P_SETUID_now_euid) as u32,
         SAKER_EV_SETREUID => cred.uid = rec.u64(SAKER_P_SETREUID_now_euid) as u32,
@@ -32,22 +34,21 @@ pub(super) fn apply(process: &mut Process, rec: &Record<'_>) {
             cred.cap_permitted = rec.u64(SAKER_P_CAPSET_cap_permitted);
             cred.cap_effective = rec.u64(SAKER_P_CAPSET_cap_effective);
         }
-        SAKER_EV_SETNS => new_user_namespace(process, rec.u64(SAKER_P_SETNS_nstype)),
+        SAKER_EV_SETNS => new_user_namespace(cred, rec.u64(SAKER_P_SETNS_nstype)),
         SAKER_EV_UNSHARE => {
             let flags = rec.u64(SAKER_P_UNSHARE_flags);
+            new_user_namespace(cred, flags);
             // One table stands for all threads.
             if flags & CLONE_FILES != 0 && process.threads.is_empty() {
                 process.sharing = None;
             }
-            new_user_namespace(process, flags);
         }
         _ => {}
     }
 }
 
-fn new_user_namespace(process: &mut Process, flags: u64) {
+fn new_user_namespace(cred: &mut Cred, flags: u64) {
     if flags & CLONE_NEWUSER != 0 {
-        let cred = &mut process.cred;
         (cred.cap_inheritable, cred.cap_permitted, cred.cap_effective) =
             (ALL_CAPS, ALL_CAPS, ALL_CAPS);
     }

@@ -11,7 +11,7 @@ use crate::image::{Image, Memory};
 use crate::lineage::Cell;
 use crate::partition::Partition;
 use crate::path;
-use crate::process::{Comm, Doubt, MAX_THREADS, Origin, Process, Thread};
+use crate::process::{Comm, Cred, Doubt, MAX_THREADS, Origin, Process, Thread};
 use crate::sharing::Sharing;
 
 /// What a fork record says about the child. The four fork events have the same parameters.
@@ -21,6 +21,8 @@ pub(super) struct Born<'a> {
     pub(super) ts_ns: u64,
     pub(super) start_ns: u64,
     pub(super) parent_pid: u32,
+    /// The thread that called.
+    parent_tid: u32,
     pub(super) thread: bool,
     shares_files: bool,
     comm: &'a [u8],
@@ -50,6 +52,7 @@ impl<'a> Born<'a> {
             ts_ns: rec.hdr().ts_ns,
             start_ns: rec.u64(SAKER_P_CLONE_child_start_ns),
             parent_pid: rec.u64(parent) as u32,
+            parent_tid: rec.u64(SAKER_P_CLONE_parent_tid) as u32,
             thread: flags & SAKER_CL_THREAD != 0,
             shares_files: flags & SAKER_CL_FILES != 0,
             comm: rec.var(SAKER_P_CLONE_comm).bytes,
@@ -109,7 +112,7 @@ impl<'a> Born<'a> {
             pgid: -1,
             vpgid: parent.vpgid,
             sid: -1,
-            cred: parent.cred,
+            cred: *parent.cred_of(self.parent_tid),
             tty: parent.tty,
             cwd: Arc::clone(&parent.cwd),
             root: Arc::clone(&parent.root),
@@ -131,6 +134,17 @@ impl<'a> Born<'a> {
             child.sharing = Sharing::with_child(parent, owner);
         }
         child
+    }
+
+    /// Those of a new thread are those of its maker; not known where the process is not.
+    fn thread_cred(&self, process: &Process) -> Option<Cred> {
+        let known = !process.doubt.has(Doubt::INHERITED) && !process.doubt.has(Doubt::STALE);
+        let (uid, gid) = (self.uid, self.gid);
+        known.then(|| Cred {
+            uid,
+            gid,
+            ..*process.cred_of(self.parent_tid)
+        })
     }
 
     /// Whether too many share the table already.
@@ -185,6 +199,7 @@ fn add_thread(ctx: &mut Ctx, process: &mut Process, born: &Born<'_>) {
         comm,
         vtid: born.vtid,
         clone_ts_ns: born.ts_ns,
+        cred: born.thread_cred(process),
     };
     process.threads.insert(born.tid, thread);
 }

@@ -96,6 +96,10 @@ impl Scanned {
             // Changes were lost: what stands here may be older than what was found.
             process.cwd = Arc::from(&b""[..]);
             process.cred = Cred::default();
+            process
+                .threads
+                .values_mut()
+                .for_each(|thread| thread.cred = None);
             process.fds = FdTable::default();
             let living: FxHashSet<u32> = self.threads.iter().map(|&(tid, ..)| tid).collect();
             process
@@ -139,6 +143,7 @@ impl Scanned {
                 comm,
                 vtid,
                 clone_ts_ns: 0,
+                cred: None,
             });
         }
         if doubt.has(Doubt::FDS) {

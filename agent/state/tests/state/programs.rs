@@ -208,3 +208,48 @@ fn long_arguments_are_kept_as_far_as_they_go() {
     let image = &partition.process(PROG.pid).expect("known").image;
     assert!(!image.incomplete);
 }
+
+/// Ids and capabilities are each thread's own (credentials(7)), and go to what it makes.
+#[test]
+fn what_one_thread_gives_up_the_others_keep() {
+    let mut partition = alone();
+    let first = exec(10, PROG, "prog", "").num(SAKER_P_EXECVE_cap_effective, 7);
+    run(&mut partition, &first.build());
+    run(&mut partition, &thread(20, PROG, 61, "worker"));
+    let by = |event, ts, tid| RecordBuilder::new(event, ts, PROG.pid, tid);
+    let setuid = by(SAKER_EV_SETRESUID, 30, 61).num(SAKER_P_SETRESUID_now_euid, 33);
+    run(&mut partition, &setuid.build());
+    run(
+        &mut partition,
+        &by(SAKER_EV_CAPSET, 31, 61)
+            .num(SAKER_P_CAPSET_cap_effective, 1)
+            .build(),
+    );
+    let seen = |partition: &Partition, tid| {
+        let cred = partition.process(PROG.pid).expect("known").cred_of(tid);
+        (cred.uid, cred.cap_effective)
+    };
+    assert_eq!(seen(&partition, 60), (0, 7));
+    assert_eq!(seen(&partition, 61), (33, 1));
+    assert_eq!(seen(&partition, 99), (0, 7), "one that nobody knows");
+    let (parents, _) = fork(40, PROG, CHILD, "worker");
+    let by_thread = {
+        let rec = saker_abi::record::Record::parse(&parents).expect("a record");
+        RecordBuilder::new(SAKER_EV_CLONE, 40, PROG.pid, 61)
+            .num(SAKER_P_CLONE_res, CHILD.pid.into())
+            .num(SAKER_P_CLONE_child_pid, CHILD.pid.into())
+            .num(SAKER_P_CLONE_child_tid, CHILD.pid.into())
+            .num(
+                SAKER_P_CLONE_child_start_ns,
+                rec.i64(SAKER_P_CLONE_child_start_ns),
+            )
+            .num(SAKER_P_CLONE_parent_pid, PROG.pid.into())
+            .num(SAKER_P_CLONE_parent_tid, 61)
+            .num(SAKER_P_CLONE_uid, 33)
+    };
+    run(&mut partition, &by_thread.build());
+    let child = partition.process(CHILD.pid).expect("born");
+    assert_eq!((child.cred.uid, child.cred.cap_effective), (33, 1));
+    run(&mut partition, &exec(50, PROG, "next", "").build());
+    assert_eq!(seen(&partition, 61), (0, 0), "the exec's");
+}
