@@ -37,6 +37,8 @@ pub(crate) enum LoadKind {
     Unwanted,
     /// dup and close.
     DupClose,
+    /// rename of a file in a directory of its own.
+    Rename,
 }
 
 impl LoadKind {
@@ -48,6 +50,7 @@ impl LoadKind {
             Self::Connect => "connect",
             Self::Unwanted => "unwanted",
             Self::DupClose => "dup-close",
+            Self::Rename => "rename",
         }
     }
 
@@ -59,6 +62,7 @@ impl LoadKind {
             Self::Connect => 20_000,
             Self::Unwanted => 3_000_000,
             Self::DupClose => 2_000_000,
+            Self::Rename => 200_000,
         }
     }
 }

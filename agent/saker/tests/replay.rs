@@ -275,6 +275,7 @@ fn files_that_are_none_are_refused() {
         (&b""[..], "no capture file"),
         (b"not a capture", "no capture file"),
         (b"SAKERCAP\x63\0\0\0\x58\x21\xeb\x40", "offset 0"),
+        (b"SAKERCAP\x63\0\0\0\x13\xe7\xcd\x62", "version 99"),
     ] {
         fs::write(&file, bytes).expect("written");
         let refused = replay(&file, &[]);

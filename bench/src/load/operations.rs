@@ -3,20 +3,24 @@
 use std::fs::File;
 use std::net::{Ipv4Addr, SocketAddrV4};
 use std::os::fd::{AsFd, OwnedFd};
+use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
-use rustix::fs::{CWD, Mode, OFlags, openat};
+use rustix::fs::{CWD, Mode, OFlags, openat, renameat};
 use rustix::net::{
     AddressFamily, SocketFlags, SocketType, accept_with, bind, connect, getsockname, listen,
     socket_with, sockopt,
 };
+use tempfile::TempDir;
 
 use crate::cli::LoadKind;
 
 /// Exists on every system, and no rule is interested in reading it.
 const OPENED_FILE: &str = "/etc/passwd";
+/// The two names of a file that is renamed; no rule looks for either.
+const RENAMED: [&str; 2] = ["here", "there"];
 /// What is forked and executed.
 const PROGRAM: &str = "/bin/true";
 /// Connections that may wait to be accepted; each is accepted before the next is made.
@@ -34,6 +38,9 @@ pub(super) enum Operation {
     DupClose {
         file: File,
     },
+    Rename {
+        directory: TempDir,
+    },
 }
 
 impl Operation {
@@ -47,6 +54,7 @@ impl Operation {
             LoadKind::DupClose => Self::DupClose {
                 file: File::open("/dev/null").context("/dev/null")?,
             },
+            LoadKind::Rename => prepare_directory()?,
         })
     }
 
@@ -77,6 +85,7 @@ impl Operation {
                     drop(rustix::io::dup(file.as_fd())?);
                 }
             }
+            Self::Rename { directory } => rename_in(directory.path(), count)?,
         }
         Ok(())
     }
@@ -89,6 +98,22 @@ fn run_program() -> Result<()> {
         .context("starting /bin/true")?;
     if !status.success() {
         bail!("{PROGRAM}: {status}");
+    }
+    Ok(())
+}
+
+fn prepare_directory() -> Result<Operation> {
+    let directory = TempDir::new().context("a directory")?;
+    File::create(directory.path().join(RENAMED[0])).context("a file")?;
+    Ok(Operation::Rename { directory })
+}
+
+/// There and back, so that the next call finds it where it was.
+fn rename_in(directory: &Path, count: u64) -> Result<()> {
+    let [mut from, mut to] = RENAMED.map(|name| directory.join(name));
+    for _ in 0..count {
+        renameat(CWD, &from, CWD, &to)?;
+        std::mem::swap(&mut from, &mut to);
     }
     Ok(())
 }

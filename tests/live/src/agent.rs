@@ -343,6 +343,16 @@ impl Agent {
         self.streams.lock().stderr.clone()
     }
 
+    /// The first line of standard error with `text` in it, of those so far and those that come within `limit`.
+    pub fn wait_line(&self, limit: Duration, text: &str) -> Option<String> {
+        let mut seen = 0;
+        self.streams.wait(limit, |printed| {
+            let new = &printed.stderr[seen..];
+            seen = printed.stderr.len();
+            new.iter().find(|line| line.contains(text)).cloned()
+        })
+    }
+
     /// Alerts so far.
     pub fn alerts(&self) -> Vec<Alert> {
         self.streams.lock().alerts.clone()

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use saker_tests_live::action;
 use saker_tests_live::agent::{Agent, Options};
@@ -14,9 +14,8 @@ use saker_tests_live::host::agent_program;
 use saker_tests_live::lab::Lab;
 use serde_json::{Value, json};
 
-/// Longest wait for a capture to begin, and the pause between two looks.
+/// Longest wait for a capture to begin.
 const LIMIT: Duration = Duration::from_secs(20);
-const POLL: Duration = Duration::from_millis(5);
 
 /// Rules on what the script does, with lineage and state; the first one asks for a capture.
 const RULES: &str = r#"
@@ -126,11 +125,8 @@ fn a_capture_replays_to_the_alerts_of_the_run() {
     let agent = Agent::start(&options).expect("an agent");
     let first = action::run(&lab, FIRST).expect("an action").session;
     // What ran before is in the file then: all of the script is told by records.
-    let deadline = Instant::now() + LIMIT;
-    while !agent.stderr().iter().any(|line| line.contains(" begins: ")) {
-        assert!(Instant::now() < deadline, "{:#?}", agent.stderr());
-        std::thread::sleep(POLL);
-    }
+    let begun = agent.wait_line(LIMIT, " begins: ");
+    assert!(begun.is_some(), "{:#?}", agent.stderr());
     let session = action::run(&lab, SCRIPT).expect("an action").session;
     let trouble = agent.trouble();
     let stopped = stop_cleanly(agent).expect("a clean stop");

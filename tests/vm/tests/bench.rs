@@ -10,34 +10,38 @@ use saker_vm::{Cache, Guest, Kernel, programs};
 
 /// Rounds of all drivers; odd, so that there is a median.
 const ROUNDS: u32 = 5;
+/// Kinds of load in the script.
+const LOADS: usize = 6;
 const LIMIT: Duration = Duration::from_secs(1200);
-const DRIVERS: [&str; 3] = ["none", "kmod", "ebpf"];
+/// With names as given alone nobody listens where the kernel looks at directories.
+const AGENTS: [&str; 4] = ["kmod any", "ebpf any", "kmod given", "ebpf given"];
 
-/// Prints `RESULT driver kind nanoseconds-an-operation` for each load. "none" runs no agent at all.
+/// Prints `RESULT agent load nanoseconds-an-operation` for each load. "none" runs no agent at all.
 const SCRIPT: &str = r#"
 set -u
 insmod /saker.ko || exit 1
 measure() {
-    for load in "unwanted 200000" "open-close 20000" "dup-close 50000" "fork-exec 60" "connect 800"; do
-        set -- $1 $load
+    for load in "unwanted 200000" "open-close 20000" "dup-close 50000" "fork-exec 60" "connect 800" "rename 8000"; do
+        set -- "$1" $load
         /saker-bench load $2 --count $3 >/tmp/load || exit 1
-        echo "RESULT $1 $2 $(sed 's/.*"ns_per_op":\([0-9]*\).*/\1/' /tmp/load)"
+        echo "RESULT $1;$2;$(sed 's/.*"ns_per_op":\([0-9]*\).*/\1/' /tmp/load)"
     done
 }
 round=0
 while [ $round -lt $ROUNDS ]; do
     measure none
-    for driver in kmod ebpf; do
+    for agent in "kmod any" "ebpf any" "kmod given" "ebpf given"; do
+        set -- $agent
         : >/tmp/err
-        /saker run -r /rules -o driver=$driver -o lock_file=/tmp/lock >/tmp/out 2>/tmp/err &
-        agent=$!
+        /saker run -r /rules -o driver=$1 -o path_identity=$2 -o lock_file=/tmp/lock >/tmp/out 2>/tmp/err &
+        pid=$!
         until grep -q 'ready after' /tmp/err; do
-            kill -0 $agent 2>/dev/null || { cat /tmp/err; exit 1; }
+            kill -0 $pid 2>/dev/null || { cat /tmp/err; exit 1; }
             sleep 0.1
         done
-        measure $driver
-        kill -TERM $agent
-        wait $agent
+        measure "$agent"
+        kill -TERM $pid
+        wait $pid
     done
     round=$((round + 1))
 done
@@ -51,7 +55,9 @@ fn median(mut values: Vec<f64>) -> f64 {
 #[test]
 #[ignore = "boots guests and measures: make bench-vm"]
 fn bench_no_driver_module_and_ebpf() {
-    for kernel in Kernel::selected().expect("kernels") {
+    let kernels = Kernel::selected().expect("kernels");
+    let both = kernels.into_iter().filter(|kernel| kernel.has_ebpf());
+    for kernel in both {
         let outcome = Guest::new(kernel)
             .userland(true)
             .file(programs::module(kernel).expect("a module"), "/saker.ko")
@@ -67,32 +73,38 @@ fn bench_no_driver_module_and_ebpf() {
             .run(&Cache::open().expect("a cache"))
             .expect("a guest");
         outcome.success().expect("every load ran");
-        // Load -> driver -> one figure a round.
+        // Load -> agent -> one figure a round.
         let mut figures: BTreeMap<&str, BTreeMap<&str, Vec<f64>>> = BTreeMap::new();
-        for line in outcome.output.lines() {
-            let words: Vec<&str> = line.split_whitespace().collect();
-            if let ["RESULT", driver, load, ns] = words[..] {
-                let ns = ns.parse().expect("a number");
-                figures
-                    .entry(load)
-                    .or_default()
-                    .entry(driver)
-                    .or_default()
-                    .push(ns);
-            }
+        let results = outcome
+            .output
+            .lines()
+            .filter_map(|line| line.strip_prefix("RESULT "));
+        for result in results {
+            let words: Vec<&str> = result.split(';').collect();
+            let [agent, load, ns] = words[..] else {
+                panic!("a result of three: {result}");
+            };
+            let ns = ns.parse().expect("a number");
+            let by_agent = figures.entry(load).or_default();
+            by_agent.entry(agent).or_default().push(ns);
         }
-        assert_eq!(figures.len(), 5, "{}", outcome.output);
-        println!("kernel {kernel}, medians of {ROUNDS} ratios to no driver");
-        println!("{:12} {:>8} {:>8}", "load", "kmod", "ebpf");
-        for (load, by_driver) in &figures {
-            let ratio = |driver: &str| {
-                let pairs = by_driver[driver].iter().zip(&by_driver[DRIVERS[0]]);
+        assert_eq!(figures.len(), LOADS, "{}", outcome.output);
+        println!("kernel {kernel}, medians of {ROUNDS} ratios to no agent");
+        println!(
+            "{:12} {}",
+            "load",
+            AGENTS.map(|agent| format!("{agent:>12}")).join("")
+        );
+        for (load, by_agent) in &figures {
+            let ratio = |agent: &str| {
+                let pairs = by_agent[agent].iter().zip(&by_agent["none"]);
                 median(pairs.map(|(with, without)| with / without).collect())
             };
             println!(
-                "{load:12} {:>8.2} {:>8.2}",
-                ratio(DRIVERS[1]),
-                ratio(DRIVERS[2])
+                "{load:12} {}",
+                AGENTS
+                    .map(|agent| format!("{:>12.2}", ratio(agent)))
+                    .join("")
             );
         }
     }

@@ -18,7 +18,7 @@ use saker_capture::recorder::{CHUNK_BYTES, Chunk, Chunks, RecorderStats, chunk_p
 use saker_state::SharedState;
 
 use super::describe::describe;
-use super::files::{Finished, SharedDriver, begin};
+use super::files::{Finished, SharedDriver, begin, taken_bytes};
 use super::tap::{BEFORE_BYTES, Tap};
 use super::triggers::{Begin, Triggers};
 use crate::config::CaptureConfig;
@@ -37,22 +37,29 @@ pub(crate) struct CaptureStats {
     triggers: Arc<Triggers>,
     recorder: Arc<RecorderStats>,
     written: AtomicU64,
+    full: AtomicU64,
     failed: AtomicU64,
     bytes: AtomicU64,
 }
 
 impl CaptureStats {
     /// [`CaptureStats::results`] where no rule asks for captures.
-    pub(crate) const NONE: [(&'static str, u64); 4] =
-        [("written", 0), ("joined", 0), ("skipped", 0), ("failed", 0)];
+    pub(crate) const NONE: [(&'static str, u64); 5] = [
+        ("written", 0),
+        ("joined", 0),
+        ("skipped", 0),
+        ("full", 0),
+        ("failed", 0),
+    ];
 
     /// What became of alerts that asked for a capture, by label.
-    pub(crate) fn results(&self) -> [(&'static str, u64); 4] {
+    pub(crate) fn results(&self) -> [(&'static str, u64); 5] {
         let (joined, skipped) = self.triggers.counts();
         [
             ("written", self.written.load(Relaxed)),
             ("joined", joined),
             ("skipped", skipped),
+            ("full", self.full.load(Relaxed)),
             ("failed", self.failed.load(Relaxed)),
         ]
     }
@@ -111,6 +118,7 @@ impl RuleCaptures {
             triggers: Arc::clone(&triggers),
             recorder: Arc::clone(chunks.stats()),
             written: AtomicU64::new(0),
+            full: AtomicU64::new(0),
             failed: AtomicU64::new(0),
             bytes: AtomicU64::new(0),
         });
@@ -119,10 +127,9 @@ impl RuleCaptures {
             .collect();
         let mut writer = Writer {
             prefix: config.path_prefix.clone(),
-            max_bytes: match u64::try_from(config.max_file_size_mb).unwrap_or(0) {
-                0 => u64::MAX,
-                mb => mb.saturating_mul(1 << 20),
-            },
+            max_file_bytes: bytes(config.max_file_size_mb),
+            max_total_bytes: bytes(config.max_total_size_mb),
+            full: false,
             host,
             triggers,
             stats: Arc::clone(&stats),
@@ -150,16 +157,29 @@ impl RuleCaptures {
 
 struct Writer {
     prefix: PathBuf,
-    max_bytes: u64,
+    max_file_bytes: u64,
+    max_total_bytes: u64,
+    /// There was no room for the last capture, and it was said.
+    full: bool,
     host: Host,
     triggers: Arc<Triggers>,
     stats: Arc<CaptureStats>,
     open: Option<Open>,
 }
 
+/// Of a setting in MiB, of which 0 is no limit.
+fn bytes(mb: i64) -> u64 {
+    match u64::try_from(mb).unwrap_or(0) {
+        0 => u64::MAX,
+        mb => mb.saturating_mul(1 << 20),
+    }
+}
+
 /// The capture that runs.
 struct Open {
     writer: CaptureWriter,
+    /// Its file grows no larger.
+    max_bytes: u64,
     generation: u64,
     /// By worker.
     watermarks: Vec<u64>,
@@ -193,6 +213,15 @@ impl Writer {
     }
 
     fn begin(&mut self, begin: &Begin) {
+        let taken = match taken_bytes(&self.prefix) {
+            Ok(taken) => taken,
+            Err(error) => return self.fail(&error),
+        };
+        let room = self.max_total_bytes.saturating_sub(taken);
+        if room == 0 {
+            return self.refuse(taken);
+        }
+        self.full = false;
         match self.create(begin) {
             Ok(writer) => {
                 let rule = &self.host.context.labels[begin.rule].name;
@@ -200,6 +229,7 @@ impl Writer {
                 let workers = self.host.plan.partitions as usize;
                 self.open = Some(Open {
                     writer,
+                    max_bytes: room.min(self.max_file_bytes),
                     generation: begin.generation,
                     watermarks: vec![0; workers],
                     end: Instant::now(),
@@ -238,10 +268,13 @@ impl Writer {
         if let Some(watermark_ns) = open.watermarks.get_mut(usize::from(chunk.stream())) {
             *watermark_ns = chunk.watermark_ns();
         }
-        let room = self.max_bytes.saturating_sub(open.writer.written_bytes());
+        let room = open.max_bytes.saturating_sub(open.writer.written_bytes());
         if chunk.bytes().len() as u64 > room {
             let path = open.writer.path().display();
-            tracing::warn!("capture {path} ends early: it is as large as capture.max_file_size_mb");
+            tracing::warn!(
+                "capture {path} ends early: it is as large as capture.max_file_size_mb or what \
+                 capture.max_total_size_mb had left for it"
+            );
             self.triggers.abort();
             self.finish();
         } else if let Err(error) = open.writer.chunk(chunk) {
@@ -280,6 +313,21 @@ impl Writer {
                 Err(error) => return self.fail(&error),
             }
         }
+        self.triggers.make_ready();
+    }
+
+    /// There is no room for another one. What is there is evidence: nothing is removed for it.
+    fn refuse(&mut self, taken: u64) {
+        if !self.full {
+            tracing::error!(
+                "no room for a capture: {}* take {taken} bytes of capture.max_total_size_mb; move them \
+                 away or allow more",
+                self.prefix.display()
+            );
+        }
+        self.full = true;
+        self.stats.full.fetch_add(1, Relaxed);
+        self.triggers.abort();
         self.triggers.make_ready();
     }
 

@@ -1,7 +1,7 @@
 //! When captures of rules begin and end: what workers and the recorder's thread share.
 //!
 //! There is one capture at a time. The alert that begins it sets its end and tells the thread; alerts
-//! meanwhile put the end off. Only the thread ends a capture, when all workers are past that time, and makes
+//! meanwhile put the end off, but not for ever. Only the thread ends a capture, when all workers are past that time, and makes
 //! ready for the next one when the file is written.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -44,12 +44,16 @@ pub(crate) struct Triggers {
     durations_ns: Box<[u64]>,
     /// How far a capture goes back.
     before_ns: u64,
+    /// How far further alerts put its end off.
+    longest_ns: u64,
     /// The capture that runs, 0 for none.
     generation: AtomicU64,
     /// Up to when; 0: none runs.
     until_ns: AtomicU64,
     /// From when.
     since_ns: AtomicU64,
+    /// The end is not put off beyond this.
+    latest_ns: AtomicU64,
     /// The thread can begin one.
     ready: AtomicBool,
     /// Captures begun.
@@ -79,13 +83,16 @@ impl Triggers {
             ms.max(1).saturating_mul(1_000_000)
         };
         let durations_ns: Box<[u64]> = rules.iter().map(duration_ns).collect();
+        let ns = |ms: i64| u64::try_from(ms).unwrap_or(0).saturating_mul(1_000_000);
         let some = config.enabled && durations_ns.iter().any(|&ns| ns > 0);
         some.then(|| Self {
             durations_ns,
-            before_ns: u64::try_from(config.pre_ms).unwrap_or(0) * 1_000_000,
+            before_ns: ns(config.pre_ms),
+            longest_ns: ns(config.max_duration_ms),
             generation: AtomicU64::new(0),
             until_ns: AtomicU64::new(0),
             since_ns: AtomicU64::new(0),
+            latest_ns: AtomicU64::new(0),
             ready: AtomicBool::new(true),
             begun: AtomicU64::new(0),
             joined: AtomicU64::new(0),
@@ -126,10 +133,15 @@ impl Triggers {
             return;
         }
         let end_ns = alerted.ts_ns.saturating_add(duration_ns);
-        let put_off = |until_ns: u64| (until_ns != 0).then(|| until_ns.max(end_ns));
+        // What `latest_ns` is was stored before the end that is looked at here.
+        let latest_ns = || self.latest_ns.load(Ordering::Relaxed);
+        let put_off =
+            |until_ns: u64| (until_ns != 0).then(|| until_ns.max(end_ns.min(latest_ns())));
         let (set, fetch) = (Ordering::AcqRel, Ordering::Acquire);
         if self.until_ns.fetch_update(set, fetch, put_off).is_ok() {
-            self.joined.fetch_add(1, Ordering::Relaxed);
+            let inside = alerted.ts_ns <= latest_ns();
+            let counter = if inside { &self.joined } else { &self.skipped };
+            counter.fetch_add(1, Ordering::Relaxed);
             return;
         }
         if !self.ready.swap(false, Ordering::AcqRel) {
@@ -140,6 +152,8 @@ impl Triggers {
         let generation = self.begun.fetch_add(1, Ordering::Relaxed) + 1;
         let since_ns = alerted.ts_ns.saturating_sub(self.before_ns);
         self.since_ns.store(since_ns, Ordering::Relaxed);
+        let latest_ns = alerted.ts_ns.saturating_add(self.longest_ns).max(end_ns);
+        self.latest_ns.store(latest_ns, Ordering::Relaxed);
         // There is room: nobody else has begun one since the thread was ready.
         let _ = self.begins.try_send(Begin {
             generation,
@@ -255,6 +269,41 @@ pub(super) mod tests {
         triggers.make_ready();
         triggers.alert(at(1, 400));
         assert_eq!(begins.try_recv().expect("begun").generation, 2);
+    }
+
+    #[test]
+    fn a_noisy_rule_does_not_put_the_end_off_for_ever() {
+        let short = CaptureConfig {
+            max_duration_ms: 100,
+            ..config()
+        };
+        let (triggers, begins) = triggers(&short);
+        let triggers = triggers.expect("a rule asks");
+        for ms in 100..300 {
+            triggers.alert(at(1, ms));
+        }
+        assert_eq!(triggers.until_ns(), 200_000_000);
+        // 200 ms is the last moment of the capture.
+        assert_eq!(triggers.counts(), (100, 99));
+        assert!(triggers.close(200_000_000));
+        assert_eq!(begins.try_recv().expect("begun").number, 100);
+        triggers.make_ready();
+        triggers.alert(at(1, 300));
+        assert_eq!(begins.try_recv().expect("begun").generation, 2);
+        assert_eq!(triggers.until_ns(), 370_000_000);
+    }
+
+    #[test]
+    fn what_a_rule_asks_for_itself_it_gets() {
+        let short = CaptureConfig {
+            max_duration_ms: 1,
+            ..config()
+        };
+        let (triggers, _begins) = triggers(&short);
+        let triggers = triggers.expect("a rule asks");
+        triggers.alert(at(1, 100));
+        triggers.alert(at(1, 150));
+        assert_eq!(triggers.until_ns(), 170_000_000);
     }
 
     #[test]

@@ -8,8 +8,8 @@ use super::section::{Section, text};
 const MAX_DURATION_MS: i64 = 24 * 60 * 60 * 1000;
 /// Furthest a capture goes back.
 const MAX_PRE_MS: i64 = 60_000;
-/// Largest [`CaptureConfig::max_file_size_mb`].
-const MAX_FILE_SIZE_MB: i64 = 1 << 20;
+/// Largest [`CaptureConfig::max_file_size_mb`] and [`CaptureConfig::max_total_size_mb`].
+const MAX_SIZE_MB: i64 = 1 << 20;
 
 /// Which rules start captures.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -33,6 +33,10 @@ pub(crate) struct CaptureConfig {
     pub default_duration_ms: i64,
     /// Largest file in MiB; 0: no limit.
     pub max_file_size_mb: i64,
+    /// MiB that all captures of [`CaptureConfig::path_prefix`] may take together; 0: no limit.
+    pub max_total_size_mb: i64,
+    /// Longest time further alerts may put the end of a capture off, milliseconds after its first.
+    pub max_duration_ms: i64,
     /// How far a capture goes back before its alert, milliseconds.
     pub pre_ms: i64,
 }
@@ -45,6 +49,8 @@ impl Default for CaptureConfig {
             path_prefix: PathBuf::from("/var/lib/saker/captures/saker"),
             default_duration_ms: 5000,
             max_file_size_mb: 0,
+            max_total_size_mb: 1024,
+            max_duration_ms: 60_000,
             pre_ms: 2000,
         }
     }
@@ -73,8 +79,18 @@ impl CaptureConfig {
         );
         section.integer(
             "max_file_size_mb",
-            0..=MAX_FILE_SIZE_MB,
+            0..=MAX_SIZE_MB,
             &mut self.max_file_size_mb,
+        );
+        section.integer(
+            "max_total_size_mb",
+            0..=MAX_SIZE_MB,
+            &mut self.max_total_size_mb,
+        );
+        section.integer(
+            "max_duration_ms",
+            1..=MAX_DURATION_MS,
+            &mut self.max_duration_ms,
         );
         section.integer("pre_ms", 0..=MAX_PRE_MS, &mut self.pre_ms);
     }
