@@ -394,8 +394,18 @@ fn json_value(
     }
 }
 
-/// The inside of a JSON string.
+/// The inside of a JSON string, and no character that JSON leaves alone but a terminal or a reader of lines does not.
 fn escape(text: &str) -> String {
     let quoted = Json::from(text).to_string();
-    quoted[1..quoted.len() - 1].to_owned()
+    let inside = &quoted[1..quoted.len() - 1];
+    let acts = |c: char| c.is_control() || matches!(c, '\u{2028}' | '\u{2029}');
+    let mut escaped = String::with_capacity(inside.len());
+    for c in inside.chars() {
+        if acts(c) {
+            let _ = write!(escaped, "\\u{:04x}", u32::from(c));
+        } else {
+            escaped.push(c);
+        }
+    }
+    escaped
 }

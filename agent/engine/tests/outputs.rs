@@ -81,6 +81,11 @@ fn values_are_printed_by_type() {
     };
     assert_eq!(render("%proc.name", &event(), escaped), "b\\\"a\\n\u{fffd}");
     assert_eq!(render("%evt.buffer", &event(), escaped), "eADI");
+    let acting = event().with("proc.name", &[Owned::text("\x1b\x7f\u{9b}\u{2028}")]);
+    assert_eq!(
+        render("%proc.name", &acting, escaped),
+        "\\u001b\\u007f\\u009b\\u2028"
+    );
 }
 
 #[test]
