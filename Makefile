@@ -5,7 +5,7 @@ CARGO ?= cargo
 TARGET := x86_64-unknown-linux-gnu
 RELEASE := target/$(TARGET)/release
 
-.PHONY: help run test compat bench bench-recording bench-turnover bench-rules check build kmod-source deps fmt clippy unit live attacks-deps busy vm-deps vm-debug-deps vm-programs vm-test vm vm-debug vm-debug-tests bench-vm fuzz clean
+.PHONY: help run test compat bench bench-recording bench-turnover bench-rules check build kmod-source deps fmt clippy unit live attacks-deps busy vm-deps vm-debug-deps vm-programs vm-test vm vm-attacks vm-debug vm-debug-tests bench-vm fuzz clean
 
 help:
 	@echo "make run      build, run the agent with the default rules, print alerts (root)"
@@ -15,6 +15,7 @@ help:
 	@echo "make bench    cost of the agent, measured against the same loads without it (root)"
 	@echo "make bench-turnover   memory and tables after a million forks (root, minutes)"
 	@echo "make vm       the drivers on Debian kernels under qemu: KERNELS=\"5.10 6.1\" or all (root, long)"
+	@echo "make vm-attacks  the attack suite there: SAKER_COMPAT=DIR KERNELS=\"5.10 6.1\" (root, long)"
 	@echo "make vm-debug the module on a kernel with KASAN and lockdep, built from source once (root, very long)"
 	@echo "make bench-vm what the drivers cost there, as ratios"
 	@echo "make bench-rules  cost of loading and matching rules (SAKER_COMPAT adds the stock rules)"
@@ -63,12 +64,14 @@ live: build
 test: fmt clippy unit live vm-test
 
 # Guests with Debian's kernels under qemu (tests/vm): programs and modules first, then the tests whose name
-# begins with `short_` for vm-test, all but the benchmark and those of vm-debug for vm. KERNELS="5.10 6.1 6.12 sid" or all.
+# begins with `short_` for vm-test, all but the benchmark and those of vm-debug for vm; those of the attack suite need the
+# stock rules, too, and vm says so where it finds none. KERNELS="5.10 6.1 6.12 sid" or all.
 KERNELS ?= 5.10 6.1
 ifeq ($(KERNELS),all)
 override KERNELS := 5.10 6.1 6.12 sid
 endif
 VM_DIR := $(abspath target/saker-vm)
+COMPAT_DIR = $(abspath $(or $(SAKER_COMPAT),../shared/compat))
 # Seconds for what is fetched, and for the tests of vm-test; each guest has a limit of its own.
 VM_DEADLINE ?= 900
 VM_TEST = env SAKER_BIN=$(abspath $(RELEASE)/saker) SAKER_PROGRAMS=$(abspath target/$(TARGET)/debug) \
@@ -87,7 +90,14 @@ vm-test: vm-programs
 		"(VM_DEADLINE=SECONDS allows more); the last lines above say in which test" >&2; exit $$status; }
 
 vm: vm-programs
-	$(VM_TEST) -- --ignored --test-threads=1 --skip bench_ --skip debug_
+	$(VM_TEST) -- --ignored --test-threads=1 --skip bench_ --skip debug_ --skip attacks_ --skip compat_
+	@if [ -d "$(COMPAT_DIR)" ]; then $(MAKE) vm-attacks; else \
+		echo "make vm: the attack suite was left out, there are no stock rules in $(COMPAT_DIR):" \
+		"make vm-attacks SAKER_COMPAT=DIR" >&2; fi
+
+# The attack suite (tests/attacks) with the module on KERNELS and with eBPF on 6.1.
+vm-attacks: vm-programs
+	SAKER_COMPAT=$(COMPAT_DIR) $(VM_TEST) --test attacks -- --ignored --test-threads=1 --nocapture attacks_
 
 # The module on the kernel `debug`, which the first run builds. Its own target: CI builds no kernel.
 vm-debug: vm-debug-deps
@@ -102,17 +112,17 @@ vm-debug-tests: vm-programs
 bench-vm: vm-programs
 	$(VM_TEST) --test bench -- --ignored --nocapture
 
-compat: build attacks-deps
-	SAKER_BIN=$(abspath $(RELEASE)/saker) SAKER_COMPAT=$(abspath $(or $(SAKER_COMPAT),../shared/compat)) \
+compat: build attacks-deps vm-deps
+	SAKER_BIN=$(abspath $(RELEASE)/saker) SAKER_COMPAT=$(COMPAT_DIR) \
 		$(CARGO) test --locked --workspace compat_ -- --ignored --test-threads=1
 
 # Alerts of the stable stock rules on a host that is busy and not attacked, BUSY_SECONDS (600) long (root).
 busy: build
-	tests/attacks/busy.sh $(RELEASE)/saker $(abspath $(or $(SAKER_COMPAT),../shared/compat))/falco-rules/falco_rules.yaml
+	tests/attacks/busy.sh $(RELEASE)/saker $(COMPAT_DIR)/falco-rules/falco_rules.yaml
 
 # Rules alone, no kernel and no root: loading, matching, memory, against the oracle.
 bench-rules: deps
-	SAKER_COMPAT=$(abspath $(or $(SAKER_COMPAT),../shared/compat)) \
+	SAKER_COMPAT=$(COMPAT_DIR) \
 		$(CARGO) bench --locked -p saker-tests-rules
 
 bench: build

@@ -2,6 +2,7 @@
  * what rules look at. 0 on success, 1 when the kernel refused, 2 for an unknown action. */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <linux/bpf.h>
 #include <linux/if_packet.h>

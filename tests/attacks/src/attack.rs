@@ -67,6 +67,8 @@ pub struct Attack {
     pub twin: Action,
     /// Output fields of the alert that differ from the defaults of [`crate::compare`].
     pub fields: &'static [(&'static str, &'static str)],
+    /// Those that kernels before 6.1 give another value ([`crate::sight::Sights::old_kernel`]).
+    pub older: &'static [(&'static str, &'static str)],
     /// How many alerts of the rule.
     pub times: usize,
     /// Other rules that the same action must raise an alert of.
@@ -94,6 +96,7 @@ impl Attack {
                 script: twin,
             },
             fields: &[],
+            older: &[],
             times: 1,
             also: &[],
             needs: &[],
@@ -115,6 +118,13 @@ impl Attack {
     #[must_use]
     pub const fn fields(mut self, fields: &'static [(&'static str, &'static str)]) -> Self {
         self.fields = fields;
+        self
+    }
+
+    /// With these output fields on kernels before 6.1.
+    #[must_use]
+    pub const fn older(mut self, older: &'static [(&'static str, &'static str)]) -> Self {
+        self.older = older;
         self
     }
 

@@ -145,7 +145,8 @@ fn strings(value: &Value) -> BTreeSet<String> {
 /// The value that a field must have; `None` when nobody says.
 fn expectation(name: &str, attack: &Attack, ran: &Ran, sights: Sights) -> Option<String> {
     let stated = |name: &str| {
-        let mut fields = attack.fields.iter();
+        let older = if sights.old_kernel { attack.older } else { &[] };
+        let mut fields = older.iter().chain(attack.fields);
         let value = fields.find(|(field, _)| *field == name)?.1;
         Some(ran.expand(value))
     };

@@ -1,7 +1,9 @@
 //! What the driver sees on this host of what attacks hide behind. An attack that needs more is not detected here, and
 //! the suite says so; guests (tests/vm/tests/attacks.rs) have kernels that allow all of it.
 
-use anyhow::{Context, Result, ensure};
+use std::fs;
+
+use anyhow::{Context, Result, bail, ensure};
 use saker_tests_live::agent::Agent;
 use saker_tests_live::metrics::Page;
 
@@ -9,6 +11,8 @@ use crate::attack::Attack;
 
 /// Set where the driver must see what calls act on (tests/live/tests/acted).
 const EXPECTED_VARIABLE: &str = "SAKER_TEST_ACTED";
+/// The kernel's own word.
+const RELEASE: &str = "/proc/sys/kernel/osrelease";
 /// The agent's own word.
 const LACKS: &str = "saker_driver_lacks";
 
@@ -46,6 +50,8 @@ pub struct Sights {
     pub functions: bool,
     /// [`Sight::Rings`].
     pub rings: bool,
+    /// A kernel before 6.1, which says some things otherwise.
+    pub old_kernel: bool,
 }
 
 impl Sights {
@@ -53,6 +59,7 @@ impl Sights {
     pub const RECORDED: Self = Self {
         functions: false,
         rings: true,
+        old_kernel: false,
     };
 
     /// What a running agent says.
@@ -73,6 +80,7 @@ impl Sights {
         let sights = Self {
             functions: sees(Sight::Functions)?,
             rings: sees(Sight::Rings)?,
+            old_kernel: is_old(&fs::read_to_string(RELEASE).context(RELEASE)?)?,
         };
         ensure!(
             sights.functions || std::env::var_os(EXPECTED_VARIABLE).is_none(),
@@ -92,9 +100,31 @@ impl Sights {
     }
 }
 
+/// Whether a release as `5.10.0-46-amd64` is before 6.1.
+fn is_old(release: &str) -> Result<bool> {
+    let mut numbers = release.split('.').map(str::parse::<u32>);
+    let (Some(Ok(major)), Some(Ok(minor))) = (numbers.next(), numbers.next()) else {
+        bail!("{RELEASE}: {release}");
+    };
+    Ok((major, minor) < (6, 1))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn releases_are_numbers() {
+        for (release, old) in [
+            ("5.10.0-46-amd64\n", true),
+            ("6.1.0-57-amd64", false),
+            ("6.0.1", true),
+            ("10.0.1", false),
+        ] {
+            assert_eq!(is_old(release).expect("a release"), old, "{release}");
+        }
+        assert!(is_old("newest").is_err());
+    }
 
     #[test]
     fn an_attack_misses_what_is_not_seen() {
@@ -103,6 +133,7 @@ mod tests {
         let all = Sights {
             functions: true,
             rings: true,
+            old_kernel: false,
         };
         assert_eq!(all.missing(&both), None);
         assert_eq!(Sights::RECORDED.missing(&both), Some(Sight::Functions));
@@ -110,6 +141,7 @@ mod tests {
         let module = Sights {
             functions: true,
             rings: false,
+            old_kernel: true,
         };
         assert_eq!(module.missing(&both), Some(Sight::Rings));
     }

@@ -145,6 +145,7 @@ fn compat_attacks_are_detected_and_twins_are_not() {
     let sights = Sights::of(&agent).expect("what the driver sees");
     let begin = Instant::now();
     let done = perform_all(&stage, sights);
+    assert!(!done.is_empty(), "{ONLY_VARIABLE}: nothing is about that");
     wait_for_alerts(&agent, &done, sights);
     let took = begin.elapsed();
     let trouble = agent.trouble();

@@ -23,12 +23,13 @@ const ENTRY: &str = "userland";
 /// The archive in it.
 const ARCHIVE: &str = "userland.cpio";
 const SUITE: &str = "bookworm";
-/// What tests use: shells and tools, perl, a C compiler, make, bpftool, dpkg and apt.
-const PACKAGES: [&str; 31] = [
+/// What tests use: shells and tools, perl, a C compiler, make, bpftool, dpkg, apt and runc.
+const PACKAGES: [&str; 33] = [
     "base-files",
     "base-passwd",
     "dash",
     "bash",
+    "bsdutils",
     "coreutils",
     "util-linux",
     "mount",
@@ -50,6 +51,7 @@ const PACKAGES: [&str; 31] = [
     "debianutils",
     "libc-bin",
     "passwd",
+    "runc",
     "login",
     "libpam-runtime",
     "gcc",
@@ -79,6 +81,8 @@ const NOT_NEEDED: [&str; 17] = [
     "usr/lib/x86_64-linux-gnu/libubsan*",
     "usr/lib/x86_64-linux-gnu/gconv",
 ];
+/// The user that apt fetches as.
+const APT_USER: &[u8] = b"_apt:x:42:65534::/nonexistent:/usr/sbin/nologin\n";
 /// Longest look into a package.
 const LIMIT: Duration = Duration::from_secs(60);
 
@@ -184,6 +188,10 @@ fn configure(root: &Path) -> Result<()> {
         fs::copy(&master, root.join("etc").join(name))
             .with_context(|| master.display().to_string())?;
     }
+    let mut users = fs::OpenOptions::new()
+        .append(true)
+        .open(root.join("etc/passwd"))?;
+    users.write_all(APT_USER)?;
     for (name, mode, text) in [
         (
             "shadow",

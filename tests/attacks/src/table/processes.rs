@@ -83,6 +83,8 @@ pub const ATTACKS: &[Attack] = &[
         ("proc.cmdline", "memfd:evil x"),
         ("evt.arg.flags", "EXE_WRITABLE|EXE_FROM_MEMFD"),
     ])
+    // What has no path is called by its descriptor there.
+    .older(&[("proc.cmdline", "* x"), ("proc.name", ANY)])
     .reference("memfd_exec"),
     Attack::host(
         "DB program spawned process",
