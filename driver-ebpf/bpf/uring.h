@@ -301,6 +301,8 @@ static __always_inline u64 put_kept_tuple(struct saker_scratch *sc, struct file_
 		if (!sc)                                                                           \
 			return;                                                                    \
 		kept = uring_keeps(SAKER_EV_##ID) ? bpf_map_lookup_elem(&uring_kept, &key) : NULL; \
+		if (uring_keeps(SAKER_EV_##ID) && !kept)                                           \
+			count_forgotten();                                                         \
 		uring_args(c, &end, kept, SAKER_EV_##ID);                                          \
 		file = uring_result(c, &end, SAKER_EV_##ID);                                       \
 		saker_file_facts((u64)file, &c->facts);                                            \

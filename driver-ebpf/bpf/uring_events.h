@@ -51,6 +51,23 @@
 /* Event + 1 of each opcode that is wanted; set by the loader. */
 volatile u8 saker_uring_events[URING_OPCODES] = {};
 
+/* Requests of which was not known any more what they had been given when they were done. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, u32);
+	__type(value, u64);
+} uring_forgotten SEC(".maps");
+
+static __always_inline void count_forgotten(void)
+{
+	u32 only = 0;
+	u64 *count = bpf_map_lookup_elem(&uring_forgotten, &only);
+
+	if (count)
+		bump64(count);
+}
+
 static __always_inline u32 wanted_request(u32 opcode)
 {
 	return saker_uring_events[opcode & (URING_OPCODES - 1)];

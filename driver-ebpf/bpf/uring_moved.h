@@ -131,6 +131,8 @@ static __always_inline void gather_moved(struct call *c, struct io *io, struct u
 		if (!uring_subject(&to, c->task, SAKER_CLASS_##cls, IS_HOT_IO(SAKER_EV_##ID)))     \
 			return 0;                                                                  \
 		kept = bpf_map_lookup_elem(&uring_moved, &at);                                     \
+		if (!kept)                                                                         \
+			count_forgotten();                                                         \
 		gather_moved(c, io, kept, out, message);                                           \
 		io_facts((struct file *)KREAD(req, file), &c->facts);                              \
 		fill_##event_name(c, io, &to, NULL, IO_NONE);                                      \

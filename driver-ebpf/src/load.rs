@@ -144,12 +144,14 @@ impl EbpfDriver {
         programs::attach(&mut driver.ebpf, &options.events, hooks)?;
         let mut attached = programs::descriptors(&mut driver.ebpf, &options.events)?;
         attached.extend(acted.attached);
-        driver.missed = Arc::new(Missed::new(attached));
-        if driver.uring_fillers.is_some()
-            && let Err(error) = uring::attach(&mut driver.ebpf)
-        {
-            driver.lacks.push(no_uring(error.to_string()));
+        if driver.uring_fillers.is_some() {
+            match uring::attach(&mut driver.ebpf) {
+                Ok(programs) => attached.extend(programs),
+                Err(error) => driver.lacks.push(no_uring(error.to_string())),
+            }
         }
+        let forgotten = uring::forgotten(&mut driver.ebpf);
+        driver.missed = Arc::new(Missed::new(attached).forgotten_in(forgotten));
         Ok(driver)
     }
 

@@ -3,17 +3,29 @@
 //! A program that runs on a CPU is not run again there. Where programs can be preempted, other tasks hit the
 //! same place meanwhile; such a call leaves neither a record nor a gap, only the kernel's count.
 
+use std::fmt;
 use std::fs;
 use std::io;
 use std::os::fd::{AsRawFd as _, OwnedFd};
+
+use aya::maps::{Array, MapData};
 
 /// Line of a program's /proc/self/fdinfo (5.12 and newer).
 const FIELD: &str = "recursion_misses:";
 
 /// The kernel's counts for the attached programs. Readable after they were detached, too.
-#[derive(Debug)]
 pub struct Missed {
     programs: Vec<(&'static str, OwnedFd)>,
+    /// Of `uring_forgotten`.
+    forgotten: Option<Array<MapData, u64>>,
+}
+
+impl fmt::Debug for Missed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Missed")
+            .field("programs", &self.programs)
+            .finish_non_exhaustive()
+    }
 }
 
 impl Missed {
@@ -27,7 +39,24 @@ impl Missed {
             }
             result.is_ok()
         });
-        Self { programs }
+        Self {
+            programs,
+            forgotten: None,
+        }
+    }
+
+    /// With the count of requests of io_uring that ended when it was forgotten what they had been given.
+    pub(crate) fn forgotten_in(mut self, count: Option<Array<MapData, u64>>) -> Self {
+        self.forgotten = count;
+        self
+    }
+
+    /// Requests of io_uring of which names, size or descriptor were not known any more when they ended.
+    pub fn forgotten(&self) -> u64 {
+        let count = self.forgotten.as_ref();
+        count
+            .and_then(|count| count.get(&0, 0).ok())
+            .unwrap_or_default()
     }
 
     /// Calls that each program was not run for.

@@ -1,8 +1,9 @@
 //! Requests of io_uring (bpf/uring.h): programs of their own, where the kernel has what they read.
 
 use std::collections::BTreeSet;
+use std::os::fd::{AsFd as _, OwnedFd};
 
-use aya::maps::{MapData, ProgramArray};
+use aya::maps::{Array, MapData, ProgramArray};
 use aya::programs::{Program, ProgramError};
 use aya::{Btf, Ebpf};
 use aya_obj::btf::BtfKind;
@@ -143,11 +144,18 @@ pub(crate) fn load(
     Ok(Some(table))
 }
 
-/// Attaches what [`load`] has loaded.
+/// The count of requests of which was forgotten what they had been given.
+pub(crate) fn forgotten(ebpf: &mut Ebpf) -> Option<Array<MapData, u64>> {
+    Array::try_from(ebpf.take_map("uring_forgotten")?).ok()
+}
+
+/// Attaches what [`load`] has loaded; their names and descriptors, for the kernel's counts of what it did not run
+/// them for.
 ///
 /// # Errors
 /// What the kernel refused.
-pub(crate) fn attach(ebpf: &mut Ebpf) -> Result<(), LoadError> {
+pub(crate) fn attach(ebpf: &mut Ebpf) -> Result<Vec<(&'static str, OwnedFd)>, LoadError> {
+    let mut programs = Vec::new();
     for (name, places) in ATTACHED {
         let Program::RawTracePoint(raw) = program(ebpf, name)? else {
             return Err(refused(name, &ProgramError::UnexpectedProgramType));
@@ -157,6 +165,9 @@ pub(crate) fn attach(ebpf: &mut Ebpf) -> Result<(), LoadError> {
         first
             .or_else(|error| attached.next().unwrap_or(Err(error)))
             .map_err(|error| refused(name, &error))?;
+        let fd = raw.fd().map_err(|error| refused(name, &error))?;
+        let fd = fd.as_fd().try_clone_to_owned();
+        programs.push((name, fd.map_err(|error| refused(name, &error))?));
     }
-    Ok(())
+    Ok(programs)
 }

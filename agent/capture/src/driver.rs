@@ -132,7 +132,12 @@ pub trait MissedCalls: std::fmt::Debug + Send + Sync {
     /// How many by program; readable after the driver was detached, too.
     fn by_program(&self) -> Vec<(&'static str, u64)>;
 
-    /// The sum.
+    /// Requests of io_uring that ended when it was forgotten what they had been given: recorded without it.
+    fn forgotten_requests(&self) -> u64 {
+        0
+    }
+
+    /// The sum by program.
     fn total(&self) -> u64 {
         self.by_program().iter().map(|(_, count)| count).sum()
     }
@@ -141,6 +146,10 @@ pub trait MissedCalls: std::fmt::Debug + Send + Sync {
 impl MissedCalls for Missed {
     fn by_program(&self) -> Vec<(&'static str, u64)> {
         Missed::by_program(self).collect()
+    }
+
+    fn forgotten_requests(&self) -> u64 {
+        self.forgotten()
     }
 }
 

@@ -445,6 +445,37 @@ static void quiet(void)
 	check(result_of(&ring, data_request(IORING_OP_SEND, FIRST, buffer, 33)) == 33, "send");
 }
 
+#define BATCH 256
+#define BATCHES 5
+
+/* many: removes what is not there, more often than is remembered, all of it when a read is done. */
+static void many(void)
+{
+	struct io_uring_sqe gone = {
+		.opcode = IORING_OP_UNLINKAT, .fd = AT_FDCWD, .addr = (unsigned long)"/nowhere/at-all",
+		.flags = IOSQE_IO_DRAIN,
+	};
+	struct ring ring = {};
+	int ends[2], i;
+
+	check(!pipe(ends), "pipe");
+	ring.fd = syscall(SYS_io_uring_setup, BATCH, &ring.p);
+	check(ring.fd >= 0 && !ring_map(&ring, NULL, 0), "ring");
+	gone.user_data = 80;
+	for (i = 0; i < BATCH * BATCHES; i++) {
+		struct io_uring_sqe wait = data_request(IORING_OP_READ, ends[0], buffer, BUFFER);
+
+		if (i == BATCH * BATCHES - 1)
+			gone.addr = (unsigned long)"/nowhere/the-last-one";
+		ring_put(&ring, i ? &gone : &wait);
+		if (i % BATCH == BATCH - 1)
+			check(ring_take(&ring, BATCH, 0) == BATCH, "io_uring_enter");
+	}
+	check(write(ends[1], buffer, 1) == 1 && next_result(&ring) == 1, "read");
+	for (i = 1; i < BATCH * BATCHES; i++)
+		check(next_result(&ring) == -ENOENT, "unlinkat");
+}
+
 int main(int argc, char **argv)
 {
 	static const struct {
@@ -455,6 +486,7 @@ int main(int argc, char **argv)
 		{ "message", message }, { "stay", stay }, { "file", file }, { "again", again },
 		{ "accept", accepts }, { "places", places }, { "once", once }, { "serve", serve },
 		{ "zero", zero }, { "narrow", narrow }, { "ways", all_ways }, { "quiet", quiet },
+		{ "many", many },
 	};
 	unsigned int i;
 

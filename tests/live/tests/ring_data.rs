@@ -26,6 +26,11 @@ const RULES: &str = r#"
   condition: evt.type in (bind, listen) and evt.rawres=0 and proc.name=talker
   output: "%evt.type %fd.num %fd.name %fd.sport %evt.arg.backlog"
   priority: INFO
+- rule: removed by a ring
+  desc: A program removes a name without a call.
+  condition: evt.type=unlinkat and evt.via=io_uring and proc.name=talker and evt.arg.name contains the-last-one
+  output: "%evt.type %evt.arg.name %evt.rawres"
+  priority: INFO
 - rule: moved by a call
   desc: The same by a call.
   condition: evt.type=sendto and evt.via=syscall and proc.name=talker
@@ -497,4 +502,24 @@ fn what_rings_send_without_copies_is_seen_once() {
         ["sendto", "6310", "4", "4"],
     ];
     assert_eq!(moved, wanted, "{}", outputs(&raised));
+}
+
+/// Of 1280 requests on their way the names of 1024 are kept: the others are counted.
+#[test]
+fn what_rings_make_forget_is_counted() {
+    const FORGOTTEN: f64 = 256.0;
+    let (agent, lab) = start();
+    let case = talk!(
+        "removed by a ring",
+        "many",
+        &[("evt.type", "unlinkat"), ("evt.rawres", "-2")]
+    );
+    check(&agent, &lab, &case).expect("an alert");
+    let page = agent.get("/metrics").expect("metrics").body;
+    let count = page.lines().find_map(|line| {
+        let count = line.strip_prefix("saker_uring_forgotten_total ")?;
+        count.parse::<f64>().ok()
+    });
+    assert!(count >= Some(FORGOTTEN), "{count:?}");
+    stop_cleanly(agent).expect("a clean end");
 }

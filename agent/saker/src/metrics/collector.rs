@@ -249,6 +249,7 @@ impl Scrape {
         for (program, count) in missed.by_program() {
             families.value(&def::MISSED, &[("program", program)], count as f64);
         }
+        families.value(&def::FORGOTTEN, &[], missed.forgotten_requests() as f64);
     }
 
     /// What the readers count, ring by ring.

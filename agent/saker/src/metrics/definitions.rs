@@ -53,6 +53,8 @@ definitions! {
         "Sum of saker_dropped_total.";
     MISSED = Counter "saker_ebpf_missed_total" ["program"]
         "Calls the kernel did not run an eBPF program for, as it was running on that CPU.";
+    FORGOTTEN = Counter "saker_uring_forgotten_total" []
+        "Requests of io_uring recorded without their names, size and descriptor, as too many were on their way.";
     LOST = Counter "saker_lost_total" ["cpu", "partition"]
         "Records missing by their sequence numbers; the same loss, seen by the reader.";
     RING_HIGH_WATER = Gauge "saker_ring_high_water_bytes" ["cpu", "partition"]

@@ -24,6 +24,10 @@ impl MissedCalls for Missed {
     fn by_program(&self) -> Vec<(&'static str, u64)> {
         vec![("saker_fork", 42), ("saker_exit", 0)]
     }
+
+    fn forgotten_requests(&self) -> u64 {
+        7
+    }
 }
 
 fn sources() -> Arc<Sources> {
@@ -151,6 +155,7 @@ fn values_arrive() {
         r#"saker_driver_lacks{feature="io_uring"} 0"#,
         r#"saker_ebpf_missed_total{program="saker_fork"} 42"#,
         r#"saker_ebpf_missed_total{program="saker_exit"} 0"#,
+        "saker_uring_forgotten_total 7",
         r#"saker_alerts_total{rule="A \"rule\"",priority="Notice"} 2"#,
         r#"saker_alert_queue_dropped_total{priority="Notice"} 1"#,
         "saker_alert_queue_length 1",
