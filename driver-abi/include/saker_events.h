@@ -208,7 +208,8 @@
 	E(CANARY, canary, LIFECYCLE, SAKER_EF_INTERNAL, PLAIN, -1, -1)                             \
 	E(TASK, task, LIFECYCLE, SAKER_EF_INTERNAL | SAKER_EF_ITERATE, CODE, -1, -1)               \
 	E(FILE, file, LIFECYCLE, SAKER_EF_INTERNAL | SAKER_EF_ITERATE, CODE, -1, -1)               \
-	E(ACTED, acted, FILE, SAKER_EF_INTERNAL | SAKER_EF_SCHED, CODE, -1, -1)
+	E(ACTED, acted, FILE, SAKER_EF_INTERNAL | SAKER_EF_SCHED, CODE, -1, -1)                    \
+	E(GIVEN, given, FILE, SAKER_EF_INTERNAL | SAKER_EF_SCHED, CODE, -1, -1)
 
 #include "saker_params_process.h"
 #include "saker_params_file.h"

@@ -28,11 +28,15 @@ struct saker_ioc_info {
 	__u32 owner_tgid;    /* owner of the session, in the initial pid namespace; 0 without one */
 	__u32 features;	     /* SAKER_KMF_* */
 	char version[32];    /* of the module, NUL-terminated */
+	__u32 names_missed;  /* opens whose names SAKER_SESSION_NAMES did not tell: too many were under way at a time */
+	__u32 reserved;	     /* 0 */
 };
 
 #define SAKER_KMF_MOUNTS 0x1 /* paths cross mounts: the layout of struct mount was verified at load */
 #define SAKER_KMF_REMOTE_ARGS 0x2 /* iteration reads the arguments of other processes */
 #define SAKER_KMF_ACTED 0x4 /* the session was asked for SAKER_SESSION_ACTED, has started and tells it of all calls */
+#define SAKER_KMF_NAMES 0x8 /* the same of SAKER_SESSION_NAMES */
+#define SAKER_KMF_ADDRESSES 0x10 /* and of SAKER_SESSION_ADDRESSES */
 
 /* Makes the session. EBUSY when there is one, EPROTO when version or hash differ. */
 struct saker_ioc_create {
@@ -55,6 +59,8 @@ struct saker_ioc_create {
 #define SAKER_SESSION_REACHED 0x1 /* records of opens say what they reached (fillers/reached.h) */
 #define SAKER_SESSION_SIGNALS 0x2 /* SAKER_EV_SIGNALDELIVER is wanted */
 #define SAKER_SESSION_ACTED 0x4 /* SAKER_EV_ACTED is wanted; what cannot be told is left out (SAKER_KMF_ACTED) */
+#define SAKER_SESSION_NAMES 0x8 /* the same of SAKER_EV_GIVEN of opens and execs that fail */
+#define SAKER_SESSION_ADDRESSES 0x10 /* and of connects */
 
 /*
  * Makes the ring of one possible CPU and partition; returns its descriptor (O_RDWR | O_CLOEXEC). EEXIST

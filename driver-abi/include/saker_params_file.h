@@ -206,4 +206,10 @@
 	I(ACTED, mount_at, U64, CODE, 0) I(ACTED, top, STR, CODE, 0) I(ACTED, real2, STR, CODE, 0) \
 	I(ACTED, mount_at2, U64, CODE, 0) I(ACTED, dev, HEX, CODE, 0) I(ACTED, ino, U64, CODE, 0)
 
+/*
+ * What the next call of the thread was given, as the kernel took it (fillers/given.h): `event` is the call's, `value`
+ * its name or address.
+ */
+#define SAKER_PARAMS_GIVEN(P, I) I(GIVEN, event, U64, CODE, 0) I(GIVEN, value, BYTES, CODE, 0)
+
 #endif /* SAKER_PARAMS_FILE_H */

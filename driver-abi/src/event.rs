@@ -147,6 +147,26 @@ impl EventInfo {
         (raw::SAKER_EV_UNLINK..=raw::SAKER_EV_FCHOWNAT).contains(&u32::from(self.id))
     }
 
+    /// The event opens a file by a name, an exec included.
+    pub fn opens(&self) -> bool {
+        self.given_slot().is_some() && u32::from(self.id) != raw::SAKER_EV_CONNECT
+    }
+
+    /// Slot of the name or address that a driver can tell as the kernel took it, in a record before the event:
+    /// `SAKER_EV_GIVEN`.
+    pub fn given_slot(&self) -> Option<u32> {
+        Some(match u32::from(self.id) {
+            raw::SAKER_EV_OPEN => raw::SAKER_P_OPEN_name,
+            raw::SAKER_EV_OPENAT => raw::SAKER_P_OPENAT_name,
+            raw::SAKER_EV_OPENAT2 => raw::SAKER_P_OPENAT2_name,
+            raw::SAKER_EV_CREAT => raw::SAKER_P_CREAT_name,
+            raw::SAKER_EV_EXECVE => raw::SAKER_P_EXECVE_filename,
+            raw::SAKER_EV_EXECVEAT => raw::SAKER_P_EXECVEAT_filename,
+            raw::SAKER_EV_CONNECT => raw::SAKER_P_CONNECT_addr,
+            _ => return None,
+        })
+    }
+
     /// Slot of the parameter called `name`.
     pub fn slot(&self, name: &str) -> Option<usize> {
         self.params.iter().position(|p| p.name == name)

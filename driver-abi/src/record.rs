@@ -179,6 +179,41 @@ impl<'a> Record<'a> {
         self.u64(slot) >> 32 & u64::from(raw::SAKER_VF_GIVEN) != 0
     }
 
+    /// Writes the record to `into`, with other bytes in variable slot `slot`. Returns whether they have room there;
+    /// otherwise `into` is left empty.
+    pub fn replace(&self, slot: u32, var: &Var<'_>, into: &mut Vec<u8>) -> bool {
+        into.clear();
+        let at = HDR_LEN + slot as usize * SLOT_LEN;
+        let known = self
+            .info
+            .params
+            .get(slot as usize)
+            .is_some_and(|p| p.is_var());
+        let (Ok(off), Ok(len)) = (
+            u16::try_from(self.bytes.len()),
+            u16::try_from(var.bytes.len()),
+        ) else {
+            return false;
+        };
+        if !known {
+            return false;
+        }
+        let mut flags = 0;
+        if var.truncated {
+            flags |= raw::SAKER_VF_TRUNCATED as u16;
+        }
+        if var.fault {
+            flags |= raw::SAKER_VF_FAULT as u16;
+        }
+        into.extend_from_slice(self.bytes);
+        into.extend_from_slice(var.bytes);
+        let words = [off, len, flags, 0];
+        for (to, word) in into[at..at + SLOT_LEN].chunks_exact_mut(2).zip(words) {
+            to.copy_from_slice(&word.to_le_bytes());
+        }
+        true
+    }
+
     fn slot_bytes(&self, slot: usize) -> Option<[u8; 8]> {
         if slot >= self.info.params.len() {
             return None;
@@ -361,6 +396,29 @@ mod tests {
         assert_eq!(record.i64(SAKER_P_OPENAT_dirfd), -100);
         assert_eq!(record.var(SAKER_P_OPENAT_name).bytes, b"/etc/shadow");
         assert_eq!(record.u64(99), 0);
+    }
+
+    #[test]
+    fn parameters_are_replaced() {
+        let bytes = openat().build();
+        let record = Record::parse(&bytes).expect("a record");
+        let other = |bytes| Var {
+            bytes,
+            truncated: true,
+            fault: false,
+        };
+        let mut out = vec![1, 2, 3];
+        assert!(record.replace(SAKER_P_OPENAT_name, &other(b"/etc/gshadow"), &mut out));
+        let replaced = Record::parse(&out).expect("a record");
+        assert_eq!(replaced.var(SAKER_P_OPENAT_name), other(b"/etc/gshadow"));
+        assert_eq!(replaced.i64(SAKER_P_OPENAT_fd), -2);
+        assert_eq!(replaced.i64(SAKER_P_OPENAT_dirfd), -100);
+        assert_eq!(replaced.hdr().ts_ns, 77);
+        for slot in [SAKER_P_OPENAT_fd, 99] {
+            assert!(!record.replace(slot, &other(b"x"), &mut out) && out.is_empty());
+        }
+        let long = vec![b'x'; usize::from(u16::MAX) + 1];
+        assert!(!record.replace(SAKER_P_OPENAT_name, &other(&long), &mut out));
     }
 
     #[test]

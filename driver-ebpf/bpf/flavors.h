@@ -63,6 +63,15 @@ struct kernel_clone_args___v64 {
 	u32 user_worker : 1;
 };
 
+/* 7.0 dropped the pointer to the memory a name was copied from. */
+struct filename;
+struct filename___v58 {
+	const char *uptr;
+};
+struct task_struct___exec {
+	unsigned int in_execve : 1;
+};
+
 #pragma clang attribute pop
 
 static __always_inline u64 timespec_ns(const struct timespec64 *t)
@@ -241,6 +250,20 @@ static __always_inline u8 saker_sk_type(struct sock *sk)
 static __always_inline u32 saker_loginuid(struct task_struct *task)
 {
 	return bpf_core_field_exists(task->loginuid) ? BPF_CORE_READ(task, loginuid.val) : -1;
+}
+
+/*
+ * Whether a name that is opened is the one that the call was given at `pointer`. Where names do not tell: an exec looks
+ * for its own before it is marked as one, and for interpreters after it.
+ */
+static __always_inline bool saker_is_given(struct task_struct *task, struct filename *name, u64 pointer)
+{
+	struct filename___v58 *v58 = (void *)name;
+	struct task_struct___exec *marked = (void *)task;
+
+	if (bpf_core_field_exists(v58->uptr))
+		return (u64)BPF_CORE_READ(v58, uptr) == pointer;
+	return !BPF_CORE_READ_BITFIELD_PROBED(marked, in_execve);
 }
 
 #endif /* SAKER_FLAVORS_H */

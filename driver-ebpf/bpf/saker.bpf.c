@@ -28,6 +28,7 @@
 #include "remote.h"
 #include "iterate.h"
 #include "acted.h"
+#include "given.h"
 #include "passed.h"
 #include "ends.h"
 #include "io.h"
@@ -68,11 +69,28 @@ static __always_inline u32 running_call(void)
 {
 	struct task_struct *task = bpf_get_current_task_btf();
 	struct pt_regs *regs;
+	u32 event, nr;
 
 	if (!bpf_core_enum_value_exists(enum bpf_func_id, BPF_FUNC_task_pt_regs))
 		return 0;
 	regs = (void *)bpf_task_pt_regs(task);
-	return saker_event(saker_task_compat(task), call_number(regs->orig_ax));
+	nr = call_number(regs->orig_ax);
+	event = saker_event(saker_task_compat(task), nr);
+	return event == SAKER_CALL_MULTIPLEXED ? saker_subcall(nr, regs->bx) : event;
+}
+
+/* The first argument of that call, or the second: of a 32-bit call that half. */
+static __always_inline u64 running_arg(bool second)
+{
+	struct task_struct *task = bpf_get_current_task_btf();
+	struct pt_regs *regs;
+
+	if (!bpf_core_enum_value_exists(enum bpf_func_id, BPF_FUNC_task_pt_regs))
+		return 0;
+	regs = (void *)bpf_task_pt_regs(task);
+	if (saker_task_compat(task))
+		return (u32)(second ? regs->cx : regs->bx);
+	return second ? regs->si : regs->di;
 }
 
 /*
@@ -264,6 +282,21 @@ static __always_inline scratch_area acted_area(u32 cpu)
 		return 0;                                                                          \
 	}
 SAKER_ACTED(PROGRAM_ACTED)
+
+/* The name of the function differs between kernels: src/given.rs knows it. */
+SEC("fexit")
+int saker_given_name(u64 *ctx)
+{
+	record_given_name((void *)ctx[1], ctx[3]);
+	return 0;
+}
+
+SEC("fentry/security_socket_connect")
+int saker_given_addr(u64 *ctx)
+{
+	record_given_addr((void *)ctx[1], ctx[2]);
+	return 0;
+}
 
 /* Requests of io_uring: what they are given at their submission, and most of them when they are done. */
 SEC("raw_tp/io_uring_submit_req")

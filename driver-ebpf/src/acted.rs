@@ -1,16 +1,13 @@
 //! What calls that return no descriptor act on (`driver-abi/fillers/acted.h`): programs at functions of the kernel,
 //! where it allows them.
 
-use std::os::fd::AsFd as _;
 use std::os::fd::OwnedFd;
 
-use aya::programs::{Program, ProgramError};
 use aya::{Btf, Ebpf};
 use saker_abi::driver::{Feature, Lack, LoadOptions};
 use saker_abi::raw::*;
 
-use crate::load::chain;
-use crate::programs::program;
+use crate::functions;
 
 /// A program, the function it hangs at, first and last event of the calls that come there.
 struct Hook {
@@ -76,39 +73,23 @@ pub(crate) fn attach(ebpf: &mut Ebpf, btf: &Btf, options: &LoadOptions) -> Acted
     }
     let mut refused = Vec::new();
     for hook in HOOKS.iter().filter(|hook| hook.wanted(options)) {
-        match hang(ebpf, btf, hook) {
+        match functions::hang(ebpf, btf, hook.program, hook.function) {
             Ok(fd) => acted.attached.push((hook.program, fd)),
             Err(reason) => refused.push((hook.function, reason)),
         }
     }
     if let Some((_, reason)) = refused.first() {
-        let functions: Vec<_> = refused.iter().map(|(function, _)| *function).collect();
+        let names: Vec<_> = refused.iter().map(|(function, _)| *function).collect();
         acted.lack = Some(Lack {
             feature: Feature::ActedPaths,
             reason: format!(
-                "the kernel lets no program hang at {} ({reason}); it needs CONFIG_SECURITY_PATH, CONFIG_FUNCTION_TRACER and \
-                 no restriction on fentry programs",
-                functions.join(", ")
+                "the kernel lets no program hang at {} ({reason}); it needs CONFIG_SECURITY_PATH, {}",
+                names.join(", "),
+                functions::NEEDS
             ),
         });
     }
     acted
-}
-
-fn hang(ebpf: &mut Ebpf, btf: &Btf, hook: &Hook) -> Result<OwnedFd, String> {
-    let text = |error: &ProgramError| chain(error).replace('\n', " ");
-    let found = program(ebpf, hook.program).map_err(|error| chain(&error))?;
-    let Program::FEntry(found) = found else {
-        return Err(text(&ProgramError::UnexpectedProgramType));
-    };
-    found
-        .load(hook.function, btf)
-        .map_err(|error| text(&error))?;
-    found.attach().map_err(|error| text(&error))?;
-    let fd = found.fd().map_err(|error| text(&error))?;
-    fd.as_fd()
-        .try_clone_to_owned()
-        .map_err(|error| error.to_string())
 }
 
 #[cfg(test)]
@@ -126,6 +107,8 @@ mod tests {
             snaplen_bytes: 0,
             own_tgid: 0,
             reached,
+            names: false,
+            addresses: false,
         }
     }
 

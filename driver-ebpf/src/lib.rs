@@ -6,6 +6,8 @@
 #![forbid(unsafe_code)]
 
 mod acted;
+mod functions;
+mod given;
 mod hooks;
 mod iterate;
 mod load;

@@ -9,7 +9,7 @@ use aya::{Btf, Ebpf, EbpfLoader, VerifierLogLevel};
 use saker_abi::driver::{Feature, Lack, LoadOptions, OptionsError, SyscallTables};
 use saker_abi::ring::{Counters, RingFd};
 
-use crate::{Hooks, Missed, acted, hooks, iterate, programs, schema, uring};
+use crate::{Hooks, Missed, acted, given, hooks, iterate, programs, schema, uring};
 
 /// The running kernel's own types.
 const KERNEL_BTF: &str = "/sys/kernel/btf/vmlinux";
@@ -138,12 +138,15 @@ impl EbpfDriver {
 
     fn load_with(options: &LoadOptions, hooks: Hooks, btf: &Btf) -> Result<Self, LoadError> {
         let mut driver = Self::prepare(options, hooks, btf)?;
-        // Before the calls themselves: what a call acts on is told before it returns.
+        // Before the calls themselves: what a call acts on or was given is told before it returns.
         let acted = acted::attach(&mut driver.ebpf, btf, options);
-        driver.lacks.extend(acted.lack);
+        let given = given::attach(&mut driver.ebpf, btf, options);
+        driver
+            .lacks
+            .extend(acted.lack.into_iter().chain(given.lack));
         programs::attach(&mut driver.ebpf, &options.events, hooks)?;
         let mut attached = programs::descriptors(&mut driver.ebpf, &options.events)?;
-        attached.extend(acted.attached);
+        attached.extend(acted.attached.into_iter().chain(given.attached));
         if driver.uring_fillers.is_some() {
             match uring::attach(&mut driver.ebpf) {
                 Ok(programs) => attached.extend(programs),
@@ -378,10 +381,14 @@ mod tests {
             snaplen_bytes: 0,
             own_tgid: 0,
             reached: false,
+            names: false,
+            addresses: false,
         };
         let count = |hooks, reached, snaplen_bytes| {
             let options = LoadOptions {
                 reached,
+                names: reached,
+                addresses: reached,
                 snaplen_bytes,
                 ..options.clone()
             };
@@ -390,6 +397,8 @@ mod tests {
             // Where the kernel lets no program hang at its functions, tests in guests load these.
             let acted = acted::attach(&mut driver.ebpf, &btf, &options);
             assert_eq!(acted.lack.is_some(), reached && acted.attached.is_empty());
+            let given = given::attach(&mut driver.ebpf, &btf, &options);
+            assert_eq!(given.lack.is_some(), reached && given.attached.len() < 2);
             assert_eq!(driver.hooks(), hooks);
             assert_eq!(driver.missed().by_program().count(), 5);
             assert_eq!(driver.missed().total(), 0);

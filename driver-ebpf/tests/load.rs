@@ -29,6 +29,8 @@ fn load(events: EventSet, partitions: u32) -> (EbpfDriver, Vec<RingReader>) {
         snaplen_bytes: 0,
         own_tgid: 0,
         reached: false,
+        names: false,
+        addresses: false,
     };
     let mut driver =
         EbpfDriver::load(&options).expect("this test needs root and a kernel with BTF");

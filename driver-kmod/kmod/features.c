@@ -60,6 +60,7 @@ void saker_features_init(void)
 
 u32 saker_features(void)
 {
+	u32 told = saker_session_told();
 	u32 features = 0;
 
 	if (mounts_known)
@@ -67,7 +68,11 @@ u32 saker_features(void)
 #ifdef SAKER_HAVE_ACCESS_PROCESS_VM
 	features |= SAKER_KMF_REMOTE_ARGS;
 #endif
-	if (saker_session_acted())
+	if (told & SAKER_SESSION_ACTED)
 		features |= SAKER_KMF_ACTED;
+	if (told & SAKER_SESSION_NAMES)
+		features |= SAKER_KMF_NAMES;
+	if (told & SAKER_SESSION_ADDRESSES)
+		features |= SAKER_KMF_ADDRESSES;
 	return features;
 }

@@ -16,6 +16,7 @@
 #include "remote.h"
 #include "iterate.h"
 #include "acted.h"
+#include "given.h"
 #include "passed.h"
 #include "ends.h"
 #include "io.h"
@@ -37,8 +38,20 @@ static __always_inline struct saker_scratch *scratch_of(scratch_area area)
 static __always_inline u32 running_call(void)
 {
 	struct pt_regs *regs = task_pt_regs(current);
+	u32 nr = call_number(regs->orig_ax);
+	u32 event = saker_event(saker_task_compat(current), nr);
 
-	return saker_event(saker_task_compat(current), call_number(regs->orig_ax));
+	return event == SAKER_CALL_MULTIPLEXED ? saker_subcall(nr, regs->bx) : event;
+}
+
+/* The first argument of that call, or the second. */
+static __always_inline u64 running_arg(bool second)
+{
+	struct pt_regs *regs = task_pt_regs(current);
+
+	if (saker_task_compat(current))
+		return (u32)(second ? regs->cx : regs->bx);
+	return second ? regs->si : regs->di;
 }
 
 static void read_call(struct call *c, struct pt_regs *regs, s64 ret)
@@ -155,6 +168,21 @@ static __always_inline u32 wanted_request(u32 opcode)
 		record_acted_##name(args);                                                         \
 	}
 SAKER_ACTED(RECORD_ACTED)
+
+bool saker_is_given_name(void)
+{
+	return gives_name(giving_event(current) - 1);
+}
+
+void saker_record_given_name(struct filename *name, unsigned long result)
+{
+	record_given_name(name, result);
+}
+
+void saker_record_given_addr(const u64 *args)
+{
+	record_given_addr((const void *)args[1], args[2]);
+}
 
 void saker_record_fork(struct task_struct *parent, struct task_struct *child)
 {

@@ -3,11 +3,30 @@
 #ifndef SAKER_FILLERS_H
 #define SAKER_FILLERS_H
 
+#include <linux/preempt.h>
+#include <linux/rcupdate.h>
 #include <linux/types.h>
 
+#include "saker_kmod.h"
+
+struct filename;
 struct linux_binprm;
 struct pt_regs;
 struct task_struct;
+
+/* Whether there is a session; it is there until the end of the probe, which is called for in any case. */
+static __always_inline bool saker_probe_begin(void)
+{
+	preempt_disable_notrace();
+	rcu_read_lock();
+	return rcu_dereference_sched(saker_active) != NULL;
+}
+
+static __always_inline void saker_probe_end(void)
+{
+	rcu_read_unlock();
+	preempt_enable_notrace();
+}
 
 /* The current task returns `ret` from the call that `regs` still describe. */
 void saker_record_call(struct pt_regs *regs, long ret);
@@ -23,5 +42,12 @@ void saker_record_signal(int sig, const void *info);
 	X(unlink) X(rmdir) X(rename) X(symlink) X(link) X(mkdir) X(mknod) X(chmod) X(chown)
 #define SAKER_ACTED_DECLARE(name) void saker_record_acted_##name(const u64 *args);
 SAKER_ACTED_NAMES(SAKER_ACTED_DECLARE)
+
+/* Whether the current task is in a call whose name is wanted if it cannot be opened. */
+bool saker_is_given_name(void);
+/* An open of `name` has returned a file or an error. */
+void saker_record_given_name(struct filename *name, unsigned long result);
+/* security_socket_connect() is entered with these arguments. */
+void saker_record_given_addr(const u64 *args);
 
 #endif /* SAKER_FILLERS_H */

@@ -1,13 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Probes at functions of the kernel, where it asks its security modules about names (fillers/acted.h). A kernel without
- * kprobes or without one of the functions is as good for everything else: the agent is told what is missing.
+ * Probes at functions of the kernel: where it asks its security modules about names (fillers/acted.h), and where it has
+ * its own copies of names and addresses (fillers/given.h). A kernel without kprobes or without one of the functions is
+ * as good for everything else: the agent is told what is missing.
  */
 #include <linux/errno.h>
 #include <linux/kernel.h>
-#include <linux/preempt.h>
 #include <linux/ptrace.h>
-#include <linux/rcupdate.h>
 #include <linux/string.h>
 #ifdef CONFIG_KPROBES
 #include <linux/kprobes.h>
@@ -35,46 +34,126 @@ static int on_entry(struct kprobe *kprobe, struct pt_regs *regs)
 	args[1] = regs->si;
 	args[2] = regs->dx;
 	args[3] = regs->cx;
-	preempt_disable_notrace();
-	rcu_read_lock();
-	if (rcu_dereference_sched(saker_active))
+	if (saker_probe_begin())
 		probe->record(args);
-	rcu_read_unlock();
-	preempt_enable_notrace();
+	saker_probe_end();
 	return 0;
 }
 
 #define FUNCTION_PROBE(name) { .symbol = "security_path_" #name, .record = saker_record_acted_##name },
-static struct function_probe probes[] = { SAKER_ACTED_NAMES(FUNCTION_PROBE) };
+static struct function_probe acted_probes[] = { SAKER_ACTED_NAMES(FUNCTION_PROBE) };
+static struct function_probe addr_probe = {
+	.symbol = "security_socket_connect",
+	.record = saker_record_given_addr,
+};
+
+static bool probe_start(struct function_probe *probe)
+{
+	/* What an earlier registration left in it is not to be kept. */
+	memset(&probe->kprobe, 0, sizeof(probe->kprobe));
+	probe->kprobe.symbol_name = probe->symbol;
+	probe->kprobe.pre_handler = on_entry;
+	probe->attached = !register_kprobe(&probe->kprobe);
+	return probe->attached;
+}
+
+static void probe_stop(struct function_probe *probe)
+{
+	if (probe->attached)
+		unregister_kprobe(&probe->kprobe);
+	probe->attached = false;
+}
+
+/*
+ * Opens that are under way at a time, for they may wait. Of those beyond no name is told; the program's memory has to
+ * do, and the kernel counts them.
+ */
+#define OPENS_AT_ONCE 1024
+
+/* The function's name until 6.19 and since 7.0. */
+static const char *const open_symbols[] = { "do_filp_open", "do_file_open" };
+static struct kretprobe open_probe;
+static bool open_attached; /* under the lock of the session */
+
+struct open_under_way {
+	struct filename *name;
+};
+
+/* What the second argument was, for the return; nonzero: nobody wants to know. */
+static int on_open(struct kretprobe_instance *instance, struct pt_regs *regs)
+{
+	struct open_under_way *open = (void *)instance->data;
+	bool wanted = false;
+
+	open->name = (struct filename *)regs->si;
+	if (saker_probe_begin())
+		wanted = saker_is_given_name();
+	saker_probe_end();
+	return !wanted;
+}
+
+static int on_opened(struct kretprobe_instance *instance, struct pt_regs *regs)
+{
+	struct open_under_way *open = (void *)instance->data;
+
+	if (saker_probe_begin())
+		saker_record_given_name(open->name, regs_return_value(regs));
+	saker_probe_end();
+	return 0;
+}
+
+static bool open_start(void)
+{
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(open_symbols) && !open_attached; i++) {
+		memset(&open_probe, 0, sizeof(open_probe));
+		open_probe.kp.symbol_name = open_symbols[i];
+		open_probe.entry_handler = on_open;
+		open_probe.handler = on_opened;
+		open_probe.data_size = sizeof(struct open_under_way);
+		open_probe.maxactive = OPENS_AT_ONCE;
+		open_attached = !register_kretprobe(&open_probe);
+	}
+	return open_attached;
+}
+
+static void open_stop(void)
+{
+	if (open_attached)
+		unregister_kretprobe(&open_probe);
+	open_attached = false;
+}
 
 void saker_functions_stop(void)
 {
 	size_t i;
 
-	for (i = 0; i < ARRAY_SIZE(probes); i++) {
-		if (probes[i].attached)
-			unregister_kprobe(&probes[i].kprobe);
-		probes[i].attached = false;
-	}
+	for (i = 0; i < ARRAY_SIZE(acted_probes); i++)
+		probe_stop(&acted_probes[i]);
+	probe_stop(&addr_probe);
+	open_stop();
 }
 
-void saker_functions_start(struct saker_session *s)
+u32 saker_functions_start(u32 flags)
 {
+	u32 told = flags & SAKER_SESSION_ACTED;
 	size_t i;
 
-	s->acted = false;
-	if (!(s->flags & SAKER_SESSION_ACTED))
-		return;
-	s->acted = true;
-	for (i = 0; i < ARRAY_SIZE(probes); i++) {
-		/* What an earlier registration left in it is not to be kept. */
-		memset(&probes[i].kprobe, 0, sizeof(probes[i].kprobe));
-		probes[i].kprobe.symbol_name = probes[i].symbol;
-		probes[i].kprobe.pre_handler = on_entry;
-		probes[i].attached = !register_kprobe(&probes[i].kprobe);
-		if (!probes[i].attached)
-			s->acted = false;
-	}
+	for (i = 0; told && i < ARRAY_SIZE(acted_probes); i++)
+		if (!probe_start(&acted_probes[i]))
+			flags &= ~SAKER_SESSION_ACTED;
+	told &= flags;
+	if (flags & SAKER_SESSION_NAMES && open_start())
+		told |= SAKER_SESSION_NAMES;
+	if (flags & SAKER_SESSION_ADDRESSES && probe_start(&addr_probe))
+		told |= SAKER_SESSION_ADDRESSES;
+	return told;
+}
+
+u32 saker_functions_missed(void)
+{
+	return READ_ONCE(open_probe.nmissed);
 }
 
 #else
@@ -83,9 +162,14 @@ void saker_functions_stop(void)
 {
 }
 
-void saker_functions_start(struct saker_session *s)
+u32 saker_functions_start(u32 flags)
 {
-	s->acted = false;
+	return 0;
+}
+
+u32 saker_functions_missed(void)
+{
+	return 0;
 }
 
 #endif /* CONFIG_KPROBES */

@@ -53,7 +53,6 @@ struct saker_session {
 	struct saker_counter_area *counter_area;
 	bool started;
 	bool reached; /* SAKER_SESSION_REACHED */
-	bool acted;   /* SAKER_SESSION_ACTED was asked for, and all of its functions are probed */
 };
 
 /* For probes, which run with preemption off: rcu_dereference_sched(). NULL when nothing is recorded. */
@@ -86,7 +85,7 @@ int saker_session_start(const struct file *owner);
 int saker_session_stop(const struct file *owner);
 void saker_session_end(const struct file *owner);
 u32 saker_session_owner_tgid(void);
-bool saker_session_acted(void);
+u32 saker_session_told(void); /* SAKER_SESSION_* that were asked for and can be had */
 
 /* counters.c: memory that outlives the session as long as it is open or mapped. */
 struct saker_counter_area *saker_counters_new(u32 entries);
@@ -112,9 +111,10 @@ void saker_device_unregister(void);
 int saker_trace_start(struct saker_session *s);
 void saker_trace_stop(void);
 
-/* functions.c: the same; sets s->acted, and what cannot be probed is left out. */
-void saker_functions_start(struct saker_session *s);
+/* functions.c: the same; what cannot be probed is left out. Returns those SAKER_SESSION_* of `flags` that are complete. */
+u32 saker_functions_start(u32 flags);
 void saker_functions_stop(void);
+u32 saker_functions_missed(void); /* opens whose names were not told, because too many were under way */
 
 /*
  * fillers.c, for iterate.c: the record of what exists now. The caller holds a reference on the task and

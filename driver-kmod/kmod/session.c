@@ -29,16 +29,16 @@ static const struct file *session_owner;
 
 /* Read without it. */
 static u32 session_owner_tgid;
-static bool session_acted;
+static u32 session_told;
 
 u32 saker_session_owner_tgid(void)
 {
 	return READ_ONCE(session_owner_tgid);
 }
 
-bool saker_session_acted(void)
+u32 saker_session_told(void)
 {
-	return READ_ONCE(session_acted);
+	return READ_ONCE(session_told);
 }
 
 static u32 nr_rings(const struct saker_session *s)
@@ -129,7 +129,8 @@ static int check_request(const struct saker_ioc_create *req)
 	if (!is_power_of_2(req->ring_bytes) || req->ring_bytes < PAGE_SIZE ||
 	    req->ring_bytes > SAKER_RING_BYTES_MAX)
 		return -EINVAL;
-	if (req->flags & ~(SAKER_SESSION_SIGNALS | SAKER_SESSION_REACHED | SAKER_SESSION_ACTED))
+	if (req->flags & ~(SAKER_SESSION_SIGNALS | SAKER_SESSION_REACHED | SAKER_SESSION_ACTED |
+			   SAKER_SESSION_NAMES | SAKER_SESSION_ADDRESSES))
 		return -EINVAL;
 	if (req->snaplen_bytes > SAKER_SNAPLEN_MAX || req->reserved)
 		return -EINVAL;
@@ -238,6 +239,7 @@ int saker_session_start(const struct file *owner)
 {
 	struct saker_session *s = lock_session(owner);
 	int ret = -EALREADY;
+	u32 told;
 
 	if (IS_ERR(s))
 		return PTR_ERR(s);
@@ -245,14 +247,14 @@ int saker_session_start(const struct file *owner)
 		goto out;
 	s->started = true;
 	rcu_assign_pointer(saker_active, s);
-	/* Before the calls themselves: what a call acts on is told before it returns. */
-	saker_functions_start(s);
+	/* Before the calls themselves: what a call acts on or was given is told before it returns. */
+	told = saker_functions_start(s->flags);
 	ret = saker_trace_start(s);
 	if (ret) {
 		saker_functions_stop();
 		retract(s);
 	}
-	WRITE_ONCE(session_acted, !ret && s->acted);
+	WRITE_ONCE(session_told, ret ? 0 : told);
 out:
 	mutex_unlock(&session_mutex);
 	return ret;
@@ -264,7 +266,7 @@ static void stop(struct saker_session *s)
 		return;
 	saker_trace_stop();
 	saker_functions_stop();
-	WRITE_ONCE(session_acted, false);
+	WRITE_ONCE(session_told, 0);
 	retract(s);
 }
 

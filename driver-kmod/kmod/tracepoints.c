@@ -9,59 +9,44 @@
  */
 #include <linux/errno.h>
 #include <linux/kernel.h>
-#include <linux/preempt.h>
-#include <linux/rcupdate.h>
 #include <linux/signal.h>
 
 #include "fillers.h"
 #include "saker_kmod.h"
 
-static __always_inline bool probe_begin(void)
-{
-	preempt_disable_notrace();
-	rcu_read_lock();
-	return rcu_dereference_sched(saker_active) != NULL;
-}
-
-static __always_inline void probe_end(void)
-{
-	rcu_read_unlock();
-	preempt_enable_notrace();
-}
-
 static void on_sys_exit(void *data, struct pt_regs *regs, long ret)
 {
-	if (probe_begin())
+	if (saker_probe_begin())
 		saker_record_call(regs, ret);
-	probe_end();
+	saker_probe_end();
 }
 
 static void on_fork(void *data, struct task_struct *parent, struct task_struct *child)
 {
-	if (probe_begin())
+	if (saker_probe_begin())
 		saker_record_fork(parent, child);
-	probe_end();
+	saker_probe_end();
 }
 
 static void on_exec(void *data, struct task_struct *task, pid_t old_pid, struct linux_binprm *bprm)
 {
-	if (probe_begin())
+	if (saker_probe_begin())
 		saker_record_exec(task, old_pid, bprm);
-	probe_end();
+	saker_probe_end();
 }
 
 static void on_exit(void *data, SAKER_EXIT_PARAMS)
 {
-	if (probe_begin())
+	if (saker_probe_begin())
 		saker_record_exit(task);
-	probe_end();
+	saker_probe_end();
 }
 
 static void on_signal(void *data, int sig, struct saker_siginfo *info, struct k_sigaction *action)
 {
-	if (probe_begin())
+	if (saker_probe_begin())
 		saker_record_signal(sig, info);
-	probe_end();
+	saker_probe_end();
 }
 
 /* Births before calls: no event of a process is seen before its birth could have been. */

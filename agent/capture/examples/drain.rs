@@ -38,6 +38,8 @@ fn main() {
         snaplen_bytes: 0,
         own_tgid: std::process::id(),
         reached: false,
+        names: false,
+        addresses: false,
     };
     let at = |hooks| {
         let driver = EbpfDriver::load_at(&options, hooks)?;

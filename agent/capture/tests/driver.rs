@@ -28,6 +28,8 @@ fn options(partitions: u32, own_tgid: u32) -> LoadOptions {
         snaplen_bytes: 0,
         own_tgid,
         reached: false,
+        names: false,
+        addresses: false,
     }
 }
 

@@ -92,6 +92,7 @@ mod operators;
 pub mod output;
 pub mod parser;
 mod paths;
+pub mod possible;
 pub mod profile;
 pub mod schema;
 pub mod source;

@@ -206,6 +206,19 @@ pub enum Condition {
     Check(Arc<Predicate>),
 }
 
+impl Condition {
+    /// Shows `see` every comparison.
+    pub fn predicates(&self, see: &mut dyn FnMut(&Predicate)) {
+        match self {
+            Self::And(items) | Self::Or(items) => {
+                items.iter().for_each(|item| item.predicates(see))
+            }
+            Self::Not(inner) => inner.predicates(see),
+            Self::Check(predicate) => see(predicate),
+        }
+    }
+}
+
 /// A condition with its size, as if macros were written out.
 #[derive(Debug, Clone)]
 pub struct Checked {

@@ -28,6 +28,7 @@ use crate::control::Stop;
 use crate::dns::Resolver;
 use crate::driver::Chosen;
 use crate::first_look::{FirstLook, adopt_running};
+use crate::given::Given;
 use crate::host;
 use crate::http::Pages;
 use crate::losses::{dropped, missed, produced};
@@ -113,13 +114,15 @@ pub(crate) fn plan(
         needs = needs.by_any_name();
     }
     let mut plan = plan_for(config, needs.events)?;
+    let given = Given::of(&rules.set, schema);
+    (plan.names, plan.addresses) = (given.names, given.addresses);
     if needs.data {
         plan.snaplen_bytes = u32::try_from(config.snaplen_bytes)?;
     }
     Ok(plan)
 }
 
-/// The same for given events.
+/// The same for given events, whatever rules will look at of what calls were given.
 ///
 /// # Errors
 /// As [`plan`].
@@ -144,6 +147,8 @@ pub(crate) fn plan_for(config: &Config, events: EventSet) -> anyhow::Result<Load
         snaplen_bytes: 0,
         own_tgid: std::process::id(),
         reached: config.path_identity == PathIdentity::Any,
+        names: true,
+        addresses: true,
     })
 }
 

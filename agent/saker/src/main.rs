@@ -24,6 +24,7 @@ mod control;
 mod dns;
 mod driver;
 mod first_look;
+mod given;
 mod health;
 mod host;
 mod http;

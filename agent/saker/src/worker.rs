@@ -333,9 +333,10 @@ impl Evaluator {
         let started = self.events.is_multiple_of(SAMPLE_EVERY).then(Instant::now);
         self.scratch.reset();
         let context = &*self.context;
+        let rec = partition.as_given(rec, applied);
         let event = EventView::new(
-            *rec,
-            partition.view(rec, applied),
+            rec,
+            partition.view(&rec, applied),
             &self.names,
             &self.host,
             &context.schema,

@@ -1,4 +1,5 @@
-//! What calls act on, by the kernel: told in a record of its own before that of the call, and attached to it here.
+//! What calls act on and what they were given, by the kernel: told in a record of its own before that of the call, and
+//! attached to it here.
 
 use std::collections::VecDeque;
 
@@ -26,10 +27,26 @@ pub(crate) struct Acted {
     spare: Vec<Vec<u8>>,
     /// The one of the call that is evaluated.
     current: Vec<u8>,
+    /// That call's own record with what the kernel took from user memory in place of what is there now.
+    as_given: Vec<u8>,
 }
 
+/// What was told of a call before its record.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Told {
+    /// Nothing.
+    Nothing,
+    /// What it acts on.
+    Acted,
+    /// What it was given.
+    Given,
+}
+
+// The event of the call that follows is in the same place in both.
+const _: () = assert!(SAKER_P_GIVEN_event == SAKER_P_ACTED_event);
+
 impl Acted {
-    /// Keeps a `SAKER_EV_ACTED` for the call it stands before.
+    /// Keeps a `SAKER_EV_ACTED` or `SAKER_EV_GIVEN` for the call it stands before.
     pub(crate) fn keep(&mut self, rec: &Record<'_>, counters: &mut Counters) {
         let (tid, ts_ns) = (rec.hdr().tid, rec.hdr().ts_ns);
         if by_request(rec) {
@@ -83,22 +100,20 @@ impl Acted {
         }
     }
 
-    /// Makes what was kept for the call of `rec` the current one; false when there is none. Whatever else the thread
-    /// does first ends the wait: its call was lost.
-    pub(crate) fn attach(&mut self, rec: &Record<'_>, counters: &mut Counters) -> bool {
+    /// Makes what was kept for the call of `rec` the current one. Whatever else the thread does first ends the wait:
+    /// its call was lost.
+    pub(crate) fn attach(&mut self, rec: &Record<'_>, counters: &mut Counters) -> Told {
         if self.threads.is_empty() && self.requests.is_empty() {
-            return false;
+            return Told::Nothing;
         }
         let hdr = rec.hdr();
         if by_request(rec) {
-            let Some(at) = self.requests.iter().position(|kept| is_request(kept, rec)) else {
-                return false;
-            };
-            let Some(kept) = self.requests.remove(at) else {
-                return false;
+            let at = self.requests.iter().position(|kept| is_request(kept, rec));
+            let Some(kept) = at.and_then(|at| self.requests.remove(at)) else {
+                return Told::Nothing;
             };
             self.set_current(kept);
-            return true;
+            return Told::Acted;
         }
         if rec.event() == SAKER_EV_PROCEXIT && hdr.tid == hdr.tgid {
             let of_others =
@@ -106,25 +121,51 @@ impl Acted {
             self.requests.retain(of_others);
         }
         let Some((_, kept)) = self.threads.remove(&hdr.tid) else {
-            return false;
+            return Told::Nothing;
         };
-        let fits = Record::parse(&kept).is_ok_and(|kept| {
-            kept.hdr().tgid == hdr.tgid
-                && kept.hdr().start_tag == hdr.start_tag
-                && kept.u64(SAKER_P_ACTED_event) == u64::from(rec.event())
-        });
-        if fits {
-            self.set_current(kept);
-        } else {
-            counters.acted_unmatched += 1;
-            self.reuse(kept);
+        let told = Record::parse(&kept).map_or(Told::Nothing, |before| self.told(&before, rec));
+        match told {
+            Told::Acted => self.set_current(kept),
+            Told::Given => self.reuse(kept),
+            Told::Nothing => {
+                counters.acted_unmatched += 1;
+                self.reuse(kept);
+            }
         }
-        fits
+        told
+    }
+
+    /// What `before` tells of the call of `rec`.
+    fn told(&mut self, before: &Record<'_>, rec: &Record<'_>) -> Told {
+        let (hdr, call) = (before.hdr(), rec.hdr());
+        let fits = (hdr.tgid, hdr.start_tag) == (call.tgid, call.start_tag)
+            && before.u64(SAKER_P_ACTED_event) == u64::from(rec.event());
+        if !fits {
+            return Told::Nothing;
+        }
+        if before.event() != SAKER_EV_GIVEN {
+            return Told::Acted;
+        }
+        // An open that succeeded has looked for something else on its way.
+        if rec.info().opens() && returned(rec) >= 0 {
+            return Told::Nothing;
+        }
+        let value = before.var(SAKER_P_GIVEN_value);
+        let slot = rec.info().given_slot();
+        match slot.is_some_and(|slot| rec.replace(slot, &value, &mut self.as_given)) {
+            true => Told::Given,
+            false => Told::Nothing,
+        }
     }
 
     /// What the call under evaluation acts on, if [`Self::attach`] found it.
     pub(crate) fn current(&self) -> Option<Record<'_>> {
         Record::parse(&self.current).ok()
+    }
+
+    /// The call under evaluation as the kernel was given it, if [`Self::attach`] found that.
+    pub(crate) fn as_given(&self) -> Option<Record<'_>> {
+        Record::parse(&self.as_given).ok()
     }
 
     /// Records were lost: nobody knows which calls the kept ones stood before.
@@ -150,6 +191,11 @@ impl Acted {
             self.spare.push(bytes);
         }
     }
+}
+
+/// What a call that opens has returned: its first parameter.
+fn returned(rec: &Record<'_>) -> i64 {
+    rec.i64(0)
 }
 
 fn by_request(rec: &Record<'_>) -> bool {
@@ -218,6 +264,10 @@ mod tests {
         }
 
         fn attach(&mut self, rec: RecordBuilder) -> bool {
+            self.told(rec) == Told::Acted
+        }
+
+        fn told(&mut self, rec: RecordBuilder) -> Told {
             with(&rec.build(), |rec| self.0.attach(rec, &mut self.1))
         }
     }
@@ -288,6 +338,70 @@ mod tests {
         case.keep(tagged(61, 5));
         case.0.forget(60, 0, &mut case.1);
         assert_eq!((case.1.acted_unmatched, case.0.threads.len()), (3, 0));
+    }
+
+    fn given(tid: u32, event: u32, value: &[u8]) -> RecordBuilder {
+        RecordBuilder::new(SAKER_EV_GIVEN, 1, 60, tid)
+            .num(SAKER_P_GIVEN_event, event.into())
+            .var(SAKER_P_GIVEN_value, value)
+    }
+
+    fn open(tid: u32, fd: i64) -> RecordBuilder {
+        RecordBuilder::new(SAKER_EV_OPENAT, 2, 60, tid)
+            .num(SAKER_P_OPENAT_fd, fd)
+            .num(SAKER_P_OPENAT_dirfd, -100)
+            .var(SAKER_P_OPENAT_name, b"/tmp/rewritten")
+    }
+
+    #[test]
+    fn a_failed_open_has_the_name_that_the_kernel_took() {
+        let mut case = Case::default();
+        case.keep(given(61, SAKER_EV_OPENAT, b"/tmp/fifo"));
+        assert_eq!(case.told(open(61, -4)), Told::Given);
+        let call = case.0.as_given().expect("a record");
+        assert_eq!(call.var(SAKER_P_OPENAT_name).bytes, b"/tmp/fifo");
+        let numbers = [SAKER_P_OPENAT_fd, SAKER_P_OPENAT_dirfd].map(|slot| call.i64(slot));
+        assert_eq!(numbers, [-4, -100]);
+        assert_eq!(case.told(open(61, -4)), Told::Nothing, "once");
+        assert_eq!(case.1.acted_unmatched, 0);
+        case.keep(given(61, SAKER_EV_OPENAT, b"/lib/firmware"));
+        assert_eq!(case.told(open(61, 3)), Told::Nothing, "it has a file");
+        case.keep(given(61, SAKER_EV_OPEN, b"/tmp/fifo"));
+        assert_eq!(case.told(open(61, -4)), Told::Nothing, "of another call");
+        case.keep(given(61, SAKER_EV_OPENAT, b"/tmp/fifo"));
+        assert_eq!(case.told(open(62, -4)), Told::Nothing, "another thread");
+    }
+
+    #[test]
+    fn connects_have_the_address_that_the_kernel_took() {
+        let connect = |res| {
+            RecordBuilder::new(SAKER_EV_CONNECT, 2, 60, 61)
+                .num(SAKER_P_CONNECT_res, res)
+                .var(SAKER_P_CONNECT_addr, b"rewritten")
+        };
+        for res in [0, -4, -115] {
+            let mut case = Case::default();
+            case.keep(given(61, SAKER_EV_CONNECT, b"address"));
+            assert_eq!(case.told(connect(res)), Told::Given);
+            let call = case.0.as_given().expect("a record");
+            assert_eq!(call.var(SAKER_P_CONNECT_addr).bytes, b"address");
+        }
+    }
+
+    #[test]
+    fn a_failed_exec_has_its_name() {
+        let exec = |res| {
+            RecordBuilder::new(SAKER_EV_EXECVEAT, 2, 60, 61)
+                .num(SAKER_P_EXECVEAT_res, res)
+                .var(SAKER_P_EXECVEAT_filename, b"rewritten")
+        };
+        let mut case = Case::default();
+        case.keep(given(61, SAKER_EV_EXECVEAT, b"./x"));
+        assert_eq!(case.told(exec(-2)), Told::Given);
+        let call = case.0.as_given().expect("a record");
+        assert_eq!(call.var(SAKER_P_EXECVEAT_filename).bytes, b"./x");
+        case.keep(given(61, SAKER_EV_EXECVEAT, b"./x"));
+        assert_eq!(case.told(exec(0)), Told::Nothing);
     }
 
     #[test]

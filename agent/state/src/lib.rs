@@ -34,6 +34,7 @@ mod view;
 mod wake;
 
 pub use absent::Absent;
+pub use acted::Told;
 pub use container::{Cgroup, Container, ContainerUsers, Engine, Found, HOST, Identity, Pod, Qos};
 pub use counters::Counters;
 pub use directory::Directory;

@@ -9,7 +9,7 @@ use rustc_hash::FxHashMap;
 use saker_abi::raw;
 use saker_abi::record::Record;
 
-use crate::acted::Acted;
+use crate::acted::{Acted, Told};
 use crate::apply::{self, Ctx, Known};
 use crate::counters::Counters;
 use crate::directory::MAX_PROCESSES;
@@ -53,6 +53,13 @@ pub struct Partition {
     /// Time of the oldest record that is parked or being replayed, `u64::MAX` when there is none.
     waiting_ns: u64,
     done_ns: u64,
+}
+
+/// The record of the call under evaluation, if the driver has told what it was given.
+fn as_given<'a>(acted: &'a Acted, applied: &Applied) -> Option<Record<'a>> {
+    (applied.told == Told::Given)
+        .then(|| acted.as_given())
+        .flatten()
 }
 
 impl Partition {
@@ -118,11 +125,11 @@ impl Partition {
         let number = slot.map(|slot| crate::view::fd_in(rec, slot as u32));
         let mut applied = Applied::evaluate(number);
         self.ctx.counters.reached_cut += apply::reached_cut(rec);
-        if rec.event() == raw::SAKER_EV_ACTED {
+        if matches!(rec.event(), raw::SAKER_EV_ACTED | raw::SAKER_EV_GIVEN) {
             self.acted.keep(rec, &mut self.ctx.counters);
             return Some(applied);
         }
-        applied.acted = self.acted.attach(rec, &mut self.ctx.counters);
+        applied.told = self.acted.attach(rec, &mut self.ctx.counters);
         match self.ensure(rec, give_up) {
             Known::Nobody => return Some(applied),
             Known::Waits => return None,
@@ -132,6 +139,8 @@ impl Partition {
             return Some(applied);
         };
         let (fds, threads) = (process.fds.len(), process.threads.len());
+        let given = as_given(&self.acted, &applied);
+        let rec = given.as_ref().unwrap_or(rec);
         if process.sharing.is_some() {
             sharing::catch_up(&mut self.ctx, process, rec.hdr().ts_ns);
         }
@@ -179,8 +188,16 @@ impl Partition {
             reader: self.reader(hdr.ts_ns),
             tid: hdr.tid,
             applied: *applied,
-            acted: applied.acted.then(|| self.acted.current()).flatten(),
+            acted: (applied.told == Told::Acted)
+                .then(|| self.acted.current())
+                .flatten(),
         }
+    }
+
+    /// A record that was applied and is not settled yet, as the kernel was given the call: names and addresses it took
+    /// from user memory may have been changed there since.
+    pub fn as_given<'a>(&'a self, rec: &Record<'a>, applied: &Applied) -> Record<'a> {
+        as_given(&self.acted, applied).unwrap_or(*rec)
     }
 
     /// Reads processes as of `ts_ns`.

@@ -2,6 +2,7 @@
 
 use saker_abi::record::Record;
 
+use crate::acted::Told;
 use crate::fd::Fd;
 use crate::lineage::Reader;
 use crate::process::{Doubt, Process};
@@ -28,8 +29,8 @@ pub struct Applied {
     pub fd: Option<i32>,
     /// `fd.name` differs from what it was before the event (`fd.name_changed`).
     pub name_changed: bool,
-    /// The driver has told what the call acts on ([`View::acted`]).
-    pub acted: bool,
+    /// What the driver has told of the call before its record: [`View::acted`], or [`crate::Partition::as_given`].
+    pub told: Told,
 }
 
 impl Applied {
@@ -38,7 +39,7 @@ impl Applied {
             outcome: Outcome::Evaluate,
             fd,
             name_changed: false,
-            acted: false,
+            told: Told::Nothing,
         }
     }
 
@@ -52,7 +53,7 @@ impl Applied {
             outcome,
             fd: None,
             name_changed: false,
-            acted: false,
+            told: Told::Nothing,
         }
     }
 }

@@ -58,6 +58,8 @@ fn driver() -> Driver {
         snaplen_bytes: 0,
         own_tgid: std::process::id(),
         reached: false,
+        names: false,
+        addresses: false,
     };
     Driver::load(kind, &options).expect("this test needs root and a kernel with BTF, or the module")
 }

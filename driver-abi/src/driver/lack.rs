@@ -9,17 +9,20 @@ pub enum Feature {
     IoUring,
     /// What calls that return no descriptor act on: `SAKER_EV_ACTED`.
     ActedPaths,
+    /// Names and addresses as the kernel took them: `SAKER_EV_GIVEN`.
+    GivenArguments,
 }
 
 impl Feature {
     /// All of them.
-    pub const ALL: [Self; 2] = [Self::IoUring, Self::ActedPaths];
+    pub const ALL: [Self; 3] = [Self::IoUring, Self::ActedPaths, Self::GivenArguments];
 
     /// Label in metrics and listings.
     pub const fn name(self) -> &'static str {
         match self {
             Self::IoUring => "io_uring",
             Self::ActedPaths => "acted_paths",
+            Self::GivenArguments => "given_arguments",
         }
     }
 
@@ -29,6 +32,10 @@ impl Feature {
             Self::IoUring => "what programs do through io_uring is not seen",
             Self::ActedPaths => {
                 "rules see unlink, rename, link, chmod and the like by the names as given alone, not by the real ones"
+            }
+            Self::GivenArguments => {
+                "names of opens and execs that fail, or addresses of connects, are read when the call returns: a program can \
+                 change them before"
             }
         }
     }

@@ -3,7 +3,9 @@
 use std::os::unix::fs::MetadataExt as _;
 
 use crate::event::EVENTS;
-use crate::raw::{SAKER_MAX_CPUS, SAKER_MAX_PARTITIONS, SAKER_RING_BYTES_MAX, SAKER_SNAPLEN_MAX};
+use crate::raw::{
+    SAKER_EV_CONNECT, SAKER_MAX_CPUS, SAKER_MAX_PARTITIONS, SAKER_RING_BYTES_MAX, SAKER_SNAPLEN_MAX,
+};
 
 pub mod canary;
 mod event_set;
@@ -48,6 +50,10 @@ pub struct LoadOptions {
     /// Whether records of opens say what they reached, the file's real path, whatever it was called, and
     /// records before those of unlink, rename, chmod and the like what these act on.
     pub reached: bool,
+    /// Whether records before those of opens and execs that fail tell the name as the kernel took it.
+    pub names: bool,
+    /// The same of the addresses of connects, whether they fail or not.
+    pub addresses: bool,
 }
 
 /// Options that no driver can be loaded with; the text ends with what to do.
@@ -109,6 +115,16 @@ impl LoadOptions {
         self.reached && self.events.iter().any(acts)
     }
 
+    /// [`Self::names`], if a call is wanted that has one.
+    pub fn names(&self) -> bool {
+        self.names && self.events.iter().any(|id| EVENTS[usize::from(id)].opens())
+    }
+
+    /// [`Self::addresses`], if connects are wanted.
+    pub fn addresses(&self) -> bool {
+        self.addresses && self.events.contains(SAKER_EV_CONNECT as u16)
+    }
+
     /// One more than the highest CPU number: how many CPUs tables have.
     pub fn cpu_count(&self) -> u32 {
         self.cpus.iter().max().map_or(1, |last| last + 1)
@@ -129,6 +145,8 @@ mod tests {
             snaplen_bytes: 0,
             own_tgid: 1,
             reached: false,
+            names: false,
+            addresses: false,
         };
         assert_eq!(good.cpu_count(), 4);
         let with = |change: fn(&mut LoadOptions)| {

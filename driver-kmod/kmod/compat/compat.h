@@ -41,6 +41,7 @@
 #include "cgroup.h"
 #include "inode.h"
 #include "mount.h"
+#include "names.h"
 #include "net.h"
 
 #endif /* SAKER_COMPAT_H */

@@ -61,5 +61,9 @@
 #if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 16, 0) && !defined(SAKER_HAVE_EXIT_GROUP_DEAD)
 #error "compat/probes/exit_group_dead.c failed where it must not: see its .log"
 #endif
+/* And this one up to a version. */
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 19, 0) && !defined(SAKER_HAVE_FILENAME_UPTR)
+#error "compat/probes/filename_uptr.c failed where it must not: see its .log"
+#endif
 
 #endif /* SAKER_COMPAT_FLOOR_H */

@@ -1,7 +1,8 @@
 //! Who the loaded module is, and whether it fits this program.
 
 use saker_abi::raw::{
-    SAKER_ABI_VERSION, SAKER_KMF_ACTED, SAKER_KMF_MOUNTS, SAKER_KMF_REMOTE_ARGS, saker_ioc_info,
+    SAKER_ABI_VERSION, SAKER_KMF_ACTED, SAKER_KMF_ADDRESSES, SAKER_KMF_MOUNTS, SAKER_KMF_NAMES,
+    SAKER_KMF_REMOTE_ARGS, saker_ioc_info,
 };
 
 use super::KmodError;
@@ -27,6 +28,12 @@ pub struct Info {
     pub reads_arguments: bool,
     /// The session that runs is told what calls act on that return no descriptor.
     pub tells_acted: bool,
+    /// It is told the names of opens and execs that fail as the kernel took them.
+    pub tells_names: bool,
+    /// The same of the addresses of connects.
+    pub tells_addresses: bool,
+    /// Opens whose names it was not told, because too many were under way at a time.
+    pub names_missed: u32,
 }
 
 impl Info {
@@ -47,6 +54,9 @@ impl Info {
             crosses_mounts: raw.features & SAKER_KMF_MOUNTS != 0,
             reads_arguments: raw.features & SAKER_KMF_REMOTE_ARGS != 0,
             tells_acted: raw.features & SAKER_KMF_ACTED != 0,
+            tells_names: raw.features & SAKER_KMF_NAMES != 0,
+            tells_addresses: raw.features & SAKER_KMF_ADDRESSES != 0,
+            names_missed: raw.names_missed,
         }
     }
 

@@ -186,18 +186,34 @@ impl KmodDriver {
 }
 
 fn lacks(options: &LoadOptions, info: &Info) -> Vec<Lack> {
-    let rings = Lack {
+    let mut lacks = vec![Lack {
         feature: Feature::IoUring,
         reason: "the module looks at system calls alone".to_owned(),
+    }];
+    let mut lack = |feature, functions, needs| {
+        let reason = format!("the module cannot probe the kernel's {functions}; it needs {needs}");
+        lacks.push(Lack { feature, reason });
     };
-    let missing = options.acted() && !info.tells_acted;
-    let acted = missing.then(|| Lack {
-        feature: Feature::ActedPaths,
-        reason: "the module cannot probe the kernel's security_path functions; it needs CONFIG_KPROBES and \
-                 CONFIG_SECURITY_PATH"
-            .to_owned(),
-    });
-    [rings].into_iter().chain(acted).collect()
+    if options.acted() && !info.tells_acted {
+        let needs = "CONFIG_KPROBES and CONFIG_SECURITY_PATH";
+        lack(Feature::ActedPaths, "security_path functions", needs);
+    }
+    let names = options.names() && !info.tells_names;
+    let addresses = options.addresses() && !info.tells_addresses;
+    match (names, addresses) {
+        (false, false) => {}
+        (_, false) => lack(Feature::GivenArguments, "do_filp_open", "CONFIG_KRETPROBES"),
+        (_, true) => lack(
+            Feature::GivenArguments,
+            if names {
+                "do_filp_open and security_socket_connect"
+            } else {
+                "security_socket_connect"
+            },
+            "CONFIG_KRETPROBES and CONFIG_SECURITY_NETWORK",
+        ),
+    }
+    lacks
 }
 
 /// What the loaded module says about itself, whether or not it fits.
@@ -284,6 +300,12 @@ fn session_flags(tables: &SyscallTables, options: &LoadOptions) -> u32 {
     }
     if options.acted() {
         flags |= SAKER_SESSION_ACTED;
+    }
+    if options.names() {
+        flags |= SAKER_SESSION_NAMES;
+    }
+    if options.addresses() {
+        flags |= SAKER_SESSION_ADDRESSES;
     }
     flags
 }

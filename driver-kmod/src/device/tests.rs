@@ -36,6 +36,8 @@ impl Fake {
             owner_tgid: 0,
             features: SAKER_KMF_MOUNTS,
             version,
+            names_missed: 0,
+            reserved: 0,
         };
         Self {
             info,
@@ -101,6 +103,8 @@ fn options() -> LoadOptions {
         snaplen_bytes: 0,
         own_tgid: 77,
         reached: true,
+        names: true,
+        addresses: true,
     }
 }
 

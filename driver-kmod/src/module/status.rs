@@ -215,6 +215,9 @@ mod tests {
             crosses_mounts: true,
             reads_arguments: true,
             tells_acted: false,
+            tells_names: false,
+            tells_addresses: false,
+            names_missed: 0,
         };
         let (_root, host) = machine("6.1.0", &[MODULES, ("/proc/42/comm", b"saker\n")]);
         let status = with_device(&host, DeviceState::Fits(info));

@@ -17,6 +17,7 @@ pub mod case;
 pub mod command;
 pub mod driver;
 pub mod evader;
+pub mod functions;
 pub mod host;
 pub mod http;
 pub mod lab;

@@ -94,6 +94,18 @@ fn short_what_calls_act_on_with_the_module() {
 
 #[test]
 #[ignore = "boots guests: make vm-test"]
+fn short_what_calls_were_given_with_ebpf() {
+    live(Kernel::V6_1, "ebpf", |name| name == "given");
+}
+
+#[test]
+#[ignore = "boots guests: make vm-test"]
+fn short_what_calls_were_given_with_the_module() {
+    live(Kernel::V5_10, "kmod", |name| name == "given");
+}
+
+#[test]
+#[ignore = "boots guests: make vm-test"]
 fn short_default_rules_with_the_module() {
     live(Kernel::V5_10, "kmod", |name| name == "default_rules");
 }

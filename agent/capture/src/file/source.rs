@@ -13,8 +13,8 @@ use std::fs::File;
 use std::path::{Path, PathBuf};
 
 use saker_abi::raw::{
-    SAKER_EV_ACTED, SAKER_EV_CLONE, SAKER_EV_CLONE3, SAKER_EV_FILE, SAKER_EV_FORK, SAKER_EV_VFORK,
-    SAKER_P_CLONE_res,
+    SAKER_EV_ACTED, SAKER_EV_CLONE, SAKER_EV_CLONE3, SAKER_EV_FILE, SAKER_EV_FORK, SAKER_EV_GIVEN,
+    SAKER_EV_VFORK, SAKER_P_CLONE_res,
 };
 use saker_abi::record::Record;
 use zstd::bulk::Decompressor;
@@ -382,10 +382,10 @@ impl Stream {
                         continue;
                     }
                 };
-                // Of those no rule can name only what calls brought along or act on comes between others.
+                // Of those no rule can name only what calls brought along, act on or were given comes between others.
                 let belongs = |rec: &Record<'_>| {
                     !rec.info().is_internal()
-                        || matches!(rec.event(), SAKER_EV_FILE | SAKER_EV_ACTED)
+                        || matches!(rec.event(), SAKER_EV_FILE | SAKER_EV_ACTED | SAKER_EV_GIVEN)
                 };
                 let Some(record) = record.ok().filter(belongs) else {
                     counts.undecodable += 1;

@@ -117,6 +117,8 @@ mod tests {
             snaplen_bytes: 0,
             own_tgid: 1,
             reached: false,
+            names: false,
+            addresses: false,
         };
         let host = HostInfo {
             hostname: "h1".into(),

@@ -73,7 +73,7 @@ impl Needs {
     }
 }
 
-fn outputs(rule: &RuleMeta, see: &mut dyn FnMut(&str)) {
+pub(crate) fn outputs(rule: &RuleMeta, see: &mut dyn FnMut(&str)) {
     rule.output.field_names().for_each(&mut *see);
     for extra in &rule.extra {
         match extra {

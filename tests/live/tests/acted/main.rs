@@ -8,10 +8,8 @@ use saker_tests_live::agent::{Agent, Options};
 use saker_tests_live::alert::Alert;
 use saker_tests_live::case::{Case, check_all, of_session, outputs, stop_cleanly};
 use saker_tests_live::evader;
+use saker_tests_live::functions;
 use saker_tests_live::lab::Lab;
-
-/// Set where the driver must be able to see it.
-const EXPECTED_VARIABLE: &str = "SAKER_TEST_ACTED";
 
 const RULES: &str = "
 - rule: one
@@ -92,27 +90,9 @@ fn start() -> (Agent, Lab) {
     (agent, lab)
 }
 
-/// Whether the driver sees it here; checks that the agent says so when it does not.
+/// Whether the driver sees it here.
 fn is_told(agent: &Agent) -> bool {
-    let page = agent.get("/metrics").expect("metrics").body;
-    let lacks = |value: u8| {
-        page.contains(&format!(
-            "saker_driver_lacks{{feature=\"acted_paths\"}} {value}\n"
-        ))
-    };
-    let said = agent
-        .stderr()
-        .iter()
-        .any(|line| line.contains("by the names as given alone"));
-    assert!(lacks(0) != lacks(1), "no such metric: {page}");
-    assert_eq!(lacks(1), said, "log and metric agree");
-    let told = lacks(0);
-    assert!(
-        told || std::env::var_os(EXPECTED_VARIABLE).is_none(),
-        "{:#?}",
-        agent.stderr()
-    );
-    told
+    functions::has(agent, "acted_paths", "by the names as given alone")
 }
 
 /// Runs a script in a fresh `$LAB/real`; returns its session.
