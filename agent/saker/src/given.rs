@@ -9,6 +9,7 @@ use saker_engine::schema::{FieldRef, Schema as _};
 use saker_engine::value::Value;
 use saker_fields::FieldSchema;
 
+use crate::needs::looks::argument;
 use crate::needs::outputs;
 
 /// What rules need, see `LoadOptions`.
@@ -28,14 +29,12 @@ impl Given {
             let looks = Looks::of(rule, schema);
             let events = rule.event_types.iter();
             let events = events.filter_map(|event| EVENTS.get(usize::from(event.0)));
-            for event in events.filter(|event| event.given_slot().is_some()) {
+            for event in events.filter(|event| looks.at_given(event)) {
                 if u32::from(event.id) == SAKER_EV_CONNECT {
-                    given.addresses |= looks.at_arguments;
-                    continue;
+                    given.addresses = true;
+                } else {
+                    given.names = given.names || sees_failures(rule, event, schema);
                 }
-                // Descriptors of opens are named by what these were given.
-                let looks = looks.at_arguments || looks.at_files && event.creates_fd();
-                given.names = given.names || looks && sees_failures(rule, event, schema);
             }
         }
         given
@@ -60,7 +59,11 @@ fn sees_failures(rule: &RuleMeta, event: &EventInfo, schema: &FieldSchema) -> bo
 /// What a rule looks at, in its condition or its output.
 #[derive(Debug, Default)]
 struct Looks {
-    at_arguments: bool,
+    /// Parameters, by name or position.
+    at_parameters: Vec<String>,
+    /// All of them.
+    at_all: bool,
+    /// Descriptors and paths, which those of opens are named by.
     at_files: bool,
 }
 
@@ -75,9 +78,23 @@ impl Looks {
     }
 
     fn see(&mut self, field: &str) {
-        let starts = |families: &[&str]| families.iter().any(|family| field.starts_with(family));
-        self.at_arguments |= starts(&["evt.arg", "evt.rawarg", "evt.info", "evt.abspath"]);
-        self.at_files |= starts(&["fd.", "fs."]);
+        self.at_all |= matches!(field, "evt.args" | "evt.info");
+        let files = ["fd.", "fs.", "evt.abspath"];
+        self.at_files |= files.iter().any(|family| field.starts_with(family));
+        let mut kinds = ["evt.arg", "evt.rawarg"].iter();
+        let parameter = kinds.find_map(|kind| argument(field, kind));
+        self.at_parameters.extend(parameter.map(str::to_owned));
+    }
+
+    /// Whether it looks at what the driver can tell of `event`.
+    fn at_given(&self, event: &EventInfo) -> bool {
+        let Some(slot) = event.given_slot() else {
+            return false;
+        };
+        // What rules can name comes first, so that positions are slots.
+        let name = event.params[slot as usize].name;
+        let is_it = |parameter: &String| parameter == name || parameter.parse() == Ok(slot);
+        self.at_all || self.at_files && event.creates_fd() || self.at_parameters.iter().any(is_it)
     }
 }
 
@@ -114,6 +131,9 @@ mod tests {
             "evt.type=openat and fd.name=/etc/shadow and (fd.num>=0 or proc.name=cat)",
             "evt.type=creat and evt.arg.name contains x and evt.res=EACCES",
             "evt.type=execve and evt.arg.filename contains x",
+            "evt.type=execve and evt.args contains x",
+            "evt.type=openat and evt.arg[2] contains x",
+            "evt.type=openat and evt.rawarg.name contains x",
             "evt.type in (open, unlink) and fs.path.name=/etc/x and (evt.type=open or evt.rawres=0)",
         ] {
             assert_eq!(given(condition, "x"), (true, false), "{condition}");
@@ -136,6 +156,8 @@ mod tests {
             "evt.type in (open, unlink) and fs.path.name=/etc/x and (evt.type=unlink or evt.rawres>=0)",
             "evt.type=execve and evt.arg.filename contains x and evt.rawres=0",
             "evt.type in (execve, execveat) and proc.name=cat and fd.name=x",
+            "evt.type=execve and evt.arg.flags contains EXE_WRITABLE",
+            "evt.type=openat and evt.arg[1] contains x",
             "evt.type=read and fd.name=/etc/shadow",
         ] {
             assert_eq!(given(condition, "x"), (false, false), "{condition}");

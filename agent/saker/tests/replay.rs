@@ -223,6 +223,34 @@ fn what_calls_act_on_is_replayed() {
 }
 
 #[test]
+fn what_calls_were_given_is_replayed() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let (file, rules) = (dir.path().join("x.saker"), dir.path().join("x.yaml"));
+    let given = RecordBuilder::new(SAKER_EV_GIVEN, 1_000, 60, 60)
+        .num(SAKER_P_GIVEN_event, SAKER_EV_OPEN.into())
+        .var(SAKER_P_GIVEN_value, b"/etc/shadow");
+    let open = |ts_ns, fd| {
+        RecordBuilder::new(SAKER_EV_OPEN, ts_ns, 60, 60)
+            .num(SAKER_P_OPEN_fd, fd)
+            .var(SAKER_P_OPEN_name, b"/tmp/rewritten")
+    };
+    recording(&file, &[given, open(1_001, -4), open(1_002, -4)]);
+    let rule = "- rule: r\n  desc: d\n  condition: evt.type=open and fd.name=/etc/shadow\n  \
+                output: failed %evt.arg.name %evt.rawarg.name\n  priority: NOTICE\n";
+    fs::write(&rules, rule).expect("written");
+    let mut command = saker();
+    command.args(["replay", "--workers", "1", "-r"]);
+    let replayed = run(command.arg(&rules).arg(&file));
+    assert_eq!(replayed.status, 0, "{}", replayed.stderr);
+    let lines: Vec<_> = replayed.stdout.lines().collect();
+    let [line] = &lines[..] else {
+        panic!("{lines:?} {}", replayed.stderr);
+    };
+    let expected = "failed /etc/shadow /etc/shadow";
+    assert!(line.ends_with(expected), "{line}");
+}
+
+#[test]
 fn the_number_of_workers_makes_no_difference_where_records_are_missing() {
     let dir = tempfile::tempdir().expect("a directory");
     for (number, file) in (0..).zip(golden()) {

@@ -136,7 +136,7 @@ fn tells_socket(event: &EventInfo) -> bool {
 }
 
 /// The parameter that `evt.arg.NAME` or `evt.arg[NUMBER]` names.
-fn argument<'a>(field: &'a str, start: &str) -> Option<&'a str> {
+pub(crate) fn argument<'a>(field: &'a str, start: &str) -> Option<&'a str> {
     let rest = field.strip_prefix(start)?;
     let names = rest.starts_with(['.', '[']);
     names.then(|| rest.trim_matches(['.', '[', ']']))

@@ -2,7 +2,7 @@
 //! state which rules look at.
 
 mod keepers;
-mod looks;
+pub(crate) mod looks;
 #[cfg(test)]
 mod tests;
 
