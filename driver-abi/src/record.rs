@@ -198,13 +198,10 @@ impl<'a> Record<'a> {
         if !known {
             return false;
         }
-        let mut flags = 0;
-        if var.truncated {
-            flags |= raw::SAKER_VF_TRUNCATED as u16;
-        }
-        if var.fault {
-            flags |= raw::SAKER_VF_FAULT as u16;
-        }
+        let flag = |is_set, flag: u32| if is_set { flag as u16 } else { 0 };
+        let flags = flag(var.truncated, raw::SAKER_VF_TRUNCATED)
+            | flag(var.shortened, raw::SAKER_VF_SHORTENED)
+            | flag(var.fault, raw::SAKER_VF_FAULT);
         into.extend_from_slice(self.bytes);
         into.extend_from_slice(var.bytes);
         let words = [off, len, flags, 0];
@@ -405,6 +402,7 @@ mod tests {
         let other = |bytes| Var {
             bytes,
             truncated: true,
+            shortened: true,
             fault: false,
         };
         let mut out = vec![1, 2, 3];
