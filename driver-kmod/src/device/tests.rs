@@ -235,7 +235,16 @@ fn what_the_module_does_not_see_is_said() {
     let mut acting = options();
     acting.events.insert(SAKER_EV_UNLINK as u16);
     assert!(acting.acted());
+    // Execs have names and are always wanted; connects are not.
+    let given = [Feature::IoUring, Feature::GivenArguments];
+    assert_eq!(features(&module, &options()), given);
+    module.info.features |= SAKER_KMF_NAMES;
     assert_eq!(features(&module, &options()), [Feature::IoUring]);
+    let mut connecting = options();
+    connecting.events.insert(SAKER_EV_CONNECT as u16);
+    assert_eq!(features(&module, &connecting), given);
+    module.info.features |= SAKER_KMF_ADDRESSES;
+    assert_eq!(features(&module, &connecting), [Feature::IoUring]);
     assert_eq!(
         features(&module, &acting),
         [Feature::IoUring, Feature::ActedPaths]

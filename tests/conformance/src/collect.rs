@@ -80,8 +80,8 @@ pub fn collect(kind: Kind, limit: Duration) -> Result<Collected> {
         own_tgid: std::process::id(),
         // Real paths of what is in /proc have process ids in them.
         reached: false,
-        names: true,
-        addresses: true,
+        names: false,
+        addresses: false,
     };
     let mut driver = Driver::load(kind.into(), &options).context("loading the driver")?;
     let counters = driver.counters();
