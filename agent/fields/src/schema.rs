@@ -100,6 +100,17 @@ impl FieldSchema {
         self.table_event(event).is_some() || self.call(event).is_some()
     }
 
+    /// Whether records of this event tell the parameter `name`.
+    pub fn has_parameter(&self, event: EventType, name: &str) -> bool {
+        let found = self.params.find(name);
+        let event = self.table_event(event).map(|event| u32::from(event.id));
+        let Some(((number, _), event)) = found.zip(event) else {
+            // Calls without an event of their own.
+            return matches!(name, "ID" | "nativeID" | "res");
+        };
+        self.params.position(number, event).is_some()
+    }
+
     /// Whether events of this type are so frequent, or so many sorts of them are one, that only rules which
     /// name the type get them.
     pub fn on_demand(&self, event: EventType) -> bool {

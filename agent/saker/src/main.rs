@@ -16,6 +16,7 @@
 
 mod agent;
 mod background;
+mod blind_spots;
 mod capture;
 mod cli;
 mod commands;

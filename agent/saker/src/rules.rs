@@ -1,6 +1,5 @@
 //! Rules files from paths, and what became of the rules in them.
 
-use std::collections::BTreeMap;
 use std::fs;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
@@ -12,9 +11,10 @@ use saker_engine::compiler::{RuleMeta, RuleSet, Selection, compile};
 use saker_engine::loader::{
     Loader, LoaderOptions, MAX_FILE_BYTES, Outcome, SkippedRule, UnknownField,
 };
-use saker_engine::schema::{EventType, Schema};
+use saker_engine::schema::EventType;
 use saker_fields::{FieldSchema, is_missing_field};
 
+use crate::blind_spots::BlindSpots;
 use crate::config::Config;
 use crate::metrics::RuleCounts;
 
@@ -101,10 +101,8 @@ pub(crate) struct Rules {
     pub skipped: Vec<SkippedRule>,
     /// Warnings of the loader.
     pub warnings: Vec<String>,
-    /// Event types that rules name and no driver records, with the number of rules.
-    pub not_captured: BTreeMap<String, usize>,
-    /// Active rules none of whose event types is recorded.
-    pub silent: Vec<String>,
+    /// What they ask for and no driver records.
+    pub blind_spots: BlindSpots,
 }
 
 /// Loads the configured rules and compiles those that are switched on.
@@ -146,7 +144,7 @@ pub(crate) fn compile_configured(config: &Config, schema: &FieldSchema) -> anyho
         anyhow!(errors.join("\n"))
     })?;
     let active = set.rules().len();
-    let (not_captured, silent) = blind_spots(&set, schema);
+    let blind_spots = BlindSpots::of(&set, schema);
     Ok(Rules {
         counts: RuleCounts {
             active,
@@ -156,8 +154,7 @@ pub(crate) fn compile_configured(config: &Config, schema: &FieldSchema) -> anyho
         warnings: outcome.warnings().map(ToString::to_string).collect(),
         skipped: outcome.skipped,
         set: Arc::new(set),
-        not_captured,
-        silent,
+        blind_spots,
     })
 }
 
@@ -167,7 +164,7 @@ fn is_mistake(rule: &SkippedRule) -> bool {
 }
 
 /// Whether a rule says itself which events it is about.
-fn names_events(rule: &RuleMeta) -> bool {
+pub(crate) fn names_events(rule: &RuleMeta) -> bool {
     !rule.untyped && rule.event_types.count() <= MAX_NAMED_EVENTS
 }
 
@@ -183,24 +180,4 @@ pub(crate) fn wanted_events(set: &RuleSet, schema: &FieldSchema) -> EventSet {
         }
     }
     events
-}
-
-/// What rules ask for and no driver records.
-fn blind_spots(set: &RuleSet, schema: &FieldSchema) -> (BTreeMap<String, usize>, Vec<String>) {
-    let (mut events, mut silent) = (BTreeMap::new(), Vec::new());
-    for rule in set.rules().iter().filter(|rule| names_events(rule)) {
-        let (captured, missing): (Vec<_>, Vec<_>) = rule
-            .event_types
-            .iter()
-            .partition(|&event| schema.captured(event));
-        for event in missing {
-            *events
-                .entry(schema.event_name(event).to_owned())
-                .or_default() += 1;
-        }
-        if captured.is_empty() {
-            silent.push(rule.name.clone());
-        }
-    }
-    (events, silent)
 }

@@ -275,18 +275,26 @@ fn skipped_rules_and_uncaptured_events_are_said() {
     let uncaptured = RULE
         .replace("Shadow", "Third")
         .replace("= openat", "= page_fault");
-    let rules = file(&dir, "r.yaml", &format!("{RULE}{unknown}{uncaptured}"));
+    let unrecorded = RULE.replace("Shadow", "Fourth").replace(
+        "= openat",
+        "in (accept, openat) and evt.arg.queuelen > 0 and evt.arg.flags != 1",
+    );
+    let text = format!("{RULE}{unknown}{uncaptured}{unrecorded}");
+    let rules = file(&dir, "r.yaml", &text);
     let agent = Agent::start(&["-r", &rules]);
     let output = agent.stop(rustix::process::Signal::TERM);
     let stderr = output.stderr;
     assert!(
-        stderr.contains("rules: 2 of 3 active, 0 disabled, 1 skipped"),
+        stderr.contains("rules: 3 of 4 active, 0 disabled, 1 skipped"),
         "{stderr}"
     );
     assert!(stderr.contains("skipped \"Other\""), "{stderr}");
     assert!(stderr.contains("no field static.nowhere"), "{stderr}");
     assert!(stderr.contains("page_fault (1)"), "{stderr}");
     assert!(stderr.contains("silent \"Third\""), "{stderr}");
+    let parameters =
+        "no event of theirs has, with the rules that name them: evt.arg.queuelen (1)\n";
+    assert!(stderr.contains(parameters), "{stderr}");
 }
 
 #[test]

@@ -267,18 +267,22 @@ fn announce(
 }
 
 fn announce_uncaptured(rules: &Rules) {
-    if rules.not_captured.is_empty() {
-        return;
+    let spots = &rules.blind_spots;
+    for (what, counts) in [
+        ("not captured by this version", &spots.events),
+        ("parameters that no event of theirs has", &spots.parameters),
+    ] {
+        let list: Vec<String> = counts
+            .iter()
+            .map(|(name, count)| format!("{name} ({count})"))
+            .collect();
+        if !list.is_empty() {
+            eprintln!(
+                "  {what}, with the rules that name them: {}",
+                list.join(", ")
+            );
+        }
     }
-    let list: Vec<String> = rules
-        .not_captured
-        .iter()
-        .map(|(name, count)| format!("{name} ({count})"))
-        .collect();
-    eprintln!(
-        "  not captured by this version, with the rules that name them: {}",
-        list.join(", ")
-    );
 }
 
 fn announce_rules(rules: &Rules) {
@@ -295,7 +299,7 @@ fn announce_rules(rules: &Rules) {
             rule.missing.join(", ")
         );
     }
-    for name in &rules.silent {
+    for name in &rules.blind_spots.rules {
         eprintln!("  silent {name:?}: none of its event types is captured by this version");
     }
     for warning in &rules.warnings {
