@@ -42,19 +42,40 @@ static __always_inline bool exe_writable(struct inode *inode, const struct cred 
 
 #define SLOT(name) slots[SAKER_P_EXECVE_##name]
 
+/* `reached`: with what the host's name of it needs, as opens have it (reached.h). */
+static __always_inline void fill_exe_path(struct saker_scratch *sc, u64 *slots, struct file *exe,
+					  scratch_area area, bool reached)
+{
+	struct dentry *dentry = KREAD(exe, f_path.dentry);
+	struct vfsmount *mnt = KREAD(exe, f_path.mnt);
+	struct dentry *root = KREAD(mnt, mnt_root);
+	u32 at = saker_walk_path(area, (u64)dentry, (u64)mnt);
+	u32 pos = sc->mount_pos, start = at & 0xffff;
+
+	SLOT(trusted_exepath) = put_path(sc, start, at >> 16);
+	if (!reached || pos < start || !pos)
+		return;
+	SLOT(mount_mark) = pos - start + 1;
+	if (root == KREAD(mnt, mnt_sb, s_root))
+		return;
+	at = saker_walk_path(area, (u64)root, 0);
+	SLOT(mount_root) = put_path(sc, at & 0xffff, at >> 16);
+}
+
 static __always_inline void fill_exe_file(struct saker_scratch *sc, u64 *slots,
-					  struct task_struct *task, scratch_area area)
+					  struct task_struct *task, scratch_area area, bool reached)
 {
 	struct file *exe = (struct file *)KREAD(task, mm, exe_file);
 	struct dentry *dentry = KREAD(exe, f_path.dentry);
 	struct inode *inode = KREAD(exe, f_inode);
 	u32 flags = 0;
 
+	SLOT(mount_mark) = SLOT(mount_root) = 0;
 	if (is_memfd(dentry)) {
 		flags |= SAKER_EXE_FROM_MEMFD;
 		SLOT(trusted_exepath) = put_kernel_str(sc, KREAD(dentry, d_name.name));
 	} else {
-		SLOT(trusted_exepath) = put_walk(sc, area, dentry, KREAD(exe, f_path.mnt));
+		fill_exe_path(sc, slots, exe, area, reached);
 	}
 	if (KREAD(inode, i_sb, s_magic) == OVERLAYFS_SUPER_MAGIC)
 		flags |= overlay_layer(inode) == SAKER_FILE_UPPER ? SAKER_EXE_UPPER_LAYER
@@ -152,7 +173,7 @@ static __always_inline void record_exec(struct task_struct *task, s32 old_tid,
 	fill_ids(slots, task);
 	fill_memory(slots, task);
 	SLOT(comm) = put_kernel_str(sc, FIELD_AT(task, comm));
-	fill_exe_file(sc, slots, task, area);
+	fill_exe_file(sc, slots, task, area, saker_reached);
 	SLOT(filename) = put_kernel_str(sc, filename);
 	mm = KREAD(task, mm);
 	arg_start = KREAD(mm, arg_start);

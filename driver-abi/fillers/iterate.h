@@ -81,7 +81,7 @@ static __always_inline u32 fill_task(struct saker_scratch *sc, scratch_area area
 	/* A dead leader of living threads has lost its memory and files. */
 	if (KREAD(task, pid) == KREAD(task, tgid) && KREAD(task, mm)) {
 		fill_memory(slots, task);
-		fill_exe_file(sc, slots, task, area);
+		fill_exe_file(sc, slots, task, area, false);
 		fill_remote_args(sc, slots, task, remote);
 		SLOT(cwd) = put_walk(sc, area, KREAD(task, fs, pwd.dentry),
 				     KREAD(task, fs, pwd.mnt));

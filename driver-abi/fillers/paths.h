@@ -36,7 +36,7 @@ static __always_inline void walk_begin(struct saker_scratch *sc, u64 at, u64 mnt
 	sc->at = at;
 	sc->mnt = mnt;
 	sc->pos = sc->head_end = sc->tail_pos = SAKER_PATH_MAX;
-	sc->short_of = 0;
+	sc->mount_pos = sc->short_of = 0;
 }
 
 /*
@@ -150,7 +150,7 @@ SAKER_SUBPROGRAM u32 saker_walk_names(scratch_area area)
  * Builds the path of (vfsmnt, dentry) from the back of the scratch path, through mounts up to the
  * root of the mount namespace; returns as walk_done(). A concurrent rename may mix old and new names, as in d_path().
  * Without a mount (vfsmnt 0) it is the path up to the root of the file system.
- * sc->mount_pos, 0 before, becomes the position of the name of (vfsmnt)'s own root; it is 0 when the
+ * sc->mount_pos becomes the position of the name of (vfsmnt)'s own root; it is 0 when the
  * way does not lead there, or does not end at the root of a namespace.
  */
 SAKER_SUBPROGRAM u32 saker_walk_path(scratch_area area, u64 dentry_at, u64 vfsmnt_at)

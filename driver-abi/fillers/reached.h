@@ -40,7 +40,6 @@ static __always_inline void put_called(struct saker_scratch *sc, scratch_area ar
 	u32 at, pos, start;
 	bool truncated;
 
-	sc->mount_pos = 0;
 	at = saker_walk_path(area, (u64)dentry, (u64)mnt);
 	pos = sc->mount_pos;
 	start = at & 0xffff;

@@ -6,6 +6,8 @@
 /*
  * execve: filled from sched_process_exec on success (execveat arrives as execve then, rules-spec E1),
  * from sys_exit on failure: then only the caller's ids and credentials, exe, args and filename are filled.
+ * mount_mark is 1 more than where in trusted_exepath the executable's own mount begins, 0 when nobody asked for it;
+ * mount_root the directory of its file system that is mounted there, empty for all of it.
  */
 #define SAKER_PARAMS_EXECVE(P, I) SAKER_PARAMS_EXEC(EXECVE, P, I)
 #define SAKER_PARAMS_EXECVEAT(P, I) SAKER_PARAMS_EXEC(EXECVEAT, P, I)
@@ -26,7 +28,8 @@
 	I(EV, vtid, PID, CODE, 0) I(EV, vpid, PID, CODE, 0) I(EV, sid, PID, CODE, 0)               \
 	I(EV, old_tid, PID, CODE, 0) I(EV, start_ns, U64, CODE, 0)                                 \
 	I(EV, pidns_start_ns, U64, CODE, 0) I(EV, exe_dev, U32, CODE, 0)                           \
-	I(EV, ruid, UID, CODE, 0) I(EV, suid, UID, CODE, 0) I(EV, nlink, U32, CODE, 0)
+	I(EV, ruid, UID, CODE, 0) I(EV, suid, UID, CODE, 0) I(EV, nlink, U32, CODE, 0)             \
+	I(EV, mount_mark, U32, CODE, 0) I(EV, mount_root, STR, CODE, 0)
 
 /*
  * fork family, both sides from sched_process_fork: the parent's record (res = child's pid in the

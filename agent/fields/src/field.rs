@@ -117,6 +117,8 @@ pub(crate) enum Presence {
     File,
     /// Opens that reached a file, and changes of one by its descriptor.
     Reached,
+    /// Successful execs.
+    Executed,
     /// Those about an inet or unix socket.
     Socket,
     /// Those about an inet socket.
@@ -181,6 +183,7 @@ impl Presence {
             }
             Self::File => "events about a known file",
             Self::Reached => "successful opens and changes of files with a path",
+            Self::Executed => "successful execs of files with a path",
             Self::Socket => "events about a known inet or unix socket",
             Self::Inet => "events about a known inet socket",
             Self::Server => "events about a connection or a listening socket",

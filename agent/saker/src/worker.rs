@@ -39,9 +39,10 @@ const COSTS_PERIOD_NS: u64 = 1_000_000_000;
 const MESSAGE_BYTES: usize = 512;
 
 /// What an alert says of files that are really elsewhere.
-const REAL_PATHS: [(Elsewhere, &str); 4] = [
+const REAL_PATHS: [(Elsewhere, &str); 5] = [
     (Elsewhere::Descriptor, " realpath=%fd.realpath"),
     (Elsewhere::Path, " realpath=%fs.realpath.name"),
+    (Elsewhere::Program, " realpath=%proc.realpath"),
     (Elsewhere::Source, " realpath=%fs.realpath.source"),
     (
         Elsewhere::Both,

@@ -33,6 +33,16 @@ const RULES: &str = "
   condition: evt.type=openat and fd.name endswith /the-fifo and evt.is_open_read=true
   output: reads %fd.name
   priority: WARNING
+- rule: sleeper
+  desc: A program by its path
+  condition: evt.type=execve and proc.exepath=/usr/bin/sleep
+  output: runs %proc.exepath as %proc.name
+  priority: WARNING
+- rule: named
+  desc: A program by the name it was executed by
+  condition: evt.type=execve and evt.arg.filename=/usr/bin/env
+  output: executes %evt.arg.filename as %proc.name
+  priority: WARNING
 - rule: deep
   desc: A program below the laboratory, wherever there
   condition: >
@@ -192,6 +202,36 @@ const RINGS: &[Case] = &[
     },
 ];
 
+/// Programs by other names.
+const PROGRAMS: &[Case] = &[
+    Case {
+        rule: "sleeper",
+        script: ": > $LAB/program\n\
+                 unshare -m sh -euc 'mount --bind /usr/bin/sleep $0/program; $0/program 0' $LAB",
+        fields: &[
+            ("proc.exepath", "$LAB/program"),
+            ("proc.realpath", "/usr/bin/sleep"),
+        ],
+    },
+    Case {
+        rule: "sleeper",
+        script: "mkdir -p $LAB/programs\n\
+                 unshare -m sh -euc 'mount --bind /usr/bin $0/programs; $0/programs/sleep 0' $LAB",
+        fields: &[
+            ("proc.exepath", "$LAB/programs/sleep"),
+            ("proc.realpath", "/usr/bin/sleep"),
+        ],
+    },
+    Case {
+        rule: "named",
+        script: "ln -s /usr/bin/env $LAB/surroundings; $LAB/surroundings true",
+        fields: &[
+            ("evt.arg.filename", "$LAB/surroundings"),
+            ("proc.realpath", "/usr/bin/env"),
+        ],
+    },
+];
+
 /// What must stay silent.
 const TWINS: &[&str] = &[
     // Another root, with its own file, on another file system, in the host's mount namespace or not.
@@ -204,6 +244,12 @@ const TWINS: &[&str] = &[
      mkdir -p lower/etc upper work merged; echo x > lower/etc/shadow\n\
      mount -t overlay none -o lowerdir=lower,upperdir=upper,workdir=work merged\n\
      cat merged/etc/shadow\nEND",
+    // Another file of the name of a program, on another file system.
+    "unshare -m sh -eu <<'END'\n\
+     mkdir -p $LAB/box; mount -t tmpfs none $LAB/box; mkdir -p $LAB/box/usr/bin\n\
+     cp /usr/bin/sleep $LAB/box/usr/bin/sleep; $LAB/box/usr/bin/sleep 0\nEND",
+    // The program is its interpreter, which nobody executed by name.
+    "printf '#!/usr/bin/env sh\\n:\\n' > $LAB/script; chmod +x $LAB/script; $LAB/script",
     // Pipes, memory files, removed files.
     "$LAB/evader unnamed $LAB/removed",
     // A file by its handle.
@@ -241,6 +287,13 @@ fn a_file_is_seen_whatever_it_is_called() {
         "one name is enough: {}",
         direct.output()
     );
+    stop_cleanly(agent).expect("a clean end");
+}
+
+#[test]
+fn a_program_is_seen_whatever_it_is_called() {
+    let (agent, lab) = start();
+    check_all(&agent, &lab, PROGRAMS).expect("every alert");
     stop_cleanly(agent).expect("a clean end");
 }
 

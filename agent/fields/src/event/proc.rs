@@ -28,9 +28,17 @@ pub(super) const FIELDS: &[Field] = &[
     Field::new(
         "proc.exepath",
         Str,
-        |e, _| text(&e.image()?.exepath),
+        |e, _| text(e.program()?),
         "Path of the executable as the kernel has it, links resolved.",
     ),
+    Field::new(
+        "proc.realpath",
+        Str,
+        |e, _| text(e.real_program()?),
+        "Path of the program that was executed, where the host has it, whatever mounts led to it. Saker's own; with \
+         path_identity: any.",
+    )
+    .on(Presence::Executed),
     Field::new(
         "proc.cmdline",
         Str,

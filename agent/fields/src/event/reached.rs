@@ -19,6 +19,8 @@ struct Slots {
     mount_at: u32,
     mount_root: u32,
     dev: u32,
+    /// What `mount_at` says of a mount at the path's first byte; less: nothing was told.
+    first: u64,
 }
 
 /// Slots of the events that tell it, without a look-up by name: every event asks.
@@ -30,6 +32,7 @@ const fn slots(event: u32) -> Option<Slots> {
                 mount_at: $at,
                 mount_root: $root,
                 dev: $dev,
+                first: 0,
             }
         };
     }
@@ -50,9 +53,22 @@ const fn slots(event: u32) -> Option<Slots> {
             of!(SAKER_P_OPEN_BY_HANDLE_AT_real SAKER_P_OPEN_BY_HANDLE_AT_mount_at
                 SAKER_P_OPEN_BY_HANDLE_AT_mount_root SAKER_P_OPEN_BY_HANDLE_AT_dev)
         }
+        SAKER_EV_EXECVE => EXECUTED,
         _ => return None,
     })
 }
+
+/// Slots of a program.
+const EXECUTED: Slots = Slots {
+    real: SAKER_P_EXECVE_trusted_exepath,
+    mount_at: SAKER_P_EXECVE_mount_mark,
+    mount_root: SAKER_P_EXECVE_mount_root,
+    dev: SAKER_P_EXECVE_exe_dev,
+    first: 1,
+};
+
+/// Arguments among which the kernel puts a script's own name: two for each script that runs another.
+const SCRIPT_ARGS: usize = 4;
 
 /// Slots of the record that stands before a call.
 const ACTED: Slots = Slots {
@@ -60,6 +76,7 @@ const ACTED: Slots = Slots {
     mount_at: SAKER_P_ACTED_mount_at,
     mount_root: SAKER_P_ACTED_top,
     dev: SAKER_P_ACTED_dev,
+    first: 0,
 };
 
 /// What the kernel has told of the event's files: the record that tells it, and where.
@@ -72,14 +89,15 @@ struct Told<'a> {
 }
 
 impl<'a> Told<'a> {
-    /// Path of file `nth` and where in it its own mount begins.
-    fn path(&self, nth: usize) -> Option<(Var<'a>, u64)> {
+    /// Path of file `nth` and where in it its own mount begins, if that was told.
+    fn path(&self, nth: usize) -> Option<(Var<'a>, Option<u64>)> {
         let (real, mount_at) = match nth {
             0 => (self.slots.real, self.slots.mount_at),
             _ => self.second?,
         };
         let path = self.record.var(real);
-        (path.bytes.first() == Some(&b'/')).then(|| (path, self.record.u64(mount_at)))
+        let mount_at = self.record.u64(mount_at).checked_sub(self.slots.first);
+        (path.bytes.first() == Some(&b'/')).then_some((path, mount_at))
     }
 }
 
@@ -120,6 +138,8 @@ pub enum Elsewhere {
     Descriptor,
     /// One path: `fs.realpath.name`, or `.source` of a symbolic link.
     Path,
+    /// The program: `proc.realpath`.
+    Program,
     /// The new name of a symbolic link, which `fs.path.source` is.
     Source,
     /// Two paths: `fs.realpath.source` and `.target`.
@@ -161,7 +181,7 @@ impl<'a> EventView<'a> {
     /// Path of file `nth` on the host: where its own mount namespace has the file system the file is in.
     fn path_on_host(&self, told: &Told<'a>, nth: usize) -> Option<&'a [u8]> {
         let (path, mount_at) = told.path(nth)?;
-        let tail = path.bytes.get(usize::try_from(mount_at).ok()?..)?;
+        let tail = path.bytes.get(usize::try_from(mount_at?).ok()?..)?;
         let top = told.record.var(told.slots.mount_root);
         if top.truncated || top.fault {
             return None;
@@ -191,7 +211,43 @@ impl<'a> EventView<'a> {
     /// The event is about a file by its descriptor; of others that have one it is a directory.
     pub(super) fn tells_descriptor(&self) -> bool {
         let event = self.record.event();
-        matches!(event, SAKER_EV_FCHMOD | SAKER_EV_FCHOWN) || slots(event).is_some()
+        let opens = slots(event).is_some() && !self.executes();
+        matches!(event, SAKER_EV_FCHMOD | SAKER_EV_FCHOWN) || opens
+    }
+
+    /// The event is a successful exec; those that fail reach nothing.
+    fn executes(&self) -> bool {
+        self.record.event() == SAKER_EV_EXECVE
+    }
+
+    /// `proc.realpath`.
+    pub(super) fn real_program(&self) -> Option<&'a [u8]> {
+        self.real().first().filter(|_| self.executes())
+    }
+
+    /// Path of the program, in an evaluation by a real name that one.
+    pub(super) fn program(&self) -> Option<&'a [u8]> {
+        match self.called.filter(|_| self.executes()) {
+            Some(called) => called.names.first(),
+            None => Some(&self.image()?.exepath),
+        }
+    }
+
+    /// Whether the file that was given is not the program but a script that named it. The kernel puts its name among
+    /// the arguments then; whoever does the same hides that name, not the program's.
+    fn is_script(&self) -> bool {
+        let given = self.record.var(SAKER_P_EXECVE_filename).bytes;
+        let args = self.record.var(SAKER_P_EXECVE_args).bytes;
+        let mut args = args.split(|&b| b == 0).take(SCRIPT_ARGS);
+        args.any(|arg| arg == given)
+    }
+
+    /// The name a program was executed by; of a script's its own path.
+    fn executed_as(&self) -> Option<&'a [u8]> {
+        if self.is_script() {
+            return Some(&self.image()?.exepath);
+        }
+        self.path(self.position_of("filename")?)
     }
 
     /// `fd.realpath`.
@@ -214,6 +270,14 @@ impl<'a> EventView<'a> {
 
     /// Which of the event's files the path parameter at `at` names.
     fn file_at(&self, at: usize) -> Option<usize> {
+        if self.executes() {
+            let names_it = match self.params().get(at)?.name {
+                "trusted_exepath" => true,
+                "filename" => !self.is_script(),
+                _ => false,
+            };
+            return names_it.then_some(0);
+        }
         if self.told()?.second.is_none() {
             return (self.opened_path() == Some(at)).then_some(0);
         }
@@ -250,6 +314,9 @@ impl<'a> EventView<'a> {
         };
         if self.tells_descriptor() {
             return RealNames([given.fd_name(), None]);
+        }
+        if self.executes() {
+            return RealNames([given.executed_as(), None]);
         }
         let mut names = RealNames::default();
         for (name, at) in names.0.iter_mut().zip(self.paths()) {
@@ -290,12 +357,20 @@ impl<'a> EventView<'a> {
     }
 
     /// Whether a file of the event has a real name, and it is not the given one.
+    ///
+    /// `proc.exepath` shows where links lead: a program is elsewhere if mounts do, or if the rule was raised by a name
+    /// that was not given.
     pub fn is_elsewhere(&self) -> Option<Elsewhere> {
+        if self.executes() && self.shown.is_none() {
+            let exepath = &*self.image()?.exepath;
+            return (self.real_program()? != exepath).then_some(Elsewhere::Program);
+        }
         if !self.real().differ_from(&self.names_given()) {
             return None;
         }
         Some(match self.record.event() {
             _ if self.tells_descriptor() => Elsewhere::Descriptor,
+            _ if self.executes() => Elsewhere::Program,
             SAKER_EV_SYMLINK | SAKER_EV_SYMLINKAT => Elsewhere::Source,
             _ if self.paths().count() == MAX_FILES => Elsewhere::Both,
             _ => Elsewhere::Path,

@@ -329,7 +329,12 @@ fn rule(condition: &str) -> String {
 
 /// What the rule says to the opens, in order; empty where it is silent.
 fn said(condition: &str, opens: &[RecordBuilder]) -> Vec<String> {
-    let mut bench = Bench::new(Matching::First, true, rule(condition).as_bytes());
+    said_by(&rule(condition), opens)
+}
+
+/// The same of a rule as it is written.
+fn said_by(rule: &str, opens: &[RecordBuilder]) -> Vec<String> {
+    let mut bench = Bench::new(Matching::First, true, rule.as_bytes());
     bench.start_cat();
     opens
         .iter()
@@ -419,6 +424,56 @@ fn a_rule_sees_the_file_behind_the_name() {
     assert_eq!(said("fs.path.name=/etc/shadow", &opens), expected);
     assert_eq!(said("evt.arg.name=/etc/shadow", &opens), expected);
     assert_eq!(said("fd.containername=host:/etc/shadow", &opens), expected);
+}
+
+/// Executed as `given`, which led to `path`; its mount is `at` bytes into that and begins at `top`.
+fn executed(given: &str, path: &str, at: i64, top: &str, ts_ns: u64) -> RecordBuilder {
+    exec(CAT, SHELL, "x", path, b"0", ts_ns)
+        .var(SAKER_P_EXECVE_filename, given.as_bytes())
+        .num(SAKER_P_EXECVE_exe_dev, 0x800)
+        .num(SAKER_P_EXECVE_mount_mark, at + 1)
+        .var(SAKER_P_EXECVE_mount_root, top.as_bytes())
+}
+
+#[test]
+fn a_rule_sees_the_program_behind_the_name() {
+    let mounted = |ts_ns| executed("/mnt/sleep", "/mnt/sleep", 4, "/usr/bin", ts_ns);
+    let runs = [
+        executed("/usr/bin/sleep", "/usr/bin/sleep", 0, "", 3_000),
+        executed("/tmp/x", "/tmp/x", 6, "/usr/bin/sleep", 3_001),
+        mounted(3_002),
+        executed("/mnt/true", "/mnt/true", 4, "/usr/bin", 3_003),
+        // On a file system that the host does not see; not asked for.
+        mounted(3_004).num(SAKER_P_EXECVE_exe_dev, 0x99),
+        mounted(3_005).num(SAKER_P_EXECVE_mount_mark, 0),
+        executed("/tmp/link", "/usr/bin/sleep", 0, "", 3_006),
+        executed("/tmp/script", "/usr/bin/sleep", 0, "", 3_007)
+            .var(SAKER_P_EXECVE_args, b"-x\0/tmp/script\x000"),
+    ];
+    let of_exec = |condition: &str, runs: &[RecordBuilder]| {
+        said_by(&rule(condition).replace("openat", "execve"), runs)
+    };
+    let (itself, real) = ("<NA>", "<NA> realpath=/usr/bin/sleep");
+    assert_eq!(
+        of_exec("proc.exepath=/usr/bin/sleep", &runs),
+        [itself, real, real, "", "", "", itself, itself]
+    );
+    assert_eq!(
+        of_exec("evt.arg.filename=/usr/bin/sleep", &runs),
+        [itself, real, real, "", "", "", real, ""]
+    );
+    assert_eq!(
+        of_exec(
+            "not proc.exepath startswith /mnt/ and proc.exepath endswith /true",
+            &runs
+        ),
+        [""; 8],
+        "an exception by either name"
+    );
+    assert_eq!(
+        of_exec("proc.exepath=/mnt/sleep", &runs),
+        ["", "", real, "", itself, itself, "", ""]
+    );
 }
 
 #[test]
