@@ -241,12 +241,21 @@ impl Process {
         own.unwrap_or(&self.cred)
     }
 
-    /// The same, to be changed: from then on they are the thread's own, if the thread is known.
-    pub(crate) fn cred_mut(&mut self, tid: u32) -> &mut Cred {
-        match self.threads.get_mut(&tid) {
-            Some(thread) if tid != self.tgid => thread.cred.get_or_insert(self.cred),
-            _ => &mut self.cred,
+    /// The same, to be changed: from then on they are the thread's own, and it is known. `None` when there are too many.
+    pub(crate) fn cred_mut(&mut self, tid: u32) -> Option<&mut Cred> {
+        if tid == self.tgid {
+            return Some(&mut self.cred);
         }
+        if self.threads.len() >= MAX_THREADS && !self.threads.contains_key(&tid) {
+            return None;
+        }
+        let thread = self.threads.entry(tid).or_insert_with(|| Thread {
+            comm: Comm::new(&self.image.comm),
+            vtid: -1,
+            clone_ts_ns: 0,
+            cred: None,
+        });
+        Some(thread.cred.get_or_insert(self.cred))
     }
 
     /// Id of thread `tid` in the innermost pid namespace, -1 unknown.
@@ -317,6 +326,29 @@ mod tests {
             (UNKNOWN_NAME, 3, -1)
         );
         assert!(!process.in_container());
+    }
+
+    #[test]
+    fn threads_have_their_own_credentials() {
+        let mut process = Process::placeholder(7, 0, &Blank::default());
+        process.cred.uid = 5;
+        process.cred_mut(8).expect("room").uid = 6;
+        process.cred_mut(7).expect("the leader").gid = 4;
+        let ids = |tid| (process.cred_of(tid).uid, process.cred_of(tid).gid);
+        assert_eq!(
+            (ids(7), ids(8), ids(9)),
+            ((5, 4), (6, NO_ID), (5, 4)),
+            "threads that are not known have the leader's"
+        );
+        assert_eq!((process.comm(8), process.vtid(8)), (UNKNOWN_NAME, -1));
+    }
+
+    #[test]
+    fn the_number_of_threads_is_bounded() {
+        let mut process = Process::placeholder(1, 0, &Blank::default());
+        let last = MAX_THREADS as u32 + 2;
+        assert!((2..last).all(|tid| process.cred_mut(tid).is_some()));
+        assert!(process.cred_mut(last).is_none() && process.cred_mut(2).is_some());
     }
 
     #[test]

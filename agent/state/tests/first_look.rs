@@ -35,6 +35,9 @@ use saker_capture::{Driver, possible_cpus};
 use saker_state::scan::{Scanned, Scanner, Told, from_records};
 use saker_state::{Fd, FdKind, Role, Socket};
 
+/// A user that nothing here runs as but one thread.
+const NOBODY: u32 = 1234;
+
 const S_IFMT: u32 = 0o170_000;
 
 /// Children of one test would inherit the descriptors of the other.
@@ -108,7 +111,7 @@ fn common(mut process: Scanned) -> Scanned {
     if process.root == b"/" {
         process.root.clear();
     }
-    process.threads.sort_unstable_by_key(|thread| thread.0);
+    process.threads.sort_unstable_by_key(|thread| thread.tid);
     process.fds.sort_unstable_by_key(|fd| fd.0);
     for (_, fd) in &mut process.fds {
         fd.file_facts &= S_IFMT;
@@ -302,6 +305,8 @@ fn threads_and_descriptors() {
     let thread = std::thread::Builder::new()
         .name("a thread's name".into())
         .spawn(move || {
+            let nobody = rustix::process::Uid::from_raw(NOBODY);
+            rustix::thread::set_thread_uid(nobody).expect("its own alone");
             up.send(()).expect("the test");
             _ = end.recv();
         });
@@ -360,11 +365,13 @@ fn threads_and_descriptors() {
     );
     let (told, shown) = (common(told), common(shown));
     assert_eq!(told.threads, shown.threads);
-    assert!(
-        told.threads
-            .iter()
-            .any(|thread| thread.1.bytes() == b"a thread's name")
-    );
+    let thread_of = |found: &Scanned| {
+        let mut threads = found.threads.iter();
+        let named = threads.find(|thread| thread.comm.bytes() == b"a thread's name");
+        named.map(|thread| (thread.cred.uid, thread.cred.cap_effective))
+    };
+    assert_eq!(thread_of(&told), Some((NOBODY, 0)));
+    assert_eq!((told.cred.uid, told.cred.cap_effective != 0), (0, true));
     let same = |number: &dyn AsRawFd| {
         let fd = fd(&told, &number.as_raw_fd());
         assert_eq!(fd, self::fd(&shown, &number.as_raw_fd()));

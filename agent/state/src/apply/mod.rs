@@ -11,7 +11,7 @@ mod socket;
 pub(crate) use self::birth::fork_owner;
 pub(crate) use self::file::O_CLOEXEC;
 pub(crate) use self::io::closed_range;
-pub(crate) use self::process::{cmdline, joined, new_image, terminated};
+pub(crate) use self::process::{cmdline, joined, new_image, terminated, told_cred};
 pub(crate) use self::socket::{End, canonical, existing, listening_port, write_inet};
 
 use std::sync::Arc;
@@ -118,7 +118,7 @@ pub(crate) fn dispatch(
         SAKER_EV_SETUID..=SAKER_EV_SETRESGID
         | SAKER_EV_CAPSET
         | SAKER_EV_SETNS
-        | SAKER_EV_UNSHARE => cred::apply(process, rec),
+        | SAKER_EV_UNSHARE => cred::apply(ctx, process, rec),
         _ => {}
     }
     None

@@ -242,7 +242,7 @@ pub(super) fn exec(ctx: &mut Ctx, process: &mut Process, rec: &Record<'_>) {
     process.sharing = None;
     process.fds.close_on_exec();
     exec_identity(process, rec);
-    exec_cred(process, rec);
+    process.cred = told_cred(rec);
     exec_cgroup(ctx, process, rec);
     ctx.ask_users(process, rec.hdr().ts_ns);
     if process.cell.first_parent().is_none() && process.ppid > 0 {
@@ -296,14 +296,16 @@ fn exec_identity(process: &mut Process, rec: &Record<'_>) {
     process.cell.set_vpid(process.vpid);
 }
 
-fn exec_cred(process: &mut Process, rec: &Record<'_>) {
-    let cred = &mut process.cred;
-    cred.uid = rec.u64(SAKER_P_EXECVE_uid) as u32;
-    cred.gid = rec.u64(SAKER_P_EXECVE_gid) as u32;
-    cred.loginuid = rec.u64(SAKER_P_EXECVE_loginuid) as u32;
-    cred.cap_inheritable = rec.u64(SAKER_P_EXECVE_cap_inheritable);
-    cred.cap_permitted = rec.u64(SAKER_P_EXECVE_cap_permitted);
-    cred.cap_effective = rec.u64(SAKER_P_EXECVE_cap_effective);
+/// What an exec record says of its thread, or a task record, whose slots are the same.
+pub(crate) fn told_cred(rec: &Record<'_>) -> Cred {
+    Cred {
+        uid: rec.u64(SAKER_P_EXECVE_uid) as u32,
+        gid: rec.u64(SAKER_P_EXECVE_gid) as u32,
+        loginuid: rec.u64(SAKER_P_EXECVE_loginuid) as u32,
+        cap_inheritable: rec.u64(SAKER_P_EXECVE_cap_inheritable),
+        cap_permitted: rec.u64(SAKER_P_EXECVE_cap_permitted),
+        cap_effective: rec.u64(SAKER_P_EXECVE_cap_effective),
+    }
 }
 
 /// `old` if it is the same directory, so that most execs allocate none.

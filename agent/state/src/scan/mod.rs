@@ -10,6 +10,7 @@ mod read;
 mod records;
 mod status;
 
+use std::collections::hash_map::Entry;
 use std::os::fd::OwnedFd;
 use std::path::Path;
 use std::sync::Arc;
@@ -66,10 +67,23 @@ pub struct Scanned {
     pub cgroup_id: u64,
     /// Paths of its cgroups: the driver's, or lines of `/proc/PID/cgroup`.
     pub cgroups: Vec<u8>,
-    /// Threads besides the leader: id, name, id in the innermost pid namespace.
-    pub threads: Vec<(u32, Comm, i32)>,
+    /// Threads besides the leader.
+    pub threads: Vec<ScannedThread>,
     /// Descriptors.
     pub fds: Vec<(i32, Fd)>,
+}
+
+/// A thread that was found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct ScannedThread {
+    /// Id, initial pid namespace.
+    pub tid: u32,
+    /// Name.
+    pub comm: Comm,
+    /// Id in the innermost pid namespace, -1 unknown.
+    pub vtid: i32,
+    /// Credentials.
+    pub cred: Cred,
 }
 
 impl Scanned {
@@ -96,15 +110,15 @@ impl Scanned {
             // Changes were lost: what stands here may be older than what was found.
             process.cwd = Arc::from(&b""[..]);
             process.cred = Cred::default();
-            process
-                .threads
-                .values_mut()
-                .for_each(|thread| thread.cred = None);
             process.fds = FdTable::default();
-            let living: FxHashSet<u32> = self.threads.iter().map(|&(tid, ..)| tid).collect();
-            process
-                .threads
-                .retain(|tid, thread| thread.clone_ts_ns > looked_ns || living.contains(tid));
+            let living: FxHashSet<u32> = self.threads.iter().map(|found| found.tid).collect();
+            process.threads.retain(|tid, thread| {
+                let young = thread.clone_ts_ns > looked_ns;
+                if !young {
+                    thread.cred = None;
+                }
+                young || living.contains(tid)
+            });
         }
         if doubt.has(Doubt::IMAGE) {
             process.image = Arc::new(std::mem::take(&mut self.image));
@@ -138,13 +152,32 @@ impl Scanned {
                 (process.cgroup, process.cgroup_id) = (cgroup, self.cgroup_id);
             }
         }
-        for (tid, comm, vtid) in self.threads {
-            process.threads.entry(tid).or_insert(Thread {
-                comm,
-                vtid,
-                clone_ts_ns: 0,
-                cred: None,
-            });
+        for ScannedThread {
+            tid,
+            comm,
+            vtid,
+            cred,
+        } in self.threads
+        {
+            match process.threads.entry(tid) {
+                Entry::Occupied(mut known) => {
+                    let known = known.get_mut();
+                    if known.vtid < 0 {
+                        (known.comm, known.vtid) = (comm, vtid);
+                    }
+                    if doubt.has(Doubt::INHERITED) {
+                        fill_cred(known.cred.get_or_insert(cred), &cred);
+                    }
+                }
+                Entry::Vacant(free) => {
+                    free.insert(Thread {
+                        comm,
+                        vtid,
+                        clone_ts_ns: 0,
+                        cred: Some(cred),
+                    });
+                }
+            }
         }
         if doubt.has(Doubt::FDS) {
             for (number, found) in self.fds {
@@ -169,21 +202,7 @@ fn fill_inherited(
     fdlimit: u64,
     start_ns: u64,
 ) {
-    let known = &mut process.cred;
-    // An exec record has told all of them; of a placeholder, a setuid may have told one.
-    if known.loginuid == NO_ID && known.cap_permitted == 0 {
-        let uid = if known.uid == NO_ID {
-            cred.uid
-        } else {
-            known.uid
-        };
-        let gid = if known.gid == NO_ID {
-            cred.gid
-        } else {
-            known.gid
-        };
-        *known = Cred { uid, gid, ..*cred };
-    }
+    fill_cred(&mut process.cred, cred);
     if process.cwd.is_empty() {
         process.cwd = cwd.into();
     }
@@ -199,6 +218,19 @@ fn fill_inherited(
     if *process.root == *b"/" && !root.is_empty() {
         process.root = root.into();
     }
+}
+
+/// An exec record has told all of them; of a placeholder, a setuid may have told one.
+fn fill_cred(known: &mut Cred, found: &Cred) {
+    if known.loginuid != NO_ID || known.cap_permitted != 0 {
+        return;
+    }
+    let or_found = |known, found| if known == NO_ID { found } else { known };
+    *known = Cred {
+        uid: or_found(known.uid, found.uid),
+        gid: or_found(known.gid, found.gid),
+        ..*found
+    };
 }
 
 /// Reads /proc, relative to one open directory of it.

@@ -11,20 +11,21 @@ use saker_abi::raw::*;
 use saker_abi::record::{Record, Var};
 
 use super::fds::{S_IFMT, anonymous};
-use super::{Scanned, Scanner};
-use crate::apply::{O_CLOEXEC, existing, listening_port, new_image};
+use super::{Scanned, ScannedThread, Scanner};
+use crate::apply::{O_CLOEXEC, existing, listening_port, new_image, told_cred};
 use crate::directory::MAX_PROCESSES;
 use crate::fd::{Fd, FdKind};
 use crate::fdtable::MAX_FDS;
-use crate::process::{Comm, Cred, MAX_THREADS};
+use crate::process::{Comm, MAX_THREADS};
 
 const S_IFDIR: u32 = 0o040_000;
 const S_IFREG: u32 = 0o100_000;
 const S_IFIFO: u32 = 0o010_000;
 
-// `new_image` reads the slots of an exec record.
+// `new_image` and `told_cred` read the slots of an exec record.
 const _: () = assert!(SAKER_P_TASK_exe == SAKER_P_EXECVE_exe);
 const _: () = assert!(SAKER_P_TASK_nlink == SAKER_P_EXECVE_nlink);
+const _: () = assert!(SAKER_P_TASK_cap_effective == SAKER_P_EXECVE_cap_effective);
 
 /// What the records of the iterators came to.
 #[derive(Debug, Default)]
@@ -137,13 +138,16 @@ impl<'a> Found<'a> {
     }
 
     fn thread(&mut self, rec: &Record<'_>) {
-        let tid = rec.hdr().tid;
-        let comm = Comm::new(rec.var(SAKER_P_TASK_comm).bytes);
-        let vtid = rec.i64(SAKER_P_TASK_vtid) as i32;
+        let thread = ScannedThread {
+            tid: rec.hdr().tid,
+            comm: Comm::new(rec.var(SAKER_P_TASK_comm).bytes),
+            vtid: rec.i64(SAKER_P_TASK_vtid) as i32,
+            cred: told_cred(rec),
+        };
         if let Some(process) = self.of(rec.hdr().tgid)
             && process.threads.len() < MAX_THREADS
         {
-            process.threads.push((tid, comm, vtid));
+            process.threads.push(thread);
         }
     }
 
@@ -216,14 +220,7 @@ fn process(rec: &Record<'_>) -> Option<Scanned> {
             since_ns: 0,
             ..image
         },
-        cred: Cred {
-            uid: number(SAKER_P_TASK_uid),
-            gid: number(SAKER_P_TASK_gid),
-            loginuid: number(SAKER_P_TASK_loginuid),
-            cap_inheritable: rec.u64(SAKER_P_TASK_cap_inheritable),
-            cap_permitted: rec.u64(SAKER_P_TASK_cap_permitted),
-            cap_effective: rec.u64(SAKER_P_TASK_cap_effective),
-        },
+        cred: told_cred(rec),
         vpid: id(SAKER_P_TASK_vpid),
         pgid: id(SAKER_P_TASK_pgid),
         vpgid: id(SAKER_P_TASK_vpgid),
@@ -364,7 +361,11 @@ mod tests {
         let unreadable = path(task(7, 7)).var_with_flags(SAKER_P_TASK_args, b"", SAKER_VF_FAULT);
         // A thread whose number is the lower one, a leader without its program, the same number again.
         let tasks = [
-            frame(&task(7, 3)),
+            frame(
+                &task(7, 3)
+                    .num(SAKER_P_TASK_uid, 1234)
+                    .num(SAKER_P_TASK_cap_effective, 5),
+            ),
             frame(&unreadable),
             frame(&task(8, 8)),
             frame(&path(task(7, 7)).var(SAKER_P_TASK_exe, b"x")),
@@ -385,7 +386,12 @@ mod tests {
         assert_eq!((told.processes.len(), told.undecodable), (1, 1));
         let process = &told.processes[0];
         assert!(process.image.incomplete && process.cwd == b"/dir/");
-        assert_eq!(process.threads, [(3, Comm::new(b"name"), 0)]);
+        let [thread] = process.threads[..] else {
+            panic!("one thread: {:?}", process.threads);
+        };
+        let told = (thread.tid, thread.comm, thread.vtid, thread.cred.uid);
+        assert_eq!(told, (3, Comm::new(b"name"), 0, 1234));
+        assert_eq!((thread.cred.cap_effective, process.cred.uid), (5, 0));
         let fds: Vec<_> = process
             .fds
             .iter()

@@ -4,8 +4,8 @@ use std::os::fd::{AsFd, OwnedFd};
 
 use rustix::fs::{AtFlags, Dir, Mode, OFlags, openat, statat};
 
-use super::Scanned;
 use super::read::{MAX_FILE, Reader, encode_dev, link, number};
+use super::{Scanned, ScannedThread};
 use crate::apply::{cmdline, joined, terminated};
 use crate::image::{Image, Memory};
 use crate::process::{Comm, Cred, MAX_THREADS, NO_ID};
@@ -24,8 +24,7 @@ pub(super) fn read(
     let comm = read_stat(reader.file(dir, "stat", MAX_FILE)?, tick_ns, found)?;
     found.image = read_image(reader, dir, &comm)?;
     read_status(reader.file(dir, "status", MAX_FILE)?, found);
-    let loginuid = reader.file(dir, "loginuid", MAX_FILE);
-    found.cred.loginuid = loginuid.map_or(NO_ID, |text| number(text, 10) as u32);
+    found.cred.loginuid = read_loginuid(reader, dir, "loginuid");
     found.cwd = link(dir, "cwd").unwrap_or_default();
     if !found.cwd.is_empty() && !found.cwd.ends_with(b"/") {
         found.cwd.push(b'/');
@@ -109,36 +108,46 @@ pub(super) fn program_name(link: &[u8]) -> &[u8] {
     }
 }
 
+fn read_loginuid(reader: &mut Reader, dir: impl AsFd, path: &str) -> u32 {
+    let text = reader.file(dir, path, MAX_FILE);
+    text.map_or(NO_ID, |text| number(text, 10) as u32)
+}
+
 fn read_status(status: &[u8], found: &mut Scanned) {
-    let column = |text: &[u8], n| -> Option<u64> {
-        let mut columns = text
-            .split(|b| b.is_ascii_whitespace())
-            .filter(|part| !part.is_empty());
-        columns.nth(n).map(|part| number(part, 10))
+    found.cred = status_cred(status);
+    let id = |key| status_line(status, key).map(innermost);
+    found.vpid = id(b"NStgid:").unwrap_or(found.tgid as i32);
+    found.vpgid = id(b"NSpgid:").unwrap_or(found.pgid);
+}
+
+/// The value of a line.
+fn status_line<'a>(status: &'a [u8], key: &[u8]) -> Option<&'a [u8]> {
+    let mut lines = status.split(|&b| b == b'\n');
+    lines.find_map(|line| line.strip_prefix(key))
+}
+
+/// The id in the innermost namespace, which comes last.
+fn innermost(ids: &[u8]) -> i32 {
+    let last = ids.trim_ascii().rsplit(|b| b.is_ascii_whitespace()).next();
+    last.map_or(-1, |id| number(id, 10) as i32)
+}
+
+/// Credentials of a process or thread, without its login user.
+fn status_cred(status: &[u8]) -> Cred {
+    // Real, effective, saved, filesystem.
+    let effective = |key| {
+        let ids = status_line(status, key)?.split(|b| b.is_ascii_whitespace());
+        let mut ids = ids.filter(|part| !part.is_empty());
+        ids.nth(1).map(|id| number(id, 10) as u32)
     };
-    // The innermost namespace comes last.
-    let innermost = |text: &[u8]| {
-        let last = text.trim_ascii().rsplit(|b| b.is_ascii_whitespace()).next();
-        last.map_or(-1, |part| number(part, 10) as i32)
-    };
-    found.cred = Cred::default();
-    (found.vpid, found.vpgid) = (found.tgid as i32, found.pgid);
-    for line in status.split(|&b| b == b'\n') {
-        let Some(colon) = line.iter().position(|&b| b == b':') else {
-            continue;
-        };
-        let (key, value) = (&line[..colon], &line[colon + 1..]);
-        match key {
-            // Real, effective, saved, filesystem.
-            b"Uid" => found.cred.uid = column(value, 1).map_or(NO_ID, |id| id as u32),
-            b"Gid" => found.cred.gid = column(value, 1).map_or(NO_ID, |id| id as u32),
-            b"NStgid" => found.vpid = innermost(value),
-            b"NSpgid" => found.vpgid = innermost(value),
-            b"CapInh" => found.cred.cap_inheritable = number(value, 16),
-            b"CapPrm" => found.cred.cap_permitted = number(value, 16),
-            b"CapEff" => found.cred.cap_effective = number(value, 16),
-            _ => {}
-        }
+    let caps = |key| status_line(status, key).map_or(0, |value| number(value, 16));
+    Cred {
+        uid: effective(b"Uid:").unwrap_or(NO_ID),
+        gid: effective(b"Gid:").unwrap_or(NO_ID),
+        loginuid: NO_ID,
+        cap_inheritable: caps(b"CapInh:"),
+        cap_permitted: caps(b"CapPrm:"),
+        cap_effective: caps(b"CapEff:"),
     }
 }
 
@@ -160,22 +169,25 @@ fn read_threads(reader: &mut Reader, dir: &OwnedFd, found: &mut Scanned) {
     };
     let ids = entries.filter_map(|entry| entry.ok()?.file_name().to_str().ok()?.parse().ok());
     for tid in ids.filter(|&tid: &u32| tid != found.tgid).take(MAX_THREADS) {
-        if let Some((comm, vtid)) = read_thread(reader, tasks.as_fd(), tid) {
-            found.threads.push((tid, comm, vtid));
-        }
+        found.threads.extend(read_thread(reader, &tasks, tid));
     }
 }
 
-fn read_thread(reader: &mut Reader, tasks: impl AsFd, tid: u32) -> Option<(Comm, i32)> {
-    let comm = reader.file(tasks.as_fd(), &format!("{tid}/comm"), MAX_FILE)?;
+fn read_thread(reader: &mut Reader, tasks: &OwnedFd, tid: u32) -> Option<ScannedThread> {
+    let comm = reader.file(tasks, &format!("{tid}/comm"), MAX_FILE)?;
     let comm = Comm::new(comm.strip_suffix(b"\n").unwrap_or(comm));
     let status = reader.file(tasks, &format!("{tid}/status"), MAX_FILE)?;
-    let mut lines = status.split(|&b| b == b'\n');
-    let ids = lines
-        .find_map(|line| line.strip_prefix(b"NSpid:"))
-        .unwrap_or_default();
-    let last = ids.trim_ascii().rsplit(|b| b.is_ascii_whitespace()).next();
-    Some((comm, last.map_or(-1, |id| number(id, 10) as i32)))
+    let (vtid, cred) = (
+        innermost(status_line(status, b"NSpid:").unwrap_or_default()),
+        status_cred(status),
+    );
+    let loginuid = read_loginuid(reader, tasks, &format!("{tid}/loginuid"));
+    Some(ScannedThread {
+        tid,
+        comm,
+        vtid,
+        cred: Cred { loginuid, ..cred },
+    })
 }
 
 #[cfg(test)]

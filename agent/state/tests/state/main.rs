@@ -1,6 +1,7 @@
 //! The state as workers drive it, from records.
 
 mod common;
+mod credentials;
 mod files;
 mod io;
 mod partitions;
