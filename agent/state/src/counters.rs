@@ -72,11 +72,11 @@ counters! {
     recovered,
     /// Look-ups that came too late or found nothing.
     recovery_unused,
-    /// Processes not stored because the table was full.
+    /// Processes kept for a moment only because the table was full.
     process_overflow,
     /// Threads not stored because a table was full.
     thread_overflow,
-    /// Descriptors not stored because a table was full.
+    /// Descriptors forgotten because a table was full and others came.
     fd_overflow,
     /// Entries replaced because the kernel's facts said otherwise.
     fd_healed,

@@ -7,7 +7,7 @@ use rustc_hash::FxBuildHasher;
 
 use crate::lineage::Cell;
 
-/// Thread groups known at most; further ones are not tracked and counted (rules-spec F1).
+/// Thread groups known at most; further ones are known for a moment, and counted (rules-spec F1).
 pub const MAX_PROCESSES: usize = 262_144;
 
 /// All cells, by thread group id. Written by their owners, read by everybody without a lock.

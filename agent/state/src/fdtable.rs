@@ -10,8 +10,18 @@ use rustc_hash::FxHashMap;
 
 use crate::fd::{Fd, FdKind, Socket};
 
-/// Entries a table holds; further descriptors are not stored, and counted (rules-spec F7).
+/// Entries a table holds (rules-spec F7). A further one takes the place of one that is worth less.
 pub const MAX_FDS: usize = 4096;
+
+/// Entries chosen at once to make room: choosing looks at all, so it is done for many.
+const EVICTION_BATCH: usize = 256;
+
+/// Dead entries of numbers that are not dense, kept for their buffers beyond [`MAX_FDS`] entries.
+const MAX_DEAD: usize = 1024;
+
+/// Types of files in the kernel's facts (inode(7)).
+const S_IFMT: u32 = 0o170_000;
+const S_IFCHR: u32 = 0o020_000;
 
 /// Numbers below live in a plain list; programs use the lowest free number.
 const DENSE: usize = 1024;
@@ -27,6 +37,12 @@ struct Table {
     dense: Vec<Slot>,
     sparse: FxHashMap<i32, Slot>,
     live: usize,
+    /// Entries that go next, see [`eviction_key`]; those not doomed any more are passed over.
+    doomed: Vec<u64>,
+    /// Batches chosen so far.
+    batches: u32,
+    /// Entries that went since somebody asked.
+    evicted: u32,
 }
 
 #[derive(Debug, Default)]
@@ -34,6 +50,8 @@ struct Slot {
     /// Present but not live: buffers waiting for the number's next use.
     fd: Option<Arc<Fd>>,
     live: bool,
+    /// Chosen to make room, and not opened anew since.
+    doomed: bool,
     /// A socket's memory, kept while the number is something else.
     spare: Option<Box<Socket>>,
 }
@@ -44,6 +62,7 @@ impl Clone for Slot {
         Self {
             fd: self.fd.clone().filter(|_| self.live),
             live: self.live,
+            doomed: false,
             spare: None,
         }
     }
@@ -58,8 +77,31 @@ impl Clone for Table {
                 .map(|(&number, slot)| (number, slot.clone()))
                 .collect(),
             live: self.live,
+            doomed: Vec::new(),
+            batches: self.batches,
+            evicted: 0,
         }
     }
+}
+
+/// What is lost with an entry, smallest first. Descriptors without a name or a tuple are known by their events as
+/// well; devices like `/dev/null` are what a flood is cheapest with; the kernel tells a socket's ends again. Names
+/// of files come once, and where a shell's input comes from decides rules.
+fn worth(number: i32, fd: &Fd) -> u8 {
+    match fd.kind {
+        _ if number <= 2 => 4,
+        _ if fd.socket.is_some() => 2,
+        _ if fd.file_facts & S_IFMT == S_IFCHR => 1,
+        FdKind::File | FdKind::Directory | FdKind::Memfd | FdKind::Unknown => 3,
+        _ => 0,
+    }
+}
+
+/// By worth; among equals by no order that a program could use to have an old or a young entry go.
+fn eviction_key(number: i32, fd: &Fd, batch: u32) -> u64 {
+    let shuffled = (number as u32 ^ batch.rotate_left(16)).wrapping_mul(0x9e37_79b1);
+    let shuffled = (shuffled ^ shuffled >> 15).wrapping_mul(0x85eb_ca77) >> 8;
+    u64::from(worth(number, fd)) << 56 | u64::from(shuffled) << 32 | u64::from(number as u32)
 }
 
 impl Table {
@@ -81,19 +123,19 @@ impl Table {
         }
     }
 
-    /// Makes room for `number`; `None` when it is negative or the table is full.
+    /// Makes room for `number`, if need be in the place of another; `None` when it is negative.
     fn claim(&mut self, number: i32) -> Option<&mut Slot> {
         let index = usize::try_from(number).ok()?;
         let live = self.slot(number).is_some_and(|slot| slot.live);
         if !live {
             if self.live >= MAX_FDS {
-                return None;
+                self.evict();
             }
             self.live += 1;
         }
         if index >= DENSE {
-            // Dead sparse slots keep their buffers; they are bounded like the live ones.
-            if self.sparse.len() >= MAX_FDS && !self.sparse.contains_key(&number) {
+            // So many that to look at all of them costs little for each that goes.
+            if self.sparse.len() >= MAX_FDS + MAX_DEAD && !self.sparse.contains_key(&number) {
                 self.sparse.retain(|_, slot| slot.live);
             }
             return Some(self.sparse.entry(number).or_default());
@@ -103,12 +145,75 @@ impl Table {
         }
         Some(&mut self.dense[index])
     }
+
+    /// Forgets one live entry.
+    fn evict(&mut self) {
+        if !self.evict_doomed() {
+            self.doom();
+            self.evict_doomed();
+        }
+    }
+
+    fn evict_doomed(&mut self) -> bool {
+        while let Some(key) = self.doomed.pop() {
+            let slot = self.slot_mut(key as u32 as i32);
+            if let Some(slot) = slot.filter(|slot| slot.live && slot.doomed) {
+                slot.live = false;
+                self.live -= 1;
+                self.evicted = self.evicted.saturating_add(1);
+                return true;
+            }
+        }
+        false
+    }
+
+    /// Chooses who goes next.
+    fn doom(&mut self) {
+        let mut doomed = std::mem::take(&mut self.doomed);
+        let batch = self.batches;
+        doomed.extend(
+            self.iter()
+                .map(|(number, fd)| eviction_key(number, fd, batch)),
+        );
+        if doomed.len() > EVICTION_BATCH {
+            doomed.select_nth_unstable(EVICTION_BATCH);
+            doomed.truncate(EVICTION_BATCH);
+        }
+        // The last one goes first.
+        doomed.sort_unstable_by(|a, b| b.cmp(a));
+        for &key in &doomed {
+            if let Some(slot) = self.slot_mut(key as u32 as i32) {
+                slot.doomed = true;
+            }
+        }
+        self.batches = batch.wrapping_add(1);
+        self.doomed = doomed;
+    }
+
+    fn iter(&self) -> impl Iterator<Item = (i32, &Fd)> {
+        let dense = self
+            .dense
+            .iter()
+            .enumerate()
+            .map(|(i, slot)| (i as i32, slot));
+        let sparse = self.sparse.iter().map(|(&number, slot)| (number, slot));
+        dense
+            .chain(sparse)
+            .filter(|(_, slot)| slot.live)
+            .filter_map(|(number, slot)| Some((number, slot.fd.as_deref()?)))
+    }
 }
 
 impl Slot {
+    /// In use by a descriptor that has just come.
+    fn revive(&mut self) {
+        self.live = true;
+        self.doomed = false;
+    }
+
     /// An entry of this table alone, its memory kept, its contents to be overwritten.
     fn fresh(&mut self) -> &mut Fd {
-        self.live = true;
+        self.revive();
         let shared = self.fd.as_mut().is_none_or(|fd| Arc::get_mut(fd).is_none());
         if shared {
             self.fd = None;
@@ -136,8 +241,7 @@ impl FdTable {
         slot.fd.as_mut().map(Arc::make_mut)
     }
 
-    /// A cleared entry for `number`, replacing what was there; `None` when the table is full or
-    /// the number negative.
+    /// A cleared entry for `number`, replacing what was there; `None` when the number is negative.
     pub fn open(&mut self, number: i32, kind: FdKind) -> Option<&mut Fd> {
         let slot = Arc::make_mut(&mut self.table).claim(number)?;
         let fd = slot.fresh();
@@ -162,9 +266,11 @@ impl FdTable {
         Some(fd)
     }
 
-    /// Stores an entry made elsewhere; false when the table is full or the number negative.
-    pub(crate) fn put(&mut self, number: i32, fd: Fd) -> bool {
-        self.share(number, Arc::new(fd))
+    /// Stores an entry made elsewhere, where none is; false when there is one, the table is full or the number
+    /// negative.
+    pub(crate) fn fill(&mut self, number: i32, fd: Fd) -> bool {
+        let free = self.len() < MAX_FDS && self.get(number).is_none();
+        free && self.share(number, Arc::new(fd))
     }
 
     /// The entry of `number`, for another table to hold as well.
@@ -173,17 +279,25 @@ impl FdTable {
         slot.fd.clone()
     }
 
-    /// Stores an entry that another table holds as well; false when the table is full or the number negative.
+    /// Stores an entry that another table holds as well; false when the number is negative.
     pub(crate) fn share(&mut self, number: i32, fd: Arc<Fd>) -> bool {
         let Some(slot) = Arc::make_mut(&mut self.table).claim(number) else {
             return false;
         };
-        slot.live = true;
+        slot.revive();
         slot.fd = Some(fd);
         true
     }
 
-    /// Makes `to` the same file as `from`; false when `from` is unknown or the table full.
+    /// Entries that made room for others since the last call.
+    pub(crate) fn take_evicted(&mut self) -> u32 {
+        if self.table.evicted == 0 {
+            return 0;
+        }
+        std::mem::take(&mut Arc::make_mut(&mut self.table).evicted)
+    }
+
+    /// Makes `to` the same file as `from`; false when `from` is unknown.
     pub fn dup(&mut self, from: i32, to: i32, cloexec: bool) -> bool {
         if from == to || self.get(from).is_none() {
             return self.get(from).is_some();
@@ -285,21 +399,7 @@ impl FdTable {
 
     /// All entries; low numbers in order, numbers from 1024 on in any.
     pub fn iter(&self) -> impl Iterator<Item = (i32, &Fd)> {
-        let dense = self
-            .table
-            .dense
-            .iter()
-            .enumerate()
-            .map(|(i, slot)| (i as i32, slot));
-        let sparse = self
-            .table
-            .sparse
-            .iter()
-            .map(|(&number, slot)| (number, slot));
-        dense
-            .chain(sparse)
-            .filter(|(_, slot)| slot.live)
-            .filter_map(|(number, slot)| Some((number, slot.fd.as_deref()?)))
+        self.table.iter()
     }
 }
 
@@ -431,14 +531,80 @@ mod tests {
         for number in 0..MAX_FDS as i32 {
             assert!(table.open(number * 3, FdKind::File).is_some());
         }
-        assert!(table.open(1, FdKind::File).is_none());
-        assert!(
-            table.open(3, FdKind::Pipe).is_some(),
-            "known numbers are replaced"
-        );
+        assert!(!table.fill(1, Fd::default()), "what is old is not taken in");
+        assert!(table.open(3, FdKind::Pipe).is_some());
+        assert_eq!(table.take_evicted(), 0, "known numbers are replaced");
+        named(&mut table, 1, "/new");
+        assert_eq!((name(&table, 1), table.len()), (Some("/new"), MAX_FDS));
+        assert_eq!((table.take_evicted(), table.take_evicted()), (1, 0));
+        assert!(table.get(3).is_none(), "pipes go first");
         assert!(table.open(-1, FdKind::File).is_none());
         assert!(table.close(0));
-        assert!(table.open(1, FdKind::File).is_some());
-        assert_eq!(table.len(), MAX_FDS);
+        assert!(table.fill(2, Fd::default()));
+        assert_eq!((table.len(), table.take_evicted()), (MAX_FDS, 0));
+    }
+
+    /// A table full of `/dev/null` from number 10 on.
+    fn flooded() -> FdTable {
+        let mut table = FdTable::default();
+        named(&mut table, 0, "/dev/null");
+        for number in 10..MAX_FDS as i32 + 9 {
+            named(&mut table, number, "/dev/null");
+            table.get_mut(number).expect("open").file_facts = S_IFCHR;
+        }
+        table
+    }
+
+    #[test]
+    fn a_flood_takes_its_own_place() {
+        let mut table = flooded();
+        let socket = Socket::default();
+        table.open_socket(3, FdKind::Ipv4, socket).expect("room");
+        for (number, file) in (4..8).zip(["/etc/shadow", "/a", "/b", "/c"]) {
+            named(&mut table, number, file);
+        }
+        assert!(table.dup(4, 100_000, false));
+        for number in 5000..9000 {
+            named(&mut table, number, "/dev/null");
+            table.get_mut(number).expect("open").file_facts = S_IFCHR;
+            assert_eq!(table.len(), MAX_FDS);
+        }
+        assert_eq!(table.take_evicted(), 6 + 4000);
+        assert_eq!(name(&table, 4), Some("/etc/shadow"));
+        assert_eq!(name(&table, 100_000), Some("/etc/shadow"));
+        assert_eq!(name(&table, 0), Some("/dev/null"), "standard input stays");
+        assert!(table.get(3).is_some_and(|fd| fd.socket.is_some()));
+        let known = |from: i32| (from..from + 4000).filter(|&n| table.get(n).is_some());
+        let (old, young) = (known(10).count(), known(5000).count());
+        assert!(old > 500 && young > 500, "by no order: {old} {young}");
+    }
+
+    #[test]
+    fn who_comes_anew_is_not_doomed() {
+        let mut table = flooded();
+        named(&mut table, 4, "/makes/a/batch");
+        let doomed: Vec<i32> = table.table.doomed.iter().map(|&key| key as i32).collect();
+        assert_eq!(doomed.len(), EVICTION_BATCH - 1);
+        for &number in &doomed {
+            named(&mut table, number, "/etc/shadow");
+        }
+        named(&mut table, 5, "/makes/the/next");
+        let kept = |&&number: &&i32| name(&table, number) == Some("/etc/shadow");
+        assert_eq!(doomed.iter().filter(kept).count(), doomed.len());
+        let mut child = table.clone();
+        named(&mut child, 6, "/in/the/child");
+        assert!(name(&table, 6).is_none() && child.len() == MAX_FDS);
+        assert_eq!((table.take_evicted(), child.take_evicted()), (2, 1));
+    }
+
+    #[test]
+    fn dead_numbers_are_not_kept_for_ever() {
+        let mut table = FdTable::default();
+        for number in (DENSE as i32..).take(4 * MAX_FDS) {
+            named(&mut table, number, "/a");
+            assert!(table.close(number));
+            assert!(table.table.sparse.len() <= MAX_FDS + MAX_DEAD);
+        }
+        assert!(table.is_empty());
     }
 }

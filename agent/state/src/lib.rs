@@ -65,7 +65,7 @@ pub mod limits {
     pub use crate::interfaces::MAX_ADDRESSES;
     pub use crate::lineage::{MAX_ANCESTORS, MAX_VERSIONS};
     pub use crate::park::{MAX_BYTES as MAX_PARKED_BYTES, MAX_RECORDS as MAX_PARKED_RECORDS};
-    pub use crate::partition::{MAX_ARRIVED, MAX_MISSING, MAX_RETIRING};
+    pub use crate::partition::{MAX_ARRIVED, MAX_GUESTS, MAX_MISSING, MAX_RETIRING};
     pub use crate::path::MAX_JOINED_LEN;
     pub use crate::process::MAX_THREADS;
     pub use crate::progress::ANCESTOR_WAIT_US;

@@ -28,6 +28,9 @@ pub const MAX_ARRIVED: usize = 65_536;
 /// Ended processes kept for those who may still ask.
 pub const MAX_RETIRING: usize = 65_536;
 
+/// Processes kept beyond those there is room for, the latest that had a record: each is seen by it.
+pub const MAX_GUESTS: usize = 64;
+
 /// Missing processes that wait to be let go; the others are found again by the next roll call.
 pub const MAX_MISSING: usize = 65_536;
 
@@ -39,6 +42,8 @@ pub(crate) const MISSING_PER_ROUND: usize = 64;
 #[derive(Debug)]
 pub struct Partition {
     pub(crate) processes: FxHashMap<u32, Box<Process>>,
+    /// Those of them there was no room for, the oldest first. Nobody else knows of them.
+    guests: VecDeque<u32>,
     pub(crate) ctx: Ctx,
     /// Children other workers have sent, before their birth record is applied here.
     pub(crate) arrived: FxHashMap<u32, Box<Process>>,
@@ -66,6 +71,7 @@ impl Partition {
     pub(crate) fn new(index: u32, shared: Arc<SharedState>, inbox: Receiver<Message>) -> Self {
         Self {
             processes: FxHashMap::default(),
+            guests: VecDeque::new(),
             ctx: Ctx::new(index, shared),
             arrived: FxHashMap::default(),
             parked: Parking::default(),
@@ -149,6 +155,7 @@ impl Partition {
             sharing::tell(&mut self.ctx, process, rec);
         }
         let counters = &mut self.ctx.counters;
+        counters.fd_overflow += u64::from(process.fds.take_evicted());
         counters.fds = (counters.fds + process.fds.len() as u64).saturating_sub(fds as u64);
         counters.threads =
             (counters.threads + process.threads.len() as u64).saturating_sub(threads as u64);
@@ -333,25 +340,35 @@ impl Partition {
         }
     }
 
-    /// Stores a process under its number, in the place of what was there; false when full.
+    /// Stores a process under its number, in the place of what was there. False when there was no room: then it is
+    /// a guest.
     pub(crate) fn insert(&mut self, process: Box<Process>) -> bool {
         let tgid = process.tgid;
         self.forget(tgid);
         let full = self.processes.len() >= MAX_PROCESSES / self.ctx.shared.partitions() as usize;
-        if full || !self.ctx.shared.directory.insert(&process.cell) {
+        let stays = !full && self.ctx.shared.directory.insert(&process.cell);
+        if !stays {
             self.ctx.counters.process_overflow += 1;
-            return false;
+            if self.guests.len() >= MAX_GUESTS
+                && let Some(&oldest) = self.guests.front()
+            {
+                self.forget(oldest);
+            }
+            self.guests.push_back(tgid);
         }
         process.cell.set_ids(process.sid, process.pgid);
         self.ctx.counters.fds += process.fds.len() as u64;
         self.ctx.counters.threads += process.threads.len() as u64;
         self.processes.insert(tgid, process);
-        true
+        stays
     }
 
     /// Drops a process without an exit record; its cell goes the usual way.
     pub(crate) fn forget(&mut self, tgid: u32) -> Option<Box<Process>> {
         let process = self.processes.remove(&tgid)?;
+        if !self.guests.is_empty() {
+            self.guests.retain(|&guest| guest != tgid);
+        }
         let counters = &mut self.ctx.counters;
         counters.fds = counters.fds.saturating_sub(process.fds.len() as u64);
         counters.threads = counters

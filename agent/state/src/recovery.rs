@@ -57,6 +57,9 @@ impl Recovery {
             Request::Users { tgid, container } => {
                 let proc = self.shared.config.host_root.join("proc");
                 let names = read_users(&proc, tgid, &container.identity.full_id);
+                if let Some(Ok(names)) = &names {
+                    self.shared.count_users_left_out(names.left_out());
+                }
                 container.users.answer(names, boot_ns());
                 true
             }

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use arc_swap::{ArcSwap, Guard};
 use crossbeam_channel::{Receiver, Sender, TrySendError, bounded};
@@ -65,6 +66,7 @@ pub struct SharedState {
     pub(crate) progress: Progress,
     pub(crate) cgroups: Cgroups,
     pub(crate) waits: WaitCounters,
+    users_left_out: AtomicU64,
     pub(crate) config: StateConfig,
     users: Users,
     interfaces: ArcSwap<Interfaces>,
@@ -121,10 +123,9 @@ impl SharedState {
 
     /// Waits of workers for each other: those that ended well and those that timed out.
     pub fn ancestor_waits(&self) -> (u64, u64) {
-        use std::sync::atomic::Ordering::Relaxed;
         (
-            self.waits.waited.load(Relaxed),
-            self.waits.timed_out.load(Relaxed),
+            self.waits.waited.load(Ordering::Relaxed),
+            self.waits.timed_out.load(Ordering::Relaxed),
         )
     }
 
@@ -136,6 +137,21 @@ impl SharedState {
     /// Containers remembered.
     pub fn containers(&self) -> usize {
         self.cgroups.containers()
+    }
+
+    /// cgroups and containers forgotten although they had processes, because there were too many.
+    pub fn cgroups_forgotten(&self) -> u64 {
+        self.cgroups.forgotten()
+    }
+
+    /// Users and groups of containers that did not fit, at each look at their files.
+    pub fn container_users_left_out(&self) -> u64 {
+        self.users_left_out.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn count_users_left_out(&self, entries: usize) {
+        self.users_left_out
+            .fetch_add(entries as u64, Ordering::Relaxed);
     }
 
     /// Forgets cgroups without a process. Call it from a background thread, every few seconds.
@@ -195,6 +211,7 @@ impl State {
             progress: Progress::new(partitions, config.ancestor_wait_us),
             cgroups: Cgroups::default(),
             waits: WaitCounters::default(),
+            users_left_out: AtomicU64::new(0),
             users: Users::new(&config.host_root),
             interfaces: ArcSwap::default(),
             counters: (0..partitions)

@@ -118,7 +118,7 @@ impl Sharing {
     }
 
     /// Takes in what the others have changed before `ts_ns`, in order of time.
-    fn take(&self, ts_ns: u64, table: &mut FdTable) -> u64 {
+    fn take(&self, ts_ns: u64, table: &mut FdTable) {
         let mut due = Vec::new();
         lock(&self.me.waiting).retain(|change| {
             let waits = change.ts_ns >= ts_ns;
@@ -128,15 +128,13 @@ impl Sharing {
             waits
         });
         due.sort_by_key(|change| change.ts_ns);
-        let mut lost = 0;
         for change in due {
             match change.what {
-                What::Entry(number, Some(fd)) => lost += u64::from(!table.share(number, fd)),
+                What::Entry(number, Some(fd)) => _ = table.share(number, fd),
                 What::Entry(number, None) => _ = table.close(number),
                 What::Range(range, on_exec) => table.close_range(range, on_exec),
             }
         }
-        lost
     }
 
     fn tell(&self, ts_ns: u64, what: &What) -> u64 {
@@ -167,7 +165,7 @@ pub(crate) fn catch_up(ctx: &mut Ctx, process: &mut Process, ts_ns: u64) {
         let waited = progress.wait(other.owner, ts_ns.saturating_sub(1));
         ctx.shared.waits.count(waited);
     }
-    ctx.counters.fd_overflow += sharing.take(ts_ns, &mut process.fds);
+    sharing.take(ts_ns, &mut process.fds);
     // What those who have left since did later is still to come.
     if others.is_empty() && lock(&sharing.me.waiting).is_empty() {
         process.sharing = None;

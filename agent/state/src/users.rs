@@ -32,6 +32,7 @@ pub struct User {
 pub struct Names {
     users: FxHashMap<u32, User>,
     groups: FxHashMap<u32, Box<str>>,
+    left_out: usize,
 }
 
 impl Names {
@@ -51,7 +52,9 @@ impl Names {
             };
             let (home, shell) = (fields.nth(2), fields.next());
             let Some(uid) = id(name, uid) else { continue };
-            if names.users.len() < max {
+            if names.users.len() >= max {
+                names.left_out += usize::from(!names.users.contains_key(&uid));
+            } else {
                 names.users.entry(uid).or_insert_with(|| User {
                     name: name.into(),
                     home: home.unwrap_or_default().into(),
@@ -65,7 +68,9 @@ impl Names {
                 continue;
             };
             let Some(gid) = id(name, gid) else { continue };
-            if names.groups.len() < max {
+            if names.groups.len() >= max {
+                names.left_out += usize::from(!names.groups.contains_key(&gid));
+            } else {
                 names.groups.entry(gid).or_insert_with(|| name.into());
             }
         }
@@ -80,7 +85,18 @@ impl Names {
         Self {
             users: users.into_iter().take(MAX_ENTRIES).collect(),
             groups: groups.into_iter().take(MAX_ENTRIES).collect(),
+            left_out: 0,
         }
+    }
+
+    /// Entries that did not fit, and files that were cut.
+    pub fn left_out(&self) -> usize {
+        self.left_out
+    }
+
+    /// So many files go on behind what was parsed.
+    pub(crate) fn count_cut(&mut self, files: usize) {
+        self.left_out += files;
     }
 
     /// All users with their ids, in no order.
@@ -196,6 +212,14 @@ mod tests {
         assert_eq!(names.user(7).map(|user| &*user.shell), Some(""));
         assert!(names.user(1).is_none() && names.user(5).is_none());
         assert_eq!((names.group(4), names.group(9)), (Some("adm"), None));
+    }
+
+    #[test]
+    fn what_does_not_fit_is_counted() {
+        let names = Names::parse_some(PASSWD, "root:x:0:\nadm:x:4:\nbin:x:5:\n", 2);
+        // One user, one group; a second name of a known id is none.
+        assert_eq!((names.users().count(), names.left_out()), (2, 2));
+        assert_eq!(Names::parse(PASSWD, "").left_out(), 0);
     }
 
     #[test]

@@ -6,7 +6,6 @@ use std::io::Write;
 use saker_abi::raw::*;
 use saker_abi::record::Record;
 
-use super::Ctx;
 use super::file::{O_CLOEXEC, opened_kind};
 use crate::fd::FdKind;
 use crate::process::Process;
@@ -40,46 +39,32 @@ fn made(event: u32) -> Option<(FdKind, CloseOnExec)> {
     })
 }
 
-pub(super) fn create(
-    ctx: &mut Ctx,
-    process: &mut Process,
-    rec: &Record<'_>,
-    applied: &mut Applied,
-) {
+pub(super) fn create(process: &mut Process, rec: &Record<'_>, applied: &mut Applied) {
     let number = fd_in(rec, 0);
     let Some((kind, close)) = made(rec.event()).filter(|_| number >= 0) else {
         return;
     };
-    match process.fds.open(number, kind) {
-        Some(fd) => {
-            fd.cloexec = match close {
-                Never => false,
-                Always => true,
-                Asked(slot) => rec.u64(slot) as u32 & O_CLOEXEC != 0,
-            };
-            if kind == FdKind::Pidfd {
-                // Writing to memory does not fail.
-                let _ = write!(fd.name, "/proc/{}", rec.u64(SAKER_P_PIDFD_OPEN_pid) as u32);
-                applied.name_changed = true;
-            }
+    if let Some(fd) = process.fds.open(number, kind) {
+        fd.cloexec = match close {
+            Never => false,
+            Always => true,
+            Asked(slot) => rec.u64(slot) as u32 & O_CLOEXEC != 0,
+        };
+        if kind == FdKind::Pidfd {
+            // Writing to memory does not fail.
+            let _ = write!(fd.name, "/proc/{}", rec.u64(SAKER_P_PIDFD_OPEN_pid) as u32);
+            applied.name_changed = true;
         }
-        None => ctx.counters.fd_overflow += 1,
     }
 }
 
-pub(super) fn open_by_handle(
-    ctx: &mut Ctx,
-    process: &mut Process,
-    rec: &Record<'_>,
-    applied: &mut Applied,
-) {
+pub(super) fn open_by_handle(process: &mut Process, rec: &Record<'_>, applied: &mut Applied) {
     let number = fd_in(rec, SAKER_P_OPEN_BY_HANDLE_AT_fd);
     if number < 0 {
         return;
     }
     let flags = rec.u64(SAKER_P_OPEN_BY_HANDLE_AT_flags) as u32;
     let Some(fd) = process.fds.open(number, opened_kind(flags)) else {
-        ctx.counters.fd_overflow += 1;
         return;
     };
     fd.name

@@ -127,7 +127,6 @@ pub(super) fn open(ctx: &mut Ctx, process: &mut Process, rec: &Record<'_>, appli
         ctx.counters.fd_healed += 1;
     }
     let Some(fd) = process.fds.open(open.fd, kind) else {
-        ctx.counters.fd_overflow += 1;
         return;
     };
     fd.name.extend_from_slice(&ctx.name);
@@ -172,7 +171,7 @@ pub(super) fn dup(ctx: &mut Ctx, process: &mut Process, rec: &Record<'_>) {
         Some(tuple) => _ = socket::heal(ctx, process, old, &tuple),
         None => heal_sort(ctx, process, old, rec.u64(facts) as u32),
     }
-    copy(ctx, process, old, new, cloexec);
+    copy(process, old, new, cloexec);
 }
 
 /// The kernel says what sort of file the descriptor is: what the table says otherwise is from before the number
@@ -189,20 +188,20 @@ pub(super) fn heal_sort(ctx: &mut Ctx, process: &mut Process, number: i32, facts
     }
     ctx.counters.fd_healed += u64::from(stale);
     process.fds.close(number);
-    if sort == S_IFIFO && process.fds.open(number, FdKind::Pipe).is_none() {
-        ctx.counters.fd_overflow += 1;
+    if sort == S_IFIFO {
+        process.fds.open(number, FdKind::Pipe);
     }
 }
 
-pub(super) fn fcntl(ctx: &mut Ctx, process: &mut Process, rec: &Record<'_>) {
+pub(super) fn fcntl(process: &mut Process, rec: &Record<'_>) {
     let res = fd_in(rec, SAKER_P_FCNTL_res);
     let fd = fd_in(rec, SAKER_P_FCNTL_fd);
     if res < 0 {
         return;
     }
     match rec.u64(SAKER_P_FCNTL_cmd) {
-        F_DUPFD => copy(ctx, process, fd, res, false),
-        F_DUPFD_CLOEXEC => copy(ctx, process, fd, res, true),
+        F_DUPFD => copy(process, fd, res, false),
+        F_DUPFD_CLOEXEC => copy(process, fd, res, true),
         F_SETFD => {
             let cloexec = rec.u64(SAKER_P_FCNTL_arg) & FD_CLOEXEC != 0;
             if process.fds.get(fd).is_some_and(|fd| fd.cloexec != cloexec)
@@ -216,21 +215,18 @@ pub(super) fn fcntl(ctx: &mut Ctx, process: &mut Process, rec: &Record<'_>) {
 }
 
 /// `to` becomes what `from` is; if that is not known, nothing is known of `to` either.
-fn copy(ctx: &mut Ctx, process: &mut Process, from: i32, to: i32, cloexec: bool) {
-    if process.fds.get(from).is_none() {
+fn copy(process: &mut Process, from: i32, to: i32, cloexec: bool) {
+    if !process.fds.dup(from, to, cloexec) {
         process.fds.close(to);
-    } else if !process.fds.dup(from, to, cloexec) {
-        ctx.counters.fd_overflow += 1;
     }
 }
 
-pub(super) fn memfd(ctx: &mut Ctx, process: &mut Process, rec: &Record<'_>, applied: &mut Applied) {
+pub(super) fn memfd(process: &mut Process, rec: &Record<'_>, applied: &mut Applied) {
     let number = fd_in(rec, SAKER_P_MEMFD_CREATE_fd);
     if number < 0 {
         return;
     }
     let Some(fd) = process.fds.open(number, FdKind::Memfd) else {
-        ctx.counters.fd_overflow += 1;
         return;
     };
     fd.name
@@ -239,7 +235,7 @@ pub(super) fn memfd(ctx: &mut Ctx, process: &mut Process, rec: &Record<'_>, appl
     applied.name_changed = !fd.name.is_empty();
 }
 
-pub(super) fn bpf(ctx: &mut Ctx, process: &mut Process, rec: &Record<'_>, applied: &mut Applied) {
+pub(super) fn bpf(process: &mut Process, rec: &Record<'_>, applied: &mut Applied) {
     let number = fd_in(rec, SAKER_P_BPF_fd);
     if number < 0 {
         return;
@@ -249,10 +245,9 @@ pub(super) fn bpf(ctx: &mut Ctx, process: &mut Process, rec: &Record<'_>, applie
         applied.fd = None;
         return;
     }
-    match process.fds.open(number, FdKind::Bpf) {
+    if let Some(fd) = process.fds.open(number, FdKind::Bpf) {
         // All descriptors of bpf(2) are close-on-exec.
-        Some(fd) => fd.cloexec = true,
-        None => ctx.counters.fd_overflow += 1,
+        fd.cloexec = true;
     }
 }
 

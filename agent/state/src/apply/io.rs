@@ -140,7 +140,7 @@ fn count_unseen(ctx: &mut Ctx, rec: &Record<'_>) {
 }
 
 /// pipe, pipe2 and socketpair.
-pub(super) fn pair(ctx: &mut Ctx, process: &mut Process, rec: &Record<'_>) {
+pub(super) fn pair(process: &mut Process, rec: &Record<'_>) {
     if rec.i64(0) < 0 {
         return;
     }
@@ -152,20 +152,17 @@ pub(super) fn pair(ctx: &mut Ctx, process: &mut Process, rec: &Record<'_>) {
             rec.u64(SAKER_P_PIPE2_flags),
             SAKER_P_PIPE2_ino,
         ),
-        _ => return sockets(ctx, process, rec),
+        _ => return sockets(process, rec),
     };
     for slot in [first, second] {
-        match process.fds.open(fd_in(rec, slot), FdKind::Pipe) {
-            Some(fd) => {
-                fd.ino = rec.u64(ino);
-                fd.cloexec = flags as u32 & O_CLOEXEC != 0;
-            }
-            None => ctx.counters.fd_overflow += 1,
+        if let Some(fd) = process.fds.open(fd_in(rec, slot), FdKind::Pipe) {
+            fd.ino = rec.u64(ino);
+            fd.cloexec = flags as u32 & O_CLOEXEC != 0;
         }
     }
 }
 
-fn sockets(ctx: &mut Ctx, process: &mut Process, rec: &Record<'_>) {
+fn sockets(process: &mut Process, rec: &Record<'_>) {
     let raw_type = rec.u64(SAKER_P_SOCKETPAIR_type);
     let family = rec.u64(SAKER_P_SOCKETPAIR_domain) as u16;
     let (source, peer) = (
@@ -184,13 +181,10 @@ fn sockets(ctx: &mut Ctx, process: &mut Process, rec: &Record<'_>) {
             ..Socket::default()
         };
         let kind = socket::kind_of(family);
-        match process.fds.open_socket(fd_in(rec, slot), kind, socket) {
-            Some(fd) => {
-                // Writing to memory does not fail.
-                let _ = write!(fd.name, "{sock_id:x}->{peer_id:x} ");
-                fd.cloexec = raw_type as u32 & O_CLOEXEC != 0;
-            }
-            None => ctx.counters.fd_overflow += 1,
+        if let Some(fd) = process.fds.open_socket(fd_in(rec, slot), kind, socket) {
+            // Writing to memory does not fail.
+            let _ = write!(fd.name, "{sock_id:x}->{peer_id:x} ");
+            fd.cloexec = raw_type as u32 & O_CLOEXEC != 0;
         }
     }
 }
@@ -206,13 +200,10 @@ pub(super) fn adopt(ctx: &mut Ctx, process: &mut Process, rec: &Record<'_>) {
         }
     } else {
         let (kind, name) = told_kind(rec).unwrap_or((FdKind::Unknown, b""));
-        match process.fds.open(number, kind) {
-            Some(fd) => {
-                fd.name.extend_from_slice(name);
-                (fd.dev, fd.ino) = (rec.u64(SAKER_P_FILE_dev) as u32, rec.u64(SAKER_P_FILE_ino));
-                fd.file_facts = rec.u64(SAKER_P_FILE_facts) as u32;
-            }
-            None => ctx.counters.fd_overflow += 1,
+        if let Some(fd) = process.fds.open(number, kind) {
+            fd.name.extend_from_slice(name);
+            (fd.dev, fd.ino) = (rec.u64(SAKER_P_FILE_dev) as u32, rec.u64(SAKER_P_FILE_ino));
+            fd.file_facts = rec.u64(SAKER_P_FILE_facts) as u32;
         }
     }
     if let Some(fd) = process.fds.get_mut(number) {

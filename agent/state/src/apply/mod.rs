@@ -93,21 +93,21 @@ pub(crate) fn dispatch(
             file::open(ctx, process, rec, applied);
         }
         SAKER_EV_DUP | SAKER_EV_DUP2 | SAKER_EV_DUP3 => file::dup(ctx, process, rec),
-        SAKER_EV_FCNTL => file::fcntl(ctx, process, rec),
-        SAKER_EV_MEMFD_CREATE => file::memfd(ctx, process, rec, applied),
-        SAKER_EV_BPF => file::bpf(ctx, process, rec, applied),
-        SAKER_EV_OPEN_BY_HANDLE_AT => anonymous::open_by_handle(ctx, process, rec, applied),
+        SAKER_EV_FCNTL => file::fcntl(process, rec),
+        SAKER_EV_MEMFD_CREATE => file::memfd(process, rec, applied),
+        SAKER_EV_BPF => file::bpf(process, rec, applied),
+        SAKER_EV_OPEN_BY_HANDLE_AT => anonymous::open_by_handle(process, rec, applied),
         SAKER_EV_EVENTFD..=SAKER_EV_EPOLL_CREATE1
         | SAKER_EV_USERFAULTFD
         | SAKER_EV_IO_URING_SETUP
-        | SAKER_EV_PIDFD_OPEN => anonymous::create(ctx, process, rec, applied),
-        SAKER_EV_SOCKET => socket::socket(ctx, process, rec),
+        | SAKER_EV_PIDFD_OPEN => anonymous::create(process, rec, applied),
+        SAKER_EV_SOCKET => socket::socket(process, rec),
         SAKER_EV_CONNECT => socket::connect(ctx, process, rec, applied),
         SAKER_EV_ACCEPT | SAKER_EV_ACCEPT4 => socket::accept(ctx, process, rec, applied),
         SAKER_EV_BIND => socket::bind(ctx, process, rec, applied),
         SAKER_EV_LISTEN => socket::listen(ctx, process, rec, applied),
         SAKER_EV_READ_CALL..=SAKER_EV_RECVMMSG => io::move_data(ctx, process, rec, applied),
-        SAKER_EV_PIPE | SAKER_EV_PIPE2 | SAKER_EV_SOCKETPAIR => io::pair(ctx, process, rec),
+        SAKER_EV_PIPE | SAKER_EV_PIPE2 | SAKER_EV_SOCKETPAIR => io::pair(process, rec),
         SAKER_EV_FILE => io::adopt(ctx, process, rec),
         SAKER_EV_PIDFD_GETFD => io::pidfd_getfd(process, rec, applied),
         SAKER_EV_CLOSE_RANGE => io::close_range(process, rec),

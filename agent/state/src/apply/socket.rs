@@ -38,7 +38,7 @@ pub(super) enum Far {
     Given,
 }
 
-pub(super) fn socket(ctx: &mut Ctx, process: &mut Process, rec: &Record<'_>) {
+pub(super) fn socket(process: &mut Process, rec: &Record<'_>) {
     let number = fd_in(rec, SAKER_P_SOCKET_fd);
     if number < 0 {
         return;
@@ -57,9 +57,8 @@ pub(super) fn socket(ctx: &mut Ctx, process: &mut Process, rec: &Record<'_>) {
             (given, _) => given,
         };
     }
-    match process.fds.open_socket(number, kind, socket) {
-        Some(fd) => fd.cloexec = raw_type as u32 & O_CLOEXEC != 0,
-        None => ctx.counters.fd_overflow += 1,
+    if let Some(fd) = process.fds.open_socket(number, kind, socket) {
+        fd.cloexec = raw_type as u32 & O_CLOEXEC != 0;
     }
 }
 
@@ -101,14 +100,9 @@ pub(super) fn accept(
         process.fds.close(number);
         return;
     };
-    if process
+    process
         .fds
-        .open_socket(number, kind_of(tuple.family), Socket::default())
-        .is_none()
-    {
-        ctx.counters.fd_overflow += 1;
-        return;
-    }
+        .open_socket(number, kind_of(tuple.family), Socket::default());
     applied.name_changed = update(ctx, process, number, &tuple, Role::Server, Far::Own);
     if let Some(fd) = process.fds.get_mut(number) {
         fd.cloexec = flags & O_CLOEXEC != 0;
@@ -186,16 +180,11 @@ pub(super) fn heal(ctx: &mut Ctx, process: &mut Process, number: i32, tuple: &sa
         sock_id: tuple.sock_id,
         ..Socket::default()
     };
-    match process.fds.open_socket(number, family, socket) {
-        Some(fd) => {
-            fd.cloexec = cloexec;
-            true
-        }
-        None => {
-            ctx.counters.fd_overflow += 1;
-            false
-        }
-    }
+    let opened = process.fds.open_socket(number, family, socket);
+    opened.is_some_and(|fd| {
+        fd.cloexec = cloexec;
+        true
+    })
 }
 
 /// Brings the entry up to the tuple; true when its name changed.

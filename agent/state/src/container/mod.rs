@@ -3,6 +3,7 @@
 mod detect;
 mod users;
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Weak};
 
 use papaya::HashMap;
@@ -16,8 +17,12 @@ pub use self::users::{
 /// Id of what runs in no container; the text is part of the rule language.
 pub const HOST: &str = "host";
 
-/// cgroups remembered. Dead ones are swept away; beyond, all are forgotten and learnt again from execs.
+/// cgroups remembered. Dead ones are swept away; beyond, all are forgotten and learnt again from execs. Processes keep
+/// theirs.
 pub const MAX_CGROUPS: usize = 65_536;
+
+/// So many must have gone with the dead ones, or the rest goes, too: looking at all is not for each that comes.
+const MIN_ROOM: usize = MAX_CGROUPS / 4;
 
 /// Who runs a container, as far as the form of its cgroup's path tells.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -172,6 +177,8 @@ impl Cgroup {
 pub(crate) struct Cgroups {
     by_id: HashMap<u64, Weak<Cgroup>, FxBuildHasher>,
     containers: HashMap<Box<str>, Weak<Container>, FxBuildHasher>,
+    /// cgroups and containers forgotten that were not dead.
+    forgotten: AtomicU64,
 }
 
 impl Cgroups {
@@ -202,7 +209,8 @@ impl Cgroups {
         let map = self.by_id.pin();
         if id != 0 {
             if map.len() >= MAX_CGROUPS {
-                map.clear();
+                map.retain(|_, cgroup| cgroup.strong_count() != 0);
+                self.forget_too_many(map.len(), || map.clear());
             }
             map.insert(id, Arc::downgrade(&cgroup));
         }
@@ -217,11 +225,24 @@ impl Cgroups {
             Some(known) => *container = known,
             None => {
                 if map.len() >= MAX_CGROUPS {
-                    map.clear();
+                    map.retain(|_, container| container.strong_count() != 0);
+                    self.forget_too_many(map.len(), || map.clear());
                 }
                 map.insert(id.clone(), Arc::downgrade(container));
             }
         }
+    }
+
+    fn forget_too_many(&self, living: usize, clear: impl FnOnce()) {
+        if living > MAX_CGROUPS - MIN_ROOM {
+            self.forgotten.fetch_add(living as u64, Ordering::Relaxed);
+            clear();
+        }
+    }
+
+    /// cgroups and containers forgotten although they had processes.
+    pub(crate) fn forgotten(&self) -> u64 {
+        self.forgotten.load(Ordering::Relaxed)
     }
 
     /// Lets go of cgroups without a process. Off the workers' path.
@@ -277,10 +298,23 @@ mod tests {
     #[test]
     fn the_number_of_cgroups_is_bounded() {
         let cgroups = Cgroups::default();
-        for id in 1..=MAX_CGROUPS as u64 + 1 {
-            cgroups.resolve(id, b"/x");
+        let path = |id: u64| format!("/docker/{id:064x}");
+        let resolve = |id| {
+            let path = path(id);
+            cgroups.resolve(id, path.as_bytes()).expect("a path")
+        };
+        let lived_in = resolve(1);
+        for id in 2..=MAX_CGROUPS as u64 + 1 {
+            resolve(id);
         }
         assert!(cgroups.len() <= MAX_CGROUPS);
+        // The dead ones alone have gone.
+        assert!(Arc::ptr_eq(&lived_in, &cgroups.get(1).expect("it lives")));
+        assert_eq!((cgroups.containers(), cgroups.forgotten()), (2, 0));
+        let all: Vec<_> = (2..=MAX_CGROUPS as u64 + 1).map(resolve).collect();
+        assert!(cgroups.len() <= MAX_CGROUPS && cgroups.containers() <= MAX_CGROUPS);
+        assert_eq!(cgroups.forgotten(), 2 * (MAX_CGROUPS as u64 - 1));
+        assert_eq!(all.last().map(|cgroup| cgroup.paths.len()), Some(72));
     }
 
     #[test]

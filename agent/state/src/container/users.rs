@@ -114,7 +114,14 @@ pub(crate) fn read(proc: &Path, tgid: u32, full_id: &str) -> Option<Result<Names
                 String::from_utf8_lossy(&bytes.unwrap_or_default()).into_owned()
             };
             let (passwd, group) = (text(passwd), text(group));
-            Ok(Names::parse_some(&passwd, &group, MAX_CONTAINER_ENTRIES))
+            let mut names = Names::parse_some(&passwd, &group, MAX_CONTAINER_ENTRIES);
+            let files = [&passwd, &group].into_iter();
+            names.count_cut(
+                files
+                    .filter(|text| text.len() >= MAX_CONTAINER_FILE_BYTES)
+                    .count(),
+            );
+            Ok(names)
         }
         Err(_) => Err(Absent::Error),
     })

@@ -181,10 +181,8 @@ impl Scanned {
         }
         if doubt.has(Doubt::FDS) {
             for (number, found) in self.fds {
-                if process.fds.get(number).is_none() {
-                    // A full table stays as it is; the kernel's numbers come low first.
-                    process.fds.put(number, found);
-                }
+                // A full table stays as it is; the kernel's numbers come low first.
+                process.fds.fill(number, found);
             }
         }
         process.doubt = Doubt::NONE;

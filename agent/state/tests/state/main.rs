@@ -1,5 +1,6 @@
 //! The state as workers drive it, from records.
 
+mod bounds;
 mod common;
 mod credentials;
 mod files;
