@@ -3,9 +3,10 @@
  * The module's platform: the primitives of driver-abi/fillers. The eBPF driver has a header of the same
  * name and the same primitives; what differs between kernels is in compat/.
  *
- * Everything here runs in a probe: preemption is off, an RCU read section is open, the ring belongs to
- * this CPU alone. Pointers are followed by reads that survive any pointer, as eBPF follows them: files,
- * sockets and mounts may go away meanwhile, and a probe takes neither locks nor references.
+ * Nearly everything here runs in a probe: preemption is off, an RCU read section is open, the ring belongs
+ * to this CPU alone. Pointers are followed by reads that survive any pointer, as eBPF follows them: files,
+ * sockets and mounts may go away meanwhile, and a probe takes neither locks nor references. Iterators run
+ * what the probes run, for a task that may end meanwhile: of it only struct task_struct is held.
  */
 #ifndef SAKER_PLATFORM_H
 #define SAKER_PLATFORM_H
@@ -219,17 +220,6 @@ static __always_inline u32 saker_loginuid(struct task_struct *task)
 #else
 	return -1;
 #endif
-}
-
-/* Of the current task, whose memory stays. */
-static __always_inline u64 saker_mm_rss_pages(struct mm_struct *mm)
-{
-	return mm ? get_mm_rss(mm) : 0;
-}
-
-static __always_inline u64 saker_mm_swap_pages(struct mm_struct *mm)
-{
-	return mm ? get_mm_counter(mm, MM_SWAPENTS) : 0;
 }
 
 typedef struct saker_mount saker_mount_t;

@@ -13,6 +13,9 @@
 #if LINUX_VERSION_CODE >= KERNEL_VERSION(3, 15, 0) && !defined(SAKER_HAVE_TRACEPOINT_POINTER)
 #error "compat/probes/tracepoint_pointer.c failed where it must not: see its .log"
 #endif
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(4, 5, 0) && !defined(SAKER_HAVE_MM_SHMEMPAGES)
+#error "compat/probes/mm_shmempages.c failed where it must not: see its .log"
+#endif
 #if LINUX_VERSION_CODE >= KERNEL_VERSION(4, 14, 0) && !defined(SAKER_HAVE_KERNFS_ID)
 #error "compat/probes/kernfs_id.c failed where it must not: see its .log"
 #endif
@@ -46,14 +49,22 @@
 #if LINUX_VERSION_CODE >= KERNEL_VERSION(5, 8, 0) && !defined(SAKER_HAVE_GET_KERNEL_NOFAULT)
 #error "compat/probes/get_kernel_nofault.c failed where it must not: see its .log"
 #endif
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 2, 0) && !defined(SAKER_HAVE_RSS_PERCPU)
+#error "compat/probes/rss_percpu.c failed where it must not: see its .log"
+#endif
 #if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 3, 0) && !defined(SAKER_HAVE_VM_FLAGS_CLEAR)
 #error "compat/probes/vm_flags_clear.c failed where it must not: see its .log"
 #endif
-#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 6, 0) && !defined(SAKER_HAVE_INODE_GET_CTIME)
-#error "compat/probes/inode_get_ctime.c failed where it must not: see its .log"
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 6, 0) && !defined(SAKER_HAVE_INODE_CTIME_RENAMED) &&     \
+	!defined(SAKER_HAVE_INODE_TIME_WORDS)
+#error "compat/probes/inode_ctime_renamed.c failed where it must not: see its .log"
 #endif
-#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 7, 0) && !defined(SAKER_HAVE_INODE_GET_MTIME)
-#error "compat/probes/inode_get_mtime.c failed where it must not: see its .log"
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 7, 0) && !defined(SAKER_HAVE_INODE_MTIME_RENAMED) &&     \
+	!defined(SAKER_HAVE_INODE_TIME_WORDS)
+#error "compat/probes/inode_mtime_renamed.c failed where it must not: see its .log"
+#endif
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 11, 0) && !defined(SAKER_HAVE_INODE_TIME_WORDS)
+#error "compat/probes/inode_time_words.c failed where it must not: see its .log"
 #endif
 #if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 15, 0) && !defined(SAKER_HAVE_KERNFS_RCU_PARENT)
 #error "compat/probes/kernfs_rcu_parent.c failed where it must not: see its .log"

@@ -11,33 +11,60 @@
 #define FMODE_CREATED ((__force fmode_t)0)
 #endif
 
-#ifdef SAKER_HAVE_INODE_GET_CTIME /* 6.6 */
-#define SAKER_INODE_CTIME(inode) inode_get_ctime(inode)
-#else
-#define SAKER_INODE_CTIME(inode) ((inode)->i_ctime)
-#endif
-#ifdef SAKER_HAVE_INODE_GET_MTIME /* 6.7 */
-#define SAKER_INODE_MTIME(inode) inode_get_mtime(inode)
-#else
-#define SAKER_INODE_MTIME(inode) ((inode)->i_mtime)
+/*
+ * Times of an inode that may go away, or was never there: 0 then. Not by inode_get_ctime(), whose loads are plain.
+ */
+#ifdef SAKER_HAVE_INODE_TIME_WORDS /* 6.11 */
+
+/* 6.13: somebody has looked at the time; no part of it. */
+#ifndef I_CTIME_QUERIED
+#define I_CTIME_QUERIED (1U << 31)
 #endif
 
-/* ns since the epoch; struct timespec64, before 4.18 struct timespec. */
-#define SAKER_TIME_NS(time)                                                                        \
+static inline u64 saker_time_ns(const time64_t *sec_at, const u32 *nsec_at)
+{
+	time64_t sec = 0;
+	u32 nsec = 0;
+
+	saker_kread(&sec, sizeof(sec), sec_at);
+	saker_kread(&nsec, sizeof(nsec), nsec_at);
+	return sec * NSEC_PER_SEC + (nsec & ~I_CTIME_QUERIED);
+}
+
+#define SAKER_CTIME_NS(inode) saker_time_ns(&(inode)->i_ctime_sec, &(inode)->i_ctime_nsec)
+#define SAKER_MTIME_NS(inode) saker_time_ns(&(inode)->i_mtime_sec, &(inode)->i_mtime_nsec)
+
+#else
+
+/* struct timespec64, before 4.18 struct timespec. */
+#define SAKER_TIME_NS(inode, member)                                                               \
 	({                                                                                         \
-		typeof(time) time__ = (time);                                                      \
+		typeof(((struct inode *)0)->member) time__;                                        \
+		saker_kread(&time__, sizeof(time__), &(inode)->member);                            \
 		(u64)(time__.tv_sec * NSEC_PER_SEC + time__.tv_nsec);                              \
 	})
 
-/* Times of an inode that somebody holds. */
+#ifdef SAKER_HAVE_INODE_CTIME_RENAMED /* 6.6 */
+#define SAKER_CTIME_NS(inode) SAKER_TIME_NS(inode, __i_ctime)
+#else
+#define SAKER_CTIME_NS(inode) SAKER_TIME_NS(inode, i_ctime)
+#endif
+#ifdef SAKER_HAVE_INODE_MTIME_RENAMED /* 6.7 */
+#define SAKER_MTIME_NS(inode) SAKER_TIME_NS(inode, __i_mtime)
+#else
+#define SAKER_MTIME_NS(inode) SAKER_TIME_NS(inode, i_mtime)
+#endif
+
+#endif
+
 static inline u64 saker_inode_ctime_ns(const struct inode *inode)
 {
-	return SAKER_TIME_NS(SAKER_INODE_CTIME(inode));
+	return SAKER_CTIME_NS(inode);
 }
 
 static inline u64 saker_inode_mtime_ns(const struct inode *inode)
 {
-	return SAKER_TIME_NS(SAKER_INODE_MTIME(inode));
+	return SAKER_MTIME_NS(inode);
 }
 
 /*

@@ -11,6 +11,11 @@ use saker_vm_guest::device::Device;
 
 use crate::{refused, roles};
 
+/// Processes that come and go while iterators look, in each of two threads.
+const SHORT_LIVES: usize = 400;
+/// Of these so many at a time.
+const AT_A_TIME: usize = 8;
+
 /// One record: whose, and its descriptor, if it is about one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Found {
@@ -161,6 +166,40 @@ pub(crate) fn one_process() -> Result<()> {
         "no files of a process without its leader"
     );
     Ok(())
+}
+
+/// Starts processes that end at once.
+fn short_lives() -> Result<()> {
+    for _ in 0..SHORT_LIVES / AT_A_TIME {
+        let ending: Vec<_> = (0..AT_A_TIME)
+            .map(|_| roles::start("end"))
+            .collect::<Result<_>>()?;
+        for mut child in ending {
+            ensure!(child.wait()?.success(), "a process that only ends");
+        }
+    }
+    Ok(())
+}
+
+/// A process may end between any two looks at it: nothing of it but its task is held.
+pub(crate) fn ending_processes() -> Result<()> {
+    let device = Device::open()?;
+    std::thread::scope(|scope| {
+        let lives: Vec<_> = (0..2).map(|_| scope.spawn(short_lives)).collect();
+        let mut met = 0;
+        let me = std::process::id();
+        while !lives.iter().all(|life| life.is_finished()) {
+            for what in [SAKER_ITERATE_TASKS, SAKER_ITERATE_FILES] {
+                let found = read_all(device.iterate(what, 0)?, 1 << 16)?;
+                met += found.iter().filter(|f| f.tgid > me).count();
+            }
+        }
+        for life in lives {
+            life.join().expect("no panic")?;
+        }
+        ensure!(met > 0, "none of the processes was met");
+        Ok(())
+    })
 }
 
 pub(crate) fn unreadable_arguments() -> Result<()> {

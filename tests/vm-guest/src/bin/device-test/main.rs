@@ -75,6 +75,10 @@ const TESTS: &[(&str, Test)] = &[
     ),
     ("iterators of one process", iterators::one_process),
     (
+        "iterators survive processes that end",
+        iterators::ending_processes,
+    ),
+    (
         "iterators say when arguments cannot be read",
         iterators::unreadable_arguments,
     ),

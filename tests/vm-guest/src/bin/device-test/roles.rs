@@ -29,6 +29,7 @@ pub(crate) fn play(role: &str) -> ExitCode {
 
 fn act(role: &str) -> Result<()> {
     match role {
+        "end" => {}
         "open" => {
             Device::open()?;
         }
@@ -103,6 +104,13 @@ fn command(role: &str) -> Result<Command> {
     let mut command = Command::new(std::env::current_exe().context("this program")?);
     command.args(["--role", role]);
     Ok(command)
+}
+
+/// Starts a role that says nothing; the caller waits for its end.
+pub(crate) fn start(role: &str) -> Result<Child> {
+    command(role)?
+        .spawn()
+        .with_context(|| format!("role {role}"))
 }
 
 /// Runs a role to its end: its exit status, or the signal that ended it.

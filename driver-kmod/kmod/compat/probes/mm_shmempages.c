@@ -1,0 +1,5 @@
+// SPDX-License-Identifier: GPL-2.0
+/* 4.5: shared pages are counted apart. */
+#include <linux/mm_types.h>
+
+int wanted = MM_SHMEMPAGES;
