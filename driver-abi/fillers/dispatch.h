@@ -66,6 +66,9 @@ static __always_inline u32 dispatch(struct task_struct *task, call_regs regs, u3
 			count_unseen(task, SAKER_DROP_ABI);
 		return 0;
 	}
+	/* The number is the caller's: not past the table in speculation either. */
+	barrier_var(nr);
+	nr &= SAKER_MAX_SYSCALLS - 1;
 	if (!(saker_wanted[nr / 64] >> (nr % 64) & 1))
 		return 0;
 	if (task->tgid == saker_own_tgid) {

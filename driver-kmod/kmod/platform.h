@@ -251,6 +251,8 @@ static __always_inline struct file *file_of(struct task_struct *task, s64 fd, bo
 	fdt = rcu_dereference_raw(files->fdt);
 	if (fd >= fdt->max_fds)
 		return NULL;
+	/* The number is the caller's: not past the table in speculation either. */
+	fd = array_index_nospec((unsigned long)fd, fdt->max_fds);
 	return rcu_dereference_raw(fdt->fd[fd]);
 }
 

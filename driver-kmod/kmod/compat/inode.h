@@ -67,28 +67,4 @@ static inline u64 saker_inode_mtime_ns(const struct inode *inode)
 	return SAKER_MTIME_NS(inode);
 }
 
-/*
- * A task's file by descriptor, not referenced: it may be closed at any moment, so what is read from it
- * is read by saker_kread(). NULL when there is none.
- */
-static inline struct file *saker_fd_file(const struct task_struct *task, u64 fd)
-{
-	struct files_struct *files = NULL;
-	struct file **array = NULL;
-	struct file *file = NULL;
-	struct fdtable *fdt = NULL;
-	unsigned int max_fds = 0;
-
-	saker_kread(&files, sizeof(files), &task->files);
-	if (!files)
-		return NULL;
-	saker_kread(&fdt, sizeof(fdt), &files->fdt);
-	saker_kread(&max_fds, sizeof(max_fds), &fdt->max_fds);
-	saker_kread(&array, sizeof(array), &fdt->fd);
-	if (fd >= max_fds)
-		return NULL;
-	saker_kread(&file, sizeof(file), array + fd);
-	return file;
-}
-
 #endif /* SAKER_COMPAT_INODE_H */

@@ -4,6 +4,7 @@
 #define SAKER_COMPAT_LANG_H
 
 #include <asm/barrier.h>
+#include <linux/fdtable.h>
 #include <linux/poll.h>
 #include <linux/stddef.h>
 
@@ -35,6 +36,11 @@
 /* 4.1; in a header of its own later. */
 #ifndef offsetofend
 #define offsetofend(type, member) (offsetof(type, member) + sizeof(((type *)0)->member))
+#endif
+
+/* 4.16 and back-ported, with fdtable.h where that needs it. Kernels without it do not guard their own tables. */
+#ifndef array_index_nospec
+#define array_index_nospec(index, size) (index)
 #endif
 
 /* 4.16. */
