@@ -10,6 +10,7 @@ static int __init saker_init(void)
 {
 	int ret;
 
+	saker_net_init();
 	saker_features_init();
 	ret = saker_device_register();
 	if (ret)

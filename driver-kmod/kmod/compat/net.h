@@ -8,28 +8,49 @@
 #include <net/sock.h>
 
 /*
- * Members that were bit fields until 5.6, which no pointer points to: then they are read directly. A socket that
- * goes away meanwhile leaves its memory behind.
+ * Protocol and type were bit fields until 5.6, which no pointer points to. They are whole bytes there: where, is
+ * looked up once (compat/net.c), so that a socket that has gone is read by saker_kread(), like all else of it.
  */
 #ifdef SAKER_HAVE_SK_PROTOCOL_WORD
-#define SAKER_SK_BITS(sk, member)                                                                  \
+
+static inline void saker_net_init(void) {}
+
+#define SAKER_SK_MEMBER(sk, member)                                                                \
 	({                                                                                         \
-		u16 bits__ = 0;                                                                    \
-		saker_kread(&bits__, sizeof(bits__), &(sk)->member);                               \
-		bits__;                                                                            \
+		u16 value__ = 0;                                                                   \
+		saker_kread(&value__, sizeof(value__), &(sk)->member);                             \
+		value__;                                                                           \
 	})
+
 #else
-#define SAKER_SK_BITS(sk, member) ((u16)(sk)->member)
+
+/* Bytes of a socket; none when they could not be told. */
+struct saker_bytes {
+	u16 at, len;
+};
+
+extern struct saker_bytes saker_bytes_of_sk_protocol, saker_bytes_of_sk_type;
+
+void saker_net_init(void);
+
+#define SAKER_SK_MEMBER(sk, member)                                                                \
+	({                                                                                         \
+		u16 value__ = 0;                                                                   \
+		saker_kread(&value__, saker_bytes_of_##member.len,                                 \
+			    (const char *)(sk) + saker_bytes_of_##member.at);                      \
+		value__;                                                                           \
+	})
+
 #endif
 
 static inline u16 saker_sk_protocol(const struct sock *sk)
 {
-	return SAKER_SK_BITS(sk, sk_protocol);
+	return SAKER_SK_MEMBER(sk, sk_protocol);
 }
 
 static inline u16 saker_sk_type(const struct sock *sk)
 {
-	return SAKER_SK_BITS(sk, sk_type);
+	return SAKER_SK_MEMBER(sk, sk_type);
 }
 
 /*
