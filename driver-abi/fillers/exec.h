@@ -68,7 +68,7 @@ static __always_inline void fill_exe_file(struct saker_scratch *sc, u64 *slots,
 	struct file *exe = (struct file *)KREAD(task, mm, exe_file);
 	struct dentry *dentry = KREAD(exe, f_path.dentry);
 	struct inode *inode = KREAD(exe, f_inode);
-	u32 flags = 0;
+	u32 flags = 0, layer;
 
 	SLOT(mount_mark) = SLOT(mount_root) = 0;
 	if (is_memfd(dentry)) {
@@ -77,9 +77,9 @@ static __always_inline void fill_exe_file(struct saker_scratch *sc, u64 *slots,
 	} else {
 		fill_exe_path(sc, slots, exe, area, reached);
 	}
-	if (KREAD(inode, i_sb, s_magic) == OVERLAYFS_SUPER_MAGIC)
-		flags |= overlay_layer(inode) == SAKER_FILE_UPPER ? SAKER_EXE_UPPER_LAYER
-								  : SAKER_EXE_LOWER_LAYER;
+	layer = overlay_layer(exe, inode, KREAD(inode, i_sb, s_magic));
+	if (layer)
+		flags |= layer == SAKER_FILE_UPPER ? SAKER_EXE_UPPER_LAYER : SAKER_EXE_LOWER_LAYER;
 	if (exe_writable(inode, saker_cred(task)))
 		flags |= SAKER_EXE_WRITABLE;
 	SLOT(flags) = flags;

@@ -3,8 +3,6 @@
 #ifndef SAKER_FACTS_H
 #define SAKER_FACTS_H
 
-#define OVERLAYFS_SUPER_MAGIC 0x794c7630
-
 struct file_facts {
 	u32 facts; /* S_IFMT | SAKER_FILE_* */
 	u32 dev;
@@ -21,16 +19,18 @@ static __always_inline u32 encode_dev(u32 dev)
 }
 
 /*
- * Overlay's private inode has the upper dentry right behind the VFS inode since 4.13 (fs/overlayfs
- * ovl_entry.h). Its own type is in the module's BTF, so the position is taken from the size of struct
- * inode.
+ * In which layer of its overlay a file lies, 0 on other file systems. From the platform: where overlay keeps the
+ * upper dentry of what `file`, with the inode it reads and writes, was opened as; NULL on other file systems.
  */
-static __always_inline u32 overlay_layer(struct inode *inode)
+static __always_inline u32 overlay_layer(struct file *file, struct inode *inode, unsigned long magic)
 {
+	const void *upper_at = saker_overlay_upper_at(file, inode, magic);
 	struct dentry *upper = NULL;
 	struct inode *upper_inode = NULL;
 
-	kread(&upper, sizeof(upper), (char *)inode + TYPE_SIZE(struct inode));
+	if (!upper_at)
+		return 0;
+	kread(&upper, sizeof(upper), upper_at);
 	if (upper)
 		upper_inode = KREAD(upper, d_inode);
 	return upper_inode ? SAKER_FILE_UPPER : SAKER_FILE_LOWER;
@@ -68,8 +68,7 @@ SAKER_SUBPROGRAM int saker_file_facts(u64 file_at, struct file_facts *out)
 	out->facts = i_mode & S_IFMT;
 	if (f_mode & SAKER_FMODE_CREATED)
 		out->facts |= SAKER_FILE_CREATED;
-	if (magic == OVERLAYFS_SUPER_MAGIC)
-		out->facts |= overlay_layer(inode);
+	out->facts |= overlay_layer(file, inode, magic);
 	out->dev = encode_dev(dev);
 	out->ino = ino;
 	return 0;

@@ -107,6 +107,18 @@ static __always_inline u64 saker_inode_mtime_ns(struct inode *inode)
 	return timespec_ns(&v58->i_mtime);
 }
 
+#define OVERLAYFS_SUPER_MAGIC 0x794c7630
+
+/*
+ * The upper dentry stands right behind the VFS inode of overlay's own (fs/overlayfs/ovl_entry.h). That type is in the
+ * module's BTF, so the position is taken from the size of struct inode. `inode` is overlay's since 4.19.
+ */
+static __always_inline const void *saker_overlay_upper_at(struct file *file, struct inode *inode,
+							  unsigned long magic)
+{
+	return magic == OVERLAYFS_SUPER_MAGIC ? (char *)inode + bpf_core_type_size(struct inode) : 0;
+}
+
 #define MM_FILEPAGES 0
 #define MM_ANONPAGES 1
 #define MM_SWAPENTS 2

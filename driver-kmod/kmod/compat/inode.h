@@ -5,6 +5,12 @@
 
 #include <linux/fdtable.h>
 #include <linux/fs.h>
+#include <linux/magic.h>
+
+/* 3.18 */
+#ifndef OVERLAYFS_SUPER_MAGIC
+#define OVERLAYFS_SUPER_MAGIC 0x794c7630
+#endif
 
 /* 4.19: this open made the file. */
 #ifndef FMODE_CREATED
@@ -65,6 +71,33 @@ static inline u64 saker_inode_ctime_ns(const struct inode *inode)
 static inline u64 saker_inode_mtime_ns(const struct inode *inode)
 {
 	return SAKER_MTIME_NS(inode);
+}
+
+/*
+ * Where overlay keeps the upper dentry of what a file was opened as, for saker_kread(); NULL on other file systems.
+ * By the file's name: before 4.19 the inode of an open file is the one below overlay, and so is its magic.
+ */
+static inline const void *saker_overlay_upper_at(const struct file *file, const struct inode *opened,
+						 unsigned long magic)
+{
+	struct super_block *sb = NULL;
+	struct dentry *dentry = NULL;
+	const void *at = NULL;
+
+	saker_kread(&dentry, sizeof(dentry), &file->f_path.dentry);
+	saker_kread(&sb, sizeof(sb), &dentry->d_sb);
+	saker_kread(&magic, sizeof(magic), &sb->s_magic);
+	if (magic != OVERLAYFS_SUPER_MAGIC)
+		return NULL;
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(4, 13, 0)
+	/* Right behind the VFS inode of overlay's own. */
+	saker_kread(&at, sizeof(at), &dentry->d_inode);
+	return at ? at + sizeof(struct inode) : NULL;
+#else
+	/* First of what belongs to the dentry. */
+	saker_kread(&at, sizeof(at), &dentry->d_fsdata);
+	return at;
+#endif
 }
 
 #endif /* SAKER_COMPAT_INODE_H */
