@@ -129,11 +129,14 @@ struct pid *saker_pid_from(int nr);
 	for ((t) = (p); (t); (t) = next_thread(t) == (p) ? NULL : next_thread(t))
 #endif
 
-/* Memory of another process. Sleeps. Bytes read; 0 when none, or where the kernel does not export it. */
+/*
+ * Memory of another process, but for mappings of files: a file system in user space answers when it likes, and who waits
+ * for its page cannot be killed. Sleeps. Bytes read; 0 when none, or where the kernel cannot do that.
+ */
 static inline int saker_remote_read(struct task_struct *task, unsigned long from, void *to, int size)
 {
 #ifdef SAKER_HAVE_ACCESS_PROCESS_VM
-	return access_process_vm(task, from, to, size, 0);
+	return access_process_vm(task, from, to, size, FOLL_ANON);
 #else
 	return 0;
 #endif

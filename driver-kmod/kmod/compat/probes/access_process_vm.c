@@ -1,6 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0
-/* 4.11: memory of other processes. */
+/* 4.17 and back-ported: memory of other processes without their mappings of files. */
 /* EXPORT: access_process_vm */
 #include <linux/mm.h>
 
-void *wanted = access_process_vm;
+/* Until 4.9 the last parameter said whether to write. */
+static int wanted(struct task_struct *task, unsigned long from, void *to, int size, unsigned int flags)
+{
+	return size;
+}
+
+_Static_assert(__builtin_types_compatible_p(typeof(&access_process_vm), typeof(&wanted)),
+	       "another signature");
+_Static_assert(FOLL_ANON != 0, "no such flag");
