@@ -106,7 +106,7 @@ vm-debug: vm-debug-deps
 	$(MAKE) KERNELS=debug vm-debug-tests
 
 vm-debug-tests: vm-programs
-	$(VM_TEST) --test debug --test storms --test device --test conformance -- --ignored --test-threads=1 \
+	$(VM_TEST) --test debug --test kbuild --test storms --test device --test conformance -- --ignored --test-threads=1 \
 		--skip short_random --skip long_
 
 bench-vm: vm-programs

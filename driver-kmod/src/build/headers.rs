@@ -19,6 +19,8 @@ const TOOL_TIMEOUT: Duration = Duration::from_secs(10);
 /// every kernel has.
 const TOOLS: [&str; 2] = ["scripts/basic/fixdep", "scripts/mod/modpost"];
 const OBJTOOL: &str = "tools/objtool/objtool";
+/// What the kernel and its modules export. Trees that are prepared but not built have none.
+const SYMVERS: &str = "Module.symvers";
 
 /// Headers that modules can be built with.
 #[derive(Debug)]
@@ -27,6 +29,29 @@ pub(super) struct Headers {
     /// The kernel they belong to.
     pub release: String,
     pub config: Config,
+    /// Whether they say what the kernel exports to modules.
+    pub exports_known: bool,
+}
+
+impl Headers {
+    /// What to know of a module built without a list of what the kernel exports.
+    pub(super) fn exports_note(&self) -> Option<String> {
+        let refused = if self.config.is_set("MODVERSIONS") {
+            "; with CONFIG_MODVERSIONS, which this kernel has, it refuses such a module"
+        } else {
+            ""
+        };
+        (!self.exports_known).then(|| {
+            format!(
+                "{} in {} says nothing of kernel {}: whether it exports what the module needs shows when it \
+                 is loaded{refused} (a kernel that was built, by make, has one; `make modules_prepare` makes \
+                 none)",
+                SYMVERS,
+                self.dir.display(),
+                self.release
+            )
+        })
+    }
 }
 
 /// Where the headers of a kernel may be.
@@ -77,7 +102,6 @@ pub(super) fn find(
         there
     };
     need("include/generated/autoconf.h");
-    need("Module.symvers");
     let mut tools: Vec<&str> = TOOLS.into_iter().filter(|tool| need(tool)).collect();
     let objtool = config.is_set("OBJTOOL") || config.is_set("STACK_VALIDATION");
     if objtool && need(OBJTOOL) {
@@ -90,8 +114,17 @@ pub(super) fn find(
         dir: dir.clone(),
         release,
         config,
+        exports_known: exports_known(dir),
     };
     Ok((headers, missing))
+}
+
+/// Lines are checksum, symbol, where it is, and more, with tabs between them. As Kbuild of the module asks.
+fn exports_known(dir: &Path) -> bool {
+    fs::read(dir.join(SYMVERS)).is_ok_and(|text| {
+        let of_kernel = |line: &[u8]| line.split(|&b| b == b'\t').nth(2) == Some(b"vmlinux");
+        text.split(|&b| b == b'\n').any(of_kernel)
+    })
 }
 
 /// Distributions split headers in two and include one Makefile from the other by its full path.
@@ -169,7 +202,7 @@ pub(in crate::build) mod tests {
     pub(in crate::build) fn tree(dir: &Path, release: &str, config: &str) {
         for (file, text) in [
             ("Makefile", "modules:\n"),
-            ("Module.symvers", ""),
+            (SYMVERS, "0x12345678\tprintk\tvmlinux\tEXPORT_SYMBOL\t\n"),
             ("include/generated/autoconf.h", ""),
             ("include/config/auto.conf", config),
             ("scripts/basic/fixdep", "#!/bin/sh\n"),
@@ -238,7 +271,6 @@ pub(in crate::build) mod tests {
         let dir = host.path("/tree");
         tree(&dir, REL, "CONFIG_OBJTOOL=y\n");
         fs::remove_file(dir.join("scripts/mod/modpost")).expect("removed");
-        fs::remove_file(dir.join("Module.symvers")).expect("removed");
         let (_, missing) = find(&host, REL, Some(&dir)).expect("found");
         let files: Vec<String> = missing
             .iter()
@@ -247,7 +279,32 @@ pub(in crate::build) mod tests {
                 other => panic!("{other:?}"),
             })
             .collect();
-        assert_eq!(files, ["Module.symvers", "scripts/mod/modpost", OBJTOOL]);
+        assert_eq!(files, ["scripts/mod/modpost", OBJTOOL]);
+    }
+
+    #[test]
+    fn a_tree_that_is_only_prepared_will_do() {
+        let (_root, host) = fake();
+        let dir = host.path("/tree");
+        let note = |config: &str, symvers: Option<&str>| {
+            tree(&dir, REL, config);
+            match symvers {
+                Some(text) => fs::write(dir.join(SYMVERS), text).expect("written"),
+                None => fs::remove_file(dir.join(SYMVERS)).expect("removed"),
+            }
+            let (headers, missing) = find(&host, REL, Some(&dir)).expect("found");
+            assert!(missing.is_empty(), "{missing:?}");
+            headers.exports_note()
+        };
+        let kernel = "0x1\tprintk\tvmlinux\tEXPORT_SYMBOL\t\n";
+        let module = "0x1\tvmlinux\tfs/ext4/ext4\tEXPORT_SYMBOL\t\n";
+        assert_eq!(note("", Some(&(module.to_owned() + kernel))), None);
+        for symvers in [None, Some(""), Some(module)] {
+            let text = note("CONFIG_MODVERSIONS=y\n", symvers).expect("a note");
+            assert!(text.contains("refuses"), "{text}");
+        }
+        let text = note("", None).expect("a note");
+        assert!(text.contains("Module.symvers in ") && !text.contains("refuses"));
     }
 
     #[test]

@@ -130,6 +130,7 @@ pub fn build(host: &Host, request: &Request) -> Result<Built, BuildError> {
     })?;
     let other_compiler = tools.other_compiler.iter().map(ToString::to_string);
     let mut notes: Vec<String> = other_compiler.collect();
+    notes.extend(tools.headers.exports_note());
     notes.extend(debug_info.err());
     if !info.signed {
         notes.extend(sign::unsigned_note(host, &tools.headers.config, &release));

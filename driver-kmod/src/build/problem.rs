@@ -156,8 +156,8 @@ impl fmt::Display for MissingList {
         if self.things.iter().any(of_headers) {
             f.write_str(
                 "\n  = hint: if the archive has no headers of this version any more, update the \
-                 kernel and reboot; of a kernel you built yourself, run `make modules_prepare` in its \
-                 tree and name it with --headers",
+                 kernel and reboot; of a kernel you built yourself, name the tree with --headers, after \
+                 `make modules_prepare` if it was cleaned since",
             )?;
         }
         Ok(())

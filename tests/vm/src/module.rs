@@ -31,6 +31,10 @@ const HARMLESS: [&str; 4] = [
 ];
 /// What Kbuild says, and goes on, when C=1 cannot be had.
 const NO_SPARSE: &str = "specified, but sparse is not available";
+/// Takes `Module.symvers` out of the headers `$1`, in a mount namespace of its own. Nothing of the host changes.
+const HIDE_SYMVERS: &str = "set -e; mount -t tmpfs none /mnt; mkdir /mnt/upper /mnt/work; \
+    mount -t overlay -o lowerdir=\"$1\",upperdir=/mnt/upper,workdir=/mnt/work none \"$1\"; \
+    rm \"$1/Module.symvers\"";
 /// What a build leaves in the source; not to be copied.
 const PRODUCTS: [&str; 6] = ["o", "ko", "mod", "cmd", "symvers", "order"];
 
@@ -41,6 +45,7 @@ pub struct Build {
     abi: Option<PathBuf>,
     arguments: Vec<String>,
     strict: bool,
+    prepared: bool,
 }
 
 /// A finished build.
@@ -64,7 +69,15 @@ impl Build {
             source,
             arguments: Vec::new(),
             strict: false,
+            prepared: false,
         }
+    }
+
+    /// Against headers that are only prepared: without `Module.symvers`, which building a kernel makes.
+    #[must_use]
+    pub fn prepared(mut self) -> Self {
+        self.prepared = true;
+        self
     }
 
     /// With `driver-abi` from elsewhere.
@@ -103,6 +116,10 @@ impl Build {
         let work = std::path::absolute(work)?;
         let source = work.join(SOURCE);
         self.copy(&work)?;
+        ensure!(
+            !self.prepared || matches!(kernel.compiler(), Compiler::Host(_)),
+            "headers of {kernel} are not hidden from the toolchain's root"
+        );
         let mut command = match kernel.compiler() {
             Compiler::Host(compiler) if process::installed(compiler) => {
                 self.on_host(&files, &work, compiler)
@@ -164,8 +181,17 @@ impl Build {
     }
 
     fn on_host(&self, files: &Files, work: &Path, compiler: &str) -> Command {
-        let mut command = Command::new("make");
-        self.make(&mut command, &files.headers_path(), work, compiler);
+        let headers = files.headers_path();
+        let mut command = if self.prepared {
+            let mut command = Command::new("unshare");
+            let script = format!("{HIDE_SYMVERS}; shift; exec make \"$@\"");
+            command.args(["--mount", "--propagation", "private", "sh", "-c"]);
+            command.args([script.as_str(), "sh"]).arg(&headers);
+            command
+        } else {
+            Command::new("make")
+        };
+        self.make(&mut command, &headers, work, compiler);
         command
     }
 

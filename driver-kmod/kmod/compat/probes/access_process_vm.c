@@ -2,6 +2,11 @@
 /* 4.17 and back-ported: memory of other processes without their mappings of files. */
 /* EXPORT: access_process_vm */
 #include <linux/mm.h>
+#include <linux/version.h>
+
+#if defined(SAKER_NO_SYMVERS) && LINUX_VERSION_CODE < KERNEL_VERSION(4, 11, 0)
+#error "nobody says whether it is exported"
+#endif
 
 /* Until 4.9 the last parameter said whether to write. */
 static int wanted(struct task_struct *task, unsigned long from, void *to, int size, unsigned int flags)
