@@ -106,7 +106,8 @@ void saker_device_unregister(void);
 
 /*
  * tracepoints.c: saker_active is set before start and cleared after stop. When start fails, it has
- * detached what it attached. The caller waits for probes that still run.
+ * detached what it attached. The caller waits for probes that still run; those that cannot be detached
+ * do nothing after stop.
  */
 int saker_trace_start(struct saker_session *s);
 void saker_trace_stop(void);

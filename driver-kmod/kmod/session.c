@@ -224,8 +224,8 @@ int saker_session_counters(const struct file *owner)
 }
 
 /*
- * After the probes are detached: waits until none of them runs any more. Only then is the pointer cleared, for a probe
- * reads it again and again.
+ * After the probes are detached or shut out: waits until none of them runs any more. Only then is the pointer cleared,
+ * for a probe reads it again and again.
  */
 static void retract(struct saker_session *s)
 {

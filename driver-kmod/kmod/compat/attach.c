@@ -45,9 +45,22 @@ int saker_tp_detach(const char *name, void *probe, void *data)
 
 #else /* until 3.15, and RHEL 7: by name */
 
+static bool tracepoint_exists(const char *name)
+{
+	struct tracepoint_iter at;
+	bool found = false;
+
+	tracepoint_iter_reset(&at);
+	for (tracepoint_iter_start(&at); at.tracepoint && !found; tracepoint_iter_next(&at))
+		found = !strcmp((*at.tracepoint)->name, name);
+	tracepoint_iter_stop(&at);
+	return found;
+}
+
+/* The kernel would keep the probe for a tracepoint that may come one day. */
 int saker_tp_attach(const char *name, void *probe, void *data)
 {
-	return tracepoint_probe_register(name, probe, data);
+	return tracepoint_exists(name) ? tracepoint_probe_register(name, probe, data) : -ENOENT;
 }
 
 int saker_tp_detach(const char *name, void *probe, void *data)

@@ -11,6 +11,7 @@
  * -ENOENT when this kernel has no such tracepoint. Sleeps.
  */
 int saker_tp_attach(const char *name, void *probe, void *data);
+/* The same; -ENOMEM, and it is attached still, only before 5.11. */
 int saker_tp_detach(const char *name, void *probe, void *data);
 
 /* Parameters of sched_process_exit's probe: 6.16 appended one. */

@@ -13,14 +13,19 @@
 #if LINUX_VERSION_CODE >= KERNEL_VERSION(3, 15, 0) && !defined(SAKER_HAVE_TRACEPOINT_POINTER)
 #error "compat/probes/tracepoint_pointer.c failed where it must not: see its .log"
 #endif
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(3, 15, 0) && defined(CONFIG_CGROUPS) &&                    \
+	!defined(SAKER_HAVE_CGROUP_KN)
+#error "compat/probes/cgroup_kn.c failed where it must not: see its .log"
+#endif
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(3, 16, 0) && defined(CONFIG_CGROUPS) &&                    \
+	!defined(SAKER_HAVE_DFL_CGRP)
+#error "compat/probes/dfl_cgrp.c failed where it must not: see its .log"
+#endif
 #if LINUX_VERSION_CODE >= KERNEL_VERSION(4, 5, 0) && !defined(SAKER_HAVE_MM_SHMEMPAGES)
 #error "compat/probes/mm_shmempages.c failed where it must not: see its .log"
 #endif
 #if LINUX_VERSION_CODE >= KERNEL_VERSION(4, 14, 0) && !defined(SAKER_HAVE_KERNFS_ID)
 #error "compat/probes/kernfs_id.c failed where it must not: see its .log"
-#endif
-#if LINUX_VERSION_CODE >= KERNEL_VERSION(4, 14, 0) && !defined(SAKER_HAVE_DFL_CGRP)
-#error "compat/probes/dfl_cgrp.c failed where it must not: see its .log"
 #endif
 #if LINUX_VERSION_CODE >= KERNEL_VERSION(4, 14, 0) && !defined(SAKER_HAVE_KTIME_GET_BOOT_FAST_NS)
 #error "compat/probes/ktime_get_boot_fast_ns.c failed where it must not: see its .log"

@@ -12,7 +12,7 @@
 #define OVERLAYFS_SUPER_MAGIC 0x794c7630
 #endif
 
-/* 4.19: this open made the file. */
+/* 4.19: this open made the file. Older kernels do not tell: SAKER_FILE_CREATED is never set there. */
 #ifndef FMODE_CREATED
 #define FMODE_CREATED ((__force fmode_t)0)
 #endif

@@ -123,10 +123,16 @@ static inline bool saker_task_compat(struct task_struct *task)
 /* Under RCU: the first number of the initial namespace that is used, from `nr` on. */
 struct pid *saker_pid_from(int nr);
 
-/* 3.14. */
+/* 3.14. Also ends at a thread that has left its group meanwhile: that one is followed by itself for ever. */
 #ifndef for_each_thread
-#define for_each_thread(p, t)                                                                      \
-	for ((t) = (p); (t); (t) = next_thread(t) == (p) ? NULL : next_thread(t))
+static inline struct task_struct *saker_thread_after(struct task_struct *p, struct task_struct *t)
+{
+	struct task_struct *next = next_thread(t);
+
+	return next == p || next == t ? NULL : next;
+}
+
+#define for_each_thread(p, t) for ((t) = (p); (t); (t) = saker_thread_after(p, t))
 #endif
 
 /*

@@ -3,4 +3,3 @@
 #include <linux/cgroup.h>
 
 _Static_assert(sizeof(((struct css_set *)0)->dfl_cgrp) == 8, "another type");
-_Static_assert(sizeof(((struct cgroup *)0)->kn) == 8, "another type");
