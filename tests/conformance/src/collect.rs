@@ -6,7 +6,7 @@ use anyhow::{Context as _, Result, bail, ensure};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::{Pid, PidfdFlags, Signal, kill_process, pidfd_open};
 use saker_abi::driver::frames::records;
-use saker_abi::driver::{EventSet, Iterate, LoadOptions};
+use saker_abi::driver::{EventSet, Feature, Iterate, LoadOptions};
 use saker_abi::event::{Class, DROP_CAUSES, EVENTS, partition};
 use saker_abi::raw::{SAKER_DROP_ABI, SAKER_EF_ITERATE};
 use saker_abi::record::Record;
@@ -50,18 +50,21 @@ pub struct Collected {
     pub root: u32,
     /// Calls of an ABI that is not decoded.
     pub undecoded: u64,
+    /// Whether names were asked for and all of the kernel's functions that know them are listened to.
+    pub acted: bool,
 }
 
 /// The kernel's number of a ring's next record.
 #[derive(Debug, Default, Clone, Copy)]
 struct Sequence(Option<u32>);
 
-/// Loads the driver, runs the script, unloads the driver.
+/// Loads the driver, runs the script, unloads the driver. `reached`: opens and calls on names say which file
+/// they are about.
 ///
 /// # Errors
 /// When either does not work, a record is damaged, misplaced or lost, or the script takes longer than
 /// `limit`.
-pub fn collect(kind: Kind, limit: Duration) -> Result<Collected> {
+pub fn collect(kind: Kind, reached: bool, limit: Duration) -> Result<Collected> {
     let work = Work::prepare()?;
     let mut events = EventSet::new();
     EVENTS
@@ -78,12 +81,16 @@ pub fn collect(kind: Kind, limit: Duration) -> Result<Collected> {
         events,
         snaplen_bytes: SNAPLEN_BYTES,
         own_tgid: std::process::id(),
-        // Real paths of what is in /proc have process ids in them.
-        reached: false,
+        reached,
         names: false,
         addresses: false,
     };
     let mut driver = Driver::load(kind.into(), &options).context("loading the driver")?;
+    let acted = reached
+        && !driver
+            .lacks()
+            .iter()
+            .any(|lack| lack.feature == Feature::ActedPaths);
     let counters = driver.counters();
     let mut readers = Vec::new();
     for ring in driver.take_rings() {
@@ -102,6 +109,7 @@ pub fn collect(kind: Kind, limit: Duration) -> Result<Collected> {
         standing,
         root,
         undecoded,
+        acted,
     })
 }
 

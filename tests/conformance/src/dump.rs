@@ -29,13 +29,13 @@ const NO_COMPAT: &str = "32-bit calls/absent";
 /// What the kernel says about this process.
 const STAT: &str = "/proc/self/stat";
 
-/// Runs the script under a driver.
+/// Runs the script under a driver, which also says what names reached if `reached`.
 ///
 /// # Errors
 /// Those of [`collect`], and when an event of the table or the 32-bit ABI (unless `without_compat`) is
 /// missing.
-pub fn dump(kind: Kind, limit: Duration, without_compat: bool) -> Result<Dump> {
-    let collected = collect(kind, limit)?;
+pub fn dump(kind: Kind, reached: bool, limit: Duration, without_compat: bool) -> Result<Dump> {
+    let collected = collect(kind, reached, limit)?;
     let mut dump = from_records(&collected, &outside()?)?;
     dump.head
         .insert("driver".to_owned(), kind.name().to_owned());
@@ -113,6 +113,7 @@ pub fn from_records(collected: &Collected, outside: &[(u32, &'static str)]) -> R
     let facts = [
         ("schema", format!("{:016x}", saker_abi::SCHEMA_HASH)),
         ("undecoded", collected.undecoded.to_string()),
+        ("acted", collected.acted.to_string()),
     ];
     for (name, value) in facts {
         dump.head.insert(name.to_owned(), value);
@@ -334,6 +335,7 @@ mod tests {
             standing: Vec::new(),
             root: 5,
             undecoded: 0,
+            acted: false,
         };
         let mut dump = from_records(&collected, &[])?;
         dump.head.clear();
@@ -441,6 +443,7 @@ mod tests {
             ],
             root: 5,
             undecoded: 0,
+            acted: false,
         };
         let dump = from_records(&collected, &[]).expect("a dump");
         let shown: Vec<String> = dump

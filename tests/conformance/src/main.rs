@@ -35,6 +35,9 @@ enum Command {
         /// Where the text goes.
         #[arg(long)]
         out: PathBuf,
+        /// Opens and calls on names say which file they are about.
+        #[arg(long)]
+        reached: bool,
         /// Longest run of the script, seconds.
         #[arg(long, default_value_t = 120)]
         timeout: u64,
@@ -69,10 +72,16 @@ fn execute(command: Command) -> Result<ExitCode> {
         Command::Dump {
             driver,
             out,
+            reached,
             timeout,
             without_compat,
         } => {
-            let dump = dump(driver, Duration::from_secs(timeout), without_compat)?;
+            let dump = dump(
+                driver,
+                reached,
+                Duration::from_secs(timeout),
+                without_compat,
+            )?;
             fs::write(&out, dump.to_string()).with_context(|| out.display().to_string())?;
             println!(
                 "{}: {} records of {} thread groups",

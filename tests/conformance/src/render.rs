@@ -12,6 +12,9 @@ use crate::tree::is_birth;
 /// A byte that comes so often in a row is written once.
 const RUN_MIN: usize = 12;
 
+/// Paths of the kernel's own, and the parameter that says where the mount in them begins.
+const MOUNT_OF: [(&str, &str); 2] = [("real", "mount_at"), ("real2", "mount_at2")];
+
 const AF_INET: u16 = 2;
 const AF_INET6: u16 = 10;
 
@@ -42,7 +45,9 @@ pub fn parameters(record: &Record<'_>, labels: &mut Labels) -> Vec<(String, Stri
     }
     for (slot, param) in record.info().params.iter().enumerate() {
         let value = if param.is_var() {
-            variable(record, slot as u32, u32::from(param.ty), labels)
+            let mount_at = MOUNT_OF.into_iter().find(|&(path, _)| path == param.name);
+            let mount_at = mount_at.map(|(_, at)| at);
+            variable(record, slot as u32, u32::from(param.ty), mount_at, labels)
         } else {
             fixed(record, slot as u32, u32::from(param.ty), param.name, labels)
         };
@@ -64,6 +69,8 @@ fn fixed(record: &Record<'_>, slot: u32, ty: u32, name: &str, labels: &mut Label
         (_, "start_ns" | "pidns_start_ns" | "child_start_ns" | "parent_start_ns") => {
             labels.time(value)
         }
+        // Shown with the path.
+        (_, "mount_at" | "mount_at2") => "shown".to_owned(),
         // Of a program that has just begun, and of the thread that began it.
         (_, "pgft_maj" | "pgft_min") => "any".to_owned(),
         (SAKER_T_HEX, "source" | "peer") => labels.socket(value),
@@ -105,11 +112,20 @@ fn fixed(record: &Record<'_>, slot: u32, ty: u32, name: &str, labels: &mut Label
     }
 }
 
-fn variable(record: &Record<'_>, slot: u32, ty: u32, labels: &mut Labels) -> String {
+fn variable(
+    record: &Record<'_>,
+    slot: u32,
+    ty: u32,
+    mount_at: Option<&str>,
+    labels: &mut Labels,
+) -> String {
     let var = record.var(slot);
     let raw = record.u64(slot);
     let (flags, full) = ((raw >> 32) as u16, (raw >> 48) as u16);
-    let mut text = if ty != SAKER_T_TUPLE {
+    let mount_at = mount_at.and_then(|name| record.info().slot(name));
+    let mut text = if let Some(at) = mount_at {
+        reached(var.bytes, record.u64(at as u32), labels)
+    } else if ty != SAKER_T_TUPLE {
         quoted(var.bytes)
     } else if let Some(tuple) = record.tuple(slot) {
         tuple_text(&tuple, var.bytes.len(), labels)
@@ -142,6 +158,30 @@ fn variable(record: &Record<'_>, slot: u32, ty: u32, labels: &mut Labels) -> Str
         let _ = write!(text, ",of={full}");
     }
     text
+}
+
+/// A path of the kernel's own, in two where the file's mount begins, `"/proc"+"/P1/stat"`: numbers of processes
+/// in it have names, so its lengths say nothing.
+fn reached(path: &[u8], mount_at: u64, labels: &Labels) -> String {
+    let name = |part: &[u8]| -> Vec<u8> {
+        let number = std::str::from_utf8(part).ok().filter(|text| {
+            text.bytes().all(|byte| byte.is_ascii_digit()) && !text.starts_with('0')
+        });
+        let pid = number.and_then(|text| text.parse().ok());
+        pid.map_or_else(|| part.to_vec(), |pid| labels.pid(pid).into_bytes())
+    };
+    let named = |path: &[u8]| {
+        let parts: Vec<Vec<u8>> = path.split(|&byte| byte == b'/').map(name).collect();
+        quoted(&parts.join(&b'/'))
+    };
+    match usize::try_from(mount_at)
+        .ok()
+        .and_then(|at| path.split_at_checked(at))
+    {
+        Some(([], _)) => named(path),
+        Some((before, after)) => format!("{}+{}", named(before), named(after)),
+        None => format!("{},mount at {mount_at}", named(path)),
+    }
 }
 
 /// `family/type/protocol,local,remote,socket,peer` and a unix socket's path.
@@ -253,7 +293,7 @@ mod tests {
         assert_eq!(
             line.join(" "),
             "hdr=compat32,fault fd=-2 name=\"/x\",truncated flags=0x80000241 mode=0644 dev=D1 \
-             ino=I1 facts=0x0 real=\"\" mount_at=0 mount_root=\"\""
+             ino=I1 facts=0x0 real=\"\" mount_at=shown mount_root=\"\""
         );
         let kill = RecordBuilder::new(SAKER_EV_KILL, 1, 100, 100)
             .num(SAKER_P_KILL_pid, -100)
@@ -264,6 +304,28 @@ mod tests {
             .num(SAKER_P_CLOSE_fd, 100)
             .build();
         assert_eq!(value(&close, "fd", &mut labels), "100");
+    }
+
+    #[test]
+    fn processes_in_paths_are_named_and_mounts_shown() {
+        let mut labels = Labels::new(&[(4, "outside")]);
+        labels.thread(100, 100);
+        labels.thread(100, 101);
+        let mut text = |path: &[u8], at| {
+            let open = RecordBuilder::new(SAKER_EV_OPEN, 1, 100, 100)
+                .num(SAKER_P_OPEN_mount_at, at)
+                .var(SAKER_P_OPEN_real, path)
+                .build();
+            value(&open, "real", &mut labels)
+        };
+        assert_eq!(
+            text(b"/proc/100/task/101/stat", 5),
+            "\"/proc\"+\"/P1/task/P1.T2/stat\""
+        );
+        assert_eq!(text(b"/proc/4/0100/x100", 0), "\"/proc/outside/0100/x100\"");
+        assert_eq!(text(b"/a", 3), "\"/a\",mount at 3");
+        assert_eq!(text(b"/a", 2), "\"/a\"+\"\"");
+        assert_eq!(text(b"", 0), "\"\"");
     }
 
     #[test]

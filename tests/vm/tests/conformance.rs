@@ -21,8 +21,10 @@ const BOTH: &str = r#"
 set -e
 insmod /overlay.ko
 /saker-conformance dump --timeout 400 --driver ebpf --out /tmp/ebpf.txt
+/saker-conformance dump --timeout 400 --driver ebpf --reached --out /tmp/ebpf-reached.txt
 insmod /saker.ko
 /saker-conformance dump --timeout 400 --driver kmod --out /tmp/kmod.txt
+/saker-conformance dump --timeout 400 --driver kmod --reached --out /tmp/kmod-reached.txt
 rmmod saker
 "#;
 
@@ -70,15 +72,27 @@ fn run(kernel: Kernel) -> Result<Dump> {
         .script(if with_ebpf { BOTH } else { MODULE_ONLY })
         .bring("/tmp/kmod.txt");
     if with_ebpf {
-        guest = guest.bring("/tmp/ebpf.txt");
+        for what in ["ebpf", "ebpf-reached", "kmod-reached"] {
+            guest = guest.bring(format!("/tmp/{what}.txt"));
+        }
     }
     let outcome = guest.run(&cache)?;
     outcome.success()?;
-    let module = Dump::parse(outcome.text("/tmp/kmod.txt")?).context("the module's dump")?;
+    let dump = |name: &str| {
+        let path = format!("/tmp/{name}.txt");
+        Dump::parse(outcome.text(&path)?).context(path)
+    };
+    let module = dump("kmod")?;
     if with_ebpf {
-        let ebpf = Dump::parse(outcome.text("/tmp/ebpf.txt")?).context("the programs' dump")?;
-        let comparison = compare(&ebpf, &module)?;
+        let comparison = compare(&dump("ebpf")?, &module)?;
         expect_equal(&format!("eBPF and module on {kernel}"), &comparison);
+        let reached = dump("kmod-reached")?;
+        expect_reached(&reached);
+        let comparison = compare(&dump("ebpf-reached")?, &reached)?;
+        expect_equal(
+            &format!("what eBPF and module reach on {kernel}"),
+            &comparison,
+        );
     }
     println!(
         "{kernel}: {} records, {:.1} s",
@@ -86,6 +100,15 @@ fn run(kernel: Kernel) -> Result<Dump> {
         outcome.duration.as_secs_f64()
     );
     Ok(module)
+}
+
+/// Every call on names with the file it is about, and opens with theirs, elsewhere mounted ones among them.
+fn expect_reached(dump: &Dump) {
+    assert_eq!(dump.fact("acted").expect("a fact"), "true");
+    let text = dump.to_string();
+    for part in [" acted event=", " real2=\"/", " real=\"/proc\"+\"/"] {
+        assert!(text.contains(part), "no {part:?}");
+    }
 }
 
 fn expect_equal(what: &str, comparison: &Comparison) {
