@@ -5,6 +5,7 @@ use std::os::fd::{AsFd as _, OwnedFd};
 use anyhow::{Context as _, Result};
 use rustix::thread::{CpuSet, sched_setaffinity};
 use saker_abi::driver::{EventSet, SyscallTables};
+use saker_abi::event::EVENTS;
 use saker_abi::raw::*;
 use saker_abi::ring::{Counters, RingFd, RingReader};
 
@@ -31,6 +32,25 @@ pub fn request(ring_bytes: u32) -> saker_ioc_create {
         event_of_64: tables.event_of_64,
         event_of_32: tables.event_of_32,
         subcalls: tables.subcalls,
+    }
+}
+
+/// The largest request an agent can make: every event, as much data as there may be, what names reach, signals.
+pub fn largest_request(ring_bytes: u32) -> saker_ioc_create {
+    let mut events = EventSet::new();
+    EVENTS
+        .iter()
+        .filter(|event| !event.is_iterated())
+        .for_each(|event| events.insert(event.id));
+    let tables = SyscallTables::new(&events);
+    saker_ioc_create {
+        flags: SAKER_SESSION_SIGNALS | SAKER_SESSION_REACHED | SAKER_SESSION_ACTED,
+        snaplen_bytes: SAKER_SNAPLEN_MAX,
+        wanted: tables.wanted,
+        event_of_64: tables.event_of_64,
+        event_of_32: tables.event_of_32,
+        subcalls: tables.subcalls,
+        ..request(ring_bytes)
     }
 }
 

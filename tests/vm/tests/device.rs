@@ -18,6 +18,7 @@ fn run(program: &str, arguments: &str) {
         let outcome = Guest::new(kernel)
             .file(programs::module(kernel).expect("a module"), "/saker.ko")
             .file(programs::program(program).expect("a program"), "/program")
+            .append("ia32_emulation=1")
             .script(format!("/program /saker.ko {arguments}"))
             .strict(true)
             .timeout(LIMIT)

@@ -4,9 +4,10 @@
 #![forbid(unsafe_code)]
 
 use std::collections::BTreeMap;
-use std::fs::File;
-use std::io::Read as _;
+use std::fs::{self, File};
+use std::io::{IoSlice, Read as _, Write as _};
 use std::os::fd::OwnedFd;
+use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::process::{Child, Command, ExitCode};
 use std::time::{Duration, Instant};
@@ -19,7 +20,8 @@ use saker_vm_guest::device::{Argument, Device, Nowhere};
 use saker_vm_guest::mapping::Mapping;
 use saker_vm_guest::module;
 use saker_vm_guest::random::Random;
-use saker_vm_guest::session::{request, run_on};
+use saker_vm_guest::session::{largest_request, run_on};
+use saker_vm_guest::thread::{CALLS_32, call_32};
 
 /// Workers at a time.
 const WORKERS: usize = 3;
@@ -195,11 +197,18 @@ fn open(random: &mut Random, held: &mut Held) -> Result<&'static str> {
 
 fn create(random: &mut Random, held: &mut Held) -> Result<&'static str> {
     let ring_bytes = (PAGE << random.below(6)) as u32;
-    let mut session = request(ring_bytes);
+    let mut session = largest_request(ring_bytes);
     session.partitions = 1 << random.below(4);
     if random.one_in(3) {
-        session.event_of_64 = std::array::from_fn(|_| random.below(SAKER_NR_EVENTS as usize) as u8);
+        // Any call as any event: arguments of one are no arguments of another.
+        session.event_of_64 = std::array::from_fn(|_| any_event(random));
+        session.event_of_32 = std::array::from_fn(|_| any_event(random));
+        session.subcalls = std::array::from_fn(|_| random.below(SAKER_NR_EVENTS as usize) as u8);
         session.wanted = std::array::from_fn(|_| random.number());
+    }
+    if random.one_in(4) {
+        session.snaplen_bytes = random.below(SAKER_SNAPLEN_MAX as usize + 1) as u32;
+        session.flags &= random.number() as u32;
     }
     if random.one_in(3) {
         session.own_tgid = std::process::id();
@@ -215,6 +224,14 @@ fn create(random: &mut Random, held: &mut Held) -> Result<&'static str> {
         }
     }
     Ok("create")
+}
+
+/// An event + 1, 0 for none, now and then the mark of calls that hold others.
+fn any_event(random: &mut Random) -> u8 {
+    if random.one_in(16) {
+        return SAKER_CALL_MULTIPLEXED as u8;
+    }
+    random.below(SAKER_NR_EVENTS as usize) as u8
 }
 
 fn ring(random: &mut Random, held: &mut Held) -> Result<&'static str> {
@@ -424,14 +441,38 @@ fn close(random: &mut Random, held: &mut Held) -> Result<&'static str> {
     Ok("close")
 }
 
+/// Reads and writes of all sizes, in parts.
+fn move_data(random: &mut Random) {
+    let bytes = vec![b'x'; random.below(3 * PAGE)];
+    let parts = [IoSlice::new(&bytes), IoSlice::new(b"y")];
+    let Ok((mut from, mut to)) = UnixStream::pair() else {
+        return;
+    };
+    if to.write_vectored(&parts).is_ok() {
+        let mut buffer = vec![0; 1 + random.below(3 * PAGE)];
+        let _ = from.read(&mut buffer);
+    }
+}
+
 /// Something to record, on any CPU.
 fn calls(random: &mut Random) -> Result<&'static str> {
     run_on(random.below(2) as u32)?;
     for _ in 0..random.below(50) {
-        match random.below(3) {
+        match random.below(7) {
             0 => drop(File::open("/dev/null")),
             1 => drop(File::open("/no/such/file")),
-            _ => std::env::set_current_dir("/")?,
+            2 => std::env::set_current_dir("/")?,
+            3 => move_data(random),
+            4 => {
+                // Another worker may have been there before.
+                let _ = fs::write("/tmp/fuzzed", "x");
+                let _ = fs::rename("/tmp/fuzzed", "/tmp/fuzzed-too");
+                let _ = fs::remove_file("/tmp/fuzzed-too");
+            }
+            _ => {
+                let arguments = std::array::from_fn(|_| random.number() as u32);
+                call_32(*random.pick(&CALLS_32), arguments);
+            }
         }
     }
     Ok("calls")
