@@ -1,8 +1,9 @@
 //! Attaches a driver for the given events and reads the records: what the kernel side costs and brings,
 //! without the agent.
 //!
-//! `drain ebpf|ebpf-raw|ebpf-unpreempted|kmod MILLISECONDS PARTITIONS EVENT...`; prints records by event, drops,
-//! and the calls that programs missed. On a machine that stands still it goes on until something happened.
+//! `drain ebpf|ebpf-raw|ebpf-unpreempted|kmod MILLISECONDS PARTITIONS [--reached] EVENT...`; prints what the driver
+//! lacks, records by event, drops, and the calls that programs missed. `--reached`: with the files that names lead
+//! to. On a machine that stands still it goes on until something happened.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -25,7 +26,12 @@ fn main() {
     let milliseconds: u64 = args.next().and_then(|s| s.parse().ok()).unwrap_or(5000);
     let partitions: u32 = args.next().and_then(|s| s.parse().ok()).unwrap_or(1);
     let mut events = EventSet::state();
+    let mut reached = false;
     for name in args {
+        if name == "--reached" {
+            reached = true;
+            continue;
+        }
         events.insert(event::by_name(&name).expect("an event of the table").id);
     }
     let cpus = std::thread::available_parallelism().map_or(1, |n| n.get() as u32);
@@ -37,7 +43,7 @@ fn main() {
         events,
         snaplen_bytes: 0,
         own_tgid: std::process::id(),
-        reached: false,
+        reached,
         names: false,
         addresses: false,
     };
@@ -54,6 +60,9 @@ fn main() {
     };
     let mut driver = loaded.unwrap_or_else(|error| panic!("{error}"));
     eprintln!("{} attached in {:?}", driver.description(), start.elapsed());
+    for lack in driver.lacks() {
+        println!("lacks {}: {lack}", lack.feature.name());
+    }
     let mut readers: Vec<_> = driver
         .take_rings()
         .into_iter()
