@@ -3,7 +3,7 @@
 
 use rustc_hash::FxHashMap;
 
-/// Entries kept at most; a host with more has its later mounts unknown.
+/// Lines looked at; a host with more has its later mounts unknown.
 const MAX_MOUNTS: usize = 65_536;
 
 /// The mounts of the host's mount namespace, by device.
@@ -14,6 +14,7 @@ const MAX_MOUNTS: usize = 65_536;
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Mounts {
     by_dev: FxHashMap<u32, Vec<Mount>>,
+    left_out: usize,
 }
 
 /// Directory `root` of a file system, visible at `point`. Both without a slash at the end.
@@ -27,8 +28,8 @@ impl Mounts {
     /// From the text of `/proc/PID/mountinfo`; damaged lines are left out.
     pub fn parse(mountinfo: &[u8]) -> Self {
         let mut mounts = Self::default();
-        let lines = mountinfo.split(|&b| b == b'\n').take(MAX_MOUNTS);
-        for (dev, mount) in lines.filter_map(line) {
+        let mut lines = mountinfo.split(|&b| b == b'\n');
+        for (dev, mount) in lines.by_ref().take(MAX_MOUNTS).filter_map(line) {
             let known = mounts.by_dev.entry(dev).or_default();
             if !known
                 .iter()
@@ -37,7 +38,13 @@ impl Mounts {
                 known.push(mount);
             }
         }
+        mounts.left_out = lines.filter(|line| !line.is_empty()).count();
         mounts
+    }
+
+    /// Lines beyond the bound.
+    pub fn left_out(&self) -> usize {
+        self.left_out
     }
 
     /// From what [`Self::entries`] gave: devices, directories mounted, and where.
@@ -171,6 +178,13 @@ not a line
     }
 
     const ROOT: u32 = 254 << 8;
+
+    #[test]
+    fn what_does_not_fit_is_counted() {
+        let text = "not a line\n".repeat(MAX_MOUNTS + 3);
+        assert_eq!(Mounts::parse(text.as_bytes()).left_out(), 3);
+        assert_eq!(Mounts::parse(HOST).left_out(), 0);
+    }
 
     #[test]
     fn a_file_is_where_its_file_system_was_mounted_first() {

@@ -38,7 +38,15 @@ fn read(file: &mut File) -> io::Result<Mounts> {
     let mut text = Vec::new();
     file.rewind()?;
     file.take(MAX_BYTES).read_to_end(&mut text)?;
-    Ok(Mounts::parse(&text))
+    let mounts = Mounts::parse(&text);
+    if mounts.left_out() > 0 {
+        let left_out = mounts.left_out();
+        tracing::warn!(
+            left_out,
+            "too many mounts: real names of files there stay unknown"
+        );
+    }
+    Ok(mounts)
 }
 
 /// A thread that looks again whenever something is mounted. It ends when this is dropped.

@@ -46,6 +46,32 @@ fn unknown_users_have_the_text_na() {
 }
 
 #[test]
+fn each_thread_has_its_own() {
+    let mut world = World::new();
+    world.feed(&as_user(33, 33, 0).num(SAKER_P_EXECVE_cap_effective, 1 << 16));
+    let by = |event, tid| RecordBuilder::new(event, 6_000, CHILD, tid);
+    let set = by(SAKER_EV_SETRESUID, CHILD + 1).num(SAKER_P_SETRESUID_now_euid, 77);
+    world.feed(&set);
+    world.expect(
+        &by(SAKER_EV_CAPSET, CHILD + 1),
+        &[
+            ("user.uid", "77"),
+            ("user.name", "<NA>"),
+            ("group.gid", "33"),
+            ("thread.cap_effective", ""),
+        ],
+    );
+    world.expect(
+        &by(SAKER_EV_CHDIR, CHILD),
+        &[
+            ("user.uid", "33"),
+            ("user.name", "www-data"),
+            ("thread.cap_effective", "CAP_SYS_MODULE"),
+        ],
+    );
+}
+
+#[test]
 fn the_host_names_no_users_of_containers() {
     let id = "a1b2c3d4e5f6".repeat(6)[..64].to_owned();
     let inside = as_user(33, 0, 33)

@@ -418,6 +418,7 @@ impl Scrape {
             ("directory", state.directory().len()),
             ("addresses", state.interfaces().addresses().len()),
             ("addresses_left_out", state.interfaces().left_out()),
+            ("users_left_out", state.users().names().left_out()),
         ] {
             families.value(&def::STATE_ENTRIES, &[("kind", kind)], entries as f64);
         }
@@ -428,6 +429,12 @@ impl Scrape {
             look.took.as_secs_f64(),
         );
         for (kind, value) in counters {
+            families.value(&def::STATE_EVENTS, &[("kind", kind)], value as f64);
+        }
+        for (kind, value) in [
+            ("cgroup_overflow", state.cgroups_forgotten()),
+            ("container_user_overflow", state.container_users_left_out()),
+        ] {
             families.value(&def::STATE_EVENTS, &[("kind", kind)], value as f64);
         }
         let (done, timeout) = state.ancestor_waits();

@@ -110,7 +110,7 @@ definitions! {
         "Records for capture files: copied, or lost because their writer was slow.";
 
     STATE_ENTRIES = Gauge "saker_state_entries" ["kind"]
-        "What the state holds now: processes, threads, fds, cgroups, containers, processes that ended a moment ago (ended), all of these and the living (directory), parked_groups, addresses of interfaces, and those beyond the bound (addresses_left_out).";
+        "What the state holds now: processes, threads, fds, cgroups, containers, processes that ended a moment ago (ended), all of these and the living (directory), parked_groups, addresses of interfaces, those beyond the bound (addresses_left_out), and users and groups of the host beyond theirs (users_left_out).";
     FIRST_LOOK = Gauge "saker_first_look_seconds" ["source"]
         "Time of the first look at running processes by its source: iterators (of the driver), proc or none.";
     STATE_EVENTS = Counter "saker_state_events_total" ["kind"]
