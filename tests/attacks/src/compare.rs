@@ -31,6 +31,9 @@ pub const REAL_PATHS: [&str; 3] = [
     "fs.realpath.source",
     "fs.realpath.target",
 ];
+/// The same of a program that is executed. The laboratory's are mounted into containers, so that the host has them
+/// elsewhere.
+pub const REAL_PROGRAM: &str = "proc.realpath";
 /// How the program asked for it; compared where an attack states it.
 pub const VIA: &str = "evt.via";
 /// Fields that the agent's configuration adds to every alert for the suite.
@@ -38,7 +41,9 @@ pub const EXTRA_FIELDS: [&str; 3] = ["proc.sid", TOKEN_FIELD, VIA];
 
 /// Whether a field is in alerts for other reasons than the rule's.
 pub fn is_own(field: &str) -> bool {
-    field == REAL_PATH || REAL_PATHS.contains(&field) || EXTRA_FIELDS.contains(&field)
+    [REAL_PATH, REAL_PROGRAM].contains(&field)
+        || REAL_PATHS.contains(&field)
+        || EXTRA_FIELDS.contains(&field)
 }
 
 /// Fields that it adds as Falco's container plugin suggests.
@@ -93,7 +98,7 @@ pub fn compare(
         format!("{fields:?}"),
         format!("{expected:?}"),
     );
-    let own = [REAL_PATH, VIA].into_iter().chain(REAL_PATHS);
+    let own = [REAL_PATH, REAL_PROGRAM, VIA].into_iter().chain(REAL_PATHS);
     for name in fields.iter().map(String::as_str).chain(own) {
         let got = alert.field(name).unwrap_or_else(|| ABSENT.to_owned());
         let Some(want) = expectation(name, attack, ran, sights) else {
@@ -122,7 +127,7 @@ pub fn compare(
 
 /// What the text must say of real names.
 fn told(alert: &Alert) -> Vec<String> {
-    let names = [REAL_PATH].into_iter().chain(REAL_PATHS);
+    let names = [REAL_PATH, REAL_PROGRAM].into_iter().chain(REAL_PATHS);
     let real: Vec<_> = names
         .filter_map(|name| Some((name, alert.field(name)?)))
         .collect();
@@ -164,6 +169,10 @@ fn expectation(name: &str, attack: &Attack, ran: &Ran, sights: Sights) -> Option
     let value = match name {
         "evt.time" => ANY.to_owned(),
         REAL_PATH => ABSENT.to_owned(),
+        REAL_PROGRAM => match program().filter(|name| is_mounted(name, place)) {
+            Some(name) if stated("evt.type").is_none() => format!("{ANY}/{name}"),
+            _ => ABSENT.to_owned(),
+        },
         _ if REAL_PATHS.contains(&name) => ABSENT.to_owned(),
         VIA => MAYBE.to_owned(),
         "proc.name" => return program(),
@@ -192,6 +201,11 @@ fn executable(name: &str, place: Place, ran: &Ran) -> String {
         return "/bin/busybox".to_owned();
     }
     format!("/usr/bin/{name}")
+}
+
+/// Whether it is the laboratory's, in a container.
+fn is_mounted(name: &str, place: Place) -> bool {
+    place.is_container() && (PROGRAMS.contains(&name) || name == evader::NAME)
 }
 
 /// The exec flags of a program that root runs.
