@@ -263,6 +263,7 @@ impl Writer {
     fn chunk(&mut self, chunk: &Chunk) {
         let current = |open: &&mut Open| open.generation == chunk.generation();
         let Some(open) = self.open.as_mut().filter(current) else {
+            self.triggers.forget(chunk.generation());
             return;
         };
         if let Some(watermark_ns) = open.watermarks.get_mut(usize::from(chunk.stream())) {

@@ -154,6 +154,8 @@ impl Triggers {
         self.since_ns.store(since_ns, Ordering::Relaxed);
         let latest_ns = alerted.ts_ns.saturating_add(self.longest_ns).max(end_ns);
         self.latest_ns.store(latest_ns, Ordering::Relaxed);
+        // Before the thread hears of it: without an end it would end at once.
+        self.until_ns.store(end_ns, Ordering::Release);
         // There is room: nobody else has begun one since the thread was ready.
         let _ = self.begins.try_send(Begin {
             generation,
@@ -161,9 +163,16 @@ impl Triggers {
             epoch_ns: alerted.epoch_ns,
             number: alerted.number,
         });
-        self.until_ns.store(end_ns, Ordering::Release);
-        // Last: who sees it finds everything else.
+        // Last: who sees it finds everything else, and what it sends comes after the message.
         self.generation.store(generation, Ordering::Release);
+    }
+
+    /// Ends what goes on under this number after its capture has ended, or never began: the alert may have told the
+    /// thread and was held up before it told the workers.
+    pub(super) fn forget(&self, generation: u64) {
+        let (set, fetch) = (Ordering::AcqRel, Ordering::Relaxed);
+        // Another one runs by now, or none: nothing to end.
+        let _ = self.generation.compare_exchange(generation, 0, set, fetch);
     }
 
     /// Ends the capture unless its end was put off from `until_ns`.
@@ -269,6 +278,44 @@ pub(super) mod tests {
         triggers.make_ready();
         triggers.alert(at(1, 400));
         assert_eq!(begins.try_recv().expect("begun").generation, 2);
+    }
+
+    #[test]
+    fn who_hears_of_a_capture_finds_its_end() {
+        let (triggers, begins) = triggers(&config());
+        let triggers = triggers.expect("a rule asks");
+        std::thread::scope(|scope| {
+            let heard = scope.spawn(|| {
+                (1..=20_000_u64).all(|_| {
+                    while begins.is_empty() {
+                        std::hint::spin_loop();
+                    }
+                    let found = triggers.until_ns() != 0;
+                    begins.try_recv().expect("begun");
+                    triggers.abort();
+                    triggers.make_ready();
+                    found
+                })
+            });
+            for ms in 1.. {
+                triggers.alert(at(1, ms));
+                if heard.is_finished() {
+                    break;
+                }
+            }
+            assert!(heard.join().expect("no panic"));
+        });
+    }
+
+    #[test]
+    fn workers_stop_when_nobody_takes_what_they_send() {
+        let (triggers, _begins) = triggers(&config());
+        let triggers = triggers.expect("a rule asks");
+        triggers.alert(at(1, 100));
+        triggers.forget(7);
+        assert_eq!(triggers.generation(), 1, "another's");
+        triggers.forget(1);
+        assert_eq!(triggers.generation(), 0);
     }
 
     #[test]
