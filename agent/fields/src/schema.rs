@@ -102,13 +102,14 @@ impl FieldSchema {
 
     /// Whether records of this event tell the parameter `name`.
     pub fn has_parameter(&self, event: EventType, name: &str) -> bool {
-        let found = self.params.find(name);
-        let event = self.table_event(event).map(|event| u32::from(event.id));
-        let Some(((number, _), event)) = found.zip(event) else {
-            // Calls without an event of their own.
-            return matches!(name, "ID" | "nativeID" | "res");
+        // Calls without an event of their own are all recorded as one.
+        let recorded = match self.table_event(event) {
+            Some(event) => u32::from(event.id),
+            None if self.call(event).is_some() => SAKER_EV_GENERIC,
+            None => return false,
         };
-        self.params.position(number, event).is_some()
+        let found = self.params.find(name);
+        found.is_some_and(|(number, _)| self.params.position(number, recorded).is_some())
     }
 
     /// Whether events of this type are so frequent, or so many sorts of them are one, that only rules which
