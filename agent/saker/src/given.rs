@@ -100,21 +100,15 @@ impl Looks {
 
 #[cfg(test)]
 mod tests {
-    use saker_engine::compiler::{Selection, compile};
-    use saker_engine::loader::{Loader, LoaderOptions};
-
     use super::*;
+    use crate::rules::tests::compiled;
 
     fn given(condition: &str, output: &str) -> (bool, bool) {
         let text = format!(
             "- rule: R\n  desc: d\n  condition: {condition}\n  output: \"{output}\"\n  priority: INFO\n"
         );
         let schema = FieldSchema::new();
-        let mut loader = Loader::new(LoaderOptions::default());
-        loader.add_file("r.yaml", text.as_bytes());
-        let outcome = loader.finish(&schema);
-        assert!(!outcome.has_errors(), "{text}");
-        let rules = compile(&outcome, &schema, &Selection::default()).expect("compiles");
+        let rules = compiled(&text, &schema);
         let Given { names, addresses } = Given::of(&rules, &schema);
         (names, addresses)
     }

@@ -181,3 +181,17 @@ pub(crate) fn wanted_events(set: &RuleSet, schema: &FieldSchema) -> EventSet {
     }
     events
 }
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+
+    /// The rules of a text that has no mistake.
+    pub(crate) fn compiled(text: &str, schema: &FieldSchema) -> RuleSet {
+        let mut loader = Loader::new(LoaderOptions::default());
+        loader.add_file("rules.yaml", text.as_bytes());
+        let outcome = loader.finish(schema);
+        assert!(!outcome.has_errors(), "{text}");
+        compile(&outcome, schema, &Selection::default()).expect("compiled")
+    }
+}

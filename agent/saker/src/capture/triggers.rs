@@ -200,23 +200,19 @@ impl Triggers {
 #[cfg(test)]
 pub(super) mod tests {
     use crossbeam_channel::{Receiver, bounded};
-    use saker_engine::compiler::{RuleSet, Selection, compile};
-    use saker_engine::loader::{Loader, LoaderOptions};
+    use saker_engine::compiler::RuleSet;
     use saker_fields::FieldSchema;
 
     use super::*;
+    use crate::rules::tests::compiled;
 
     /// Two rules, of which the second asks for a capture of 70 ms.
     pub(in crate::capture) fn rules() -> RuleSet {
         let schema = FieldSchema::new();
-        let mut loader = Loader::new(LoaderOptions::default());
         let text = "- rule: a\n  desc: d\n  condition: evt.type = unlink\n  output: o\n  \
              priority: info\n- rule: b\n  desc: d\n  condition: evt.type = rmdir\n  output: o\n  \
              priority: info\n  capture: true\n  capture_duration: 70\n";
-        loader.add_file("rules.yaml", text.as_bytes());
-        let outcome = loader.finish(&schema);
-        assert!(!outcome.has_errors());
-        compile(&outcome, &schema, &Selection::default()).expect("compiled")
+        compiled(text, &schema)
     }
 
     pub(in crate::capture) fn triggers(

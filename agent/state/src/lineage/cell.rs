@@ -220,10 +220,11 @@ impl Drop for Cell {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
 
-    fn image(comm: &str, since_ns: u64) -> Arc<Image> {
+    /// A program that calls itself so from then on.
+    pub(in crate::lineage) fn image(comm: &str, since_ns: u64) -> Arc<Image> {
         Arc::new(Image {
             since_ns,
             comm: comm.as_bytes().into(),

@@ -144,16 +144,8 @@ impl Iterator for Ancestors<'_> {
 
 #[cfg(test)]
 mod tests {
+    use super::cell::tests::image;
     use super::*;
-    use crate::image::Image;
-
-    fn image(comm: &str, since_ns: u64) -> Arc<Image> {
-        Arc::new(Image {
-            since_ns,
-            comm: comm.as_bytes().into(),
-            ..Image::default()
-        })
-    }
 
     struct World {
         directory: Directory,

@@ -3,10 +3,8 @@
 mod host;
 mod suffice;
 
-use saker_engine::compiler::{Selection, compile};
-use saker_engine::loader::{Loader, LoaderOptions};
-
 use super::*;
+use crate::rules::tests::compiled;
 
 fn needs(condition: &str, output: &str) -> Needs {
     needs_of(&format!(
@@ -16,12 +14,7 @@ fn needs(condition: &str, output: &str) -> Needs {
 
 fn needs_of(text: &str) -> Needs {
     let schema = FieldSchema::new();
-    let mut loader = Loader::new(LoaderOptions::default());
-    loader.add_file("r.yaml", text.as_bytes());
-    let outcome = loader.finish(&schema);
-    assert!(!outcome.has_errors(), "{text}");
-    let rules = compile(&outcome, &schema, &Selection::default()).expect("compiles");
-    Needs::of(&rules, &schema)
+    Needs::of(&compiled(text, &schema), &schema)
 }
 
 fn wants(needs: &Needs, event: u32) -> bool {
