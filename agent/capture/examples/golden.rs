@@ -86,22 +86,37 @@ fn keep(from: &str, to: &str, mut groups: HashSet<u32>) -> Result<u64, Error> {
     Ok(writer.finish()?.records)
 }
 
-/// The record with the names of the recorder's cgroups, which are the host's, crossed out.
+/// The record with the names of the recorder's cgroups, which are the host's, crossed out. Those of the attack suite's
+/// containers stay.
 fn without_cgroups(record: &Record<'_>) -> Vec<u8> {
     let mut bytes = record.bytes().to_vec();
     if let Some(slot) = record.info().slot("cgroups") {
         let names = record.var(slot as u32).bytes;
         let at = names.as_ptr() as usize - record.bytes().as_ptr() as usize;
-        let named = bytes.get_mut(at..at + names.len());
-        for byte in named
-            .into_iter()
-            .flatten()
-            .filter(|byte| byte.is_ascii_alphanumeric() || **byte == b'_')
-        {
+        let named = bytes.get_mut(at..at + names.len()).into_iter().flatten();
+        let kept = names.split_inclusive(|byte| *byte == 0).flat_map(|path| {
+            let host = path.len() - container(path).map_or(0, <[u8]>::len);
+            (0..path.len()).map(move |index| index >= host)
+        });
+        for (byte, _) in named.zip(kept).filter(|(byte, kept)| {
+            let letter = byte.is_ascii_alphanumeric() || **byte == b'_';
+            letter && !kept
+        }) {
             *byte = b'x';
         }
     }
     bytes
+}
+
+/// The end of a cgroup's path from a container's group on (tests/attacks/src/container.rs).
+fn container(path: &[u8]) -> Option<&[u8]> {
+    const PARENT: &[u8] = b"/docker/";
+    const DIGITS: usize = 64;
+    let mut ends = (0..path.len()).map(|at| &path[at..]);
+    ends.find(|end| {
+        let id = end.strip_prefix(PARENT).and_then(|id| id.get(..DIGITS));
+        id.is_some_and(|id| id.iter().all(u8::is_ascii_hexdigit))
+    })
 }
 
 /// The child a fork has made, in its parent's record.

@@ -10,6 +10,7 @@ pub mod compare;
 pub mod container;
 pub mod judge;
 pub mod part;
+pub mod recorder;
 pub mod recording;
 pub mod reference;
 pub mod run;
