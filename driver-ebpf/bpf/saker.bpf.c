@@ -35,6 +35,7 @@
 #include "messages.h"
 #include "kinds.h"
 #include "uring_moved.h"
+#include "uring_overflow.h"
 
 char LICENSE[] SEC("license") = "GPL";
 
@@ -304,12 +305,27 @@ int saker_uring_submit(u64 *ctx)
 {
 	struct task_struct *task = bpf_get_current_task_btf();
 	struct io_kiocb *req = (void *)ctx[0];
+	struct uring_known *known = uring_known_of_cpu();
 	u32 event = uring_event(req);
 	struct saker_scratch *sc;
+	struct io_kiocb *before;
 	u64 key = (u64)req;
 
-	if (!event || task->tgid == saker_own_tgid)
+	if (task->tgid == saker_own_tgid)
 		return 0;
+	before = uring_done_before(req);
+	if (before && known) {
+		uring_set_recorded(before);
+		known->req = before;
+		known->res = (s32)KREAD(before, cqe.res);
+		known->early = true;
+		known->task = bpf_get_current_task();
+		bpf_tail_call(ctx, &uring_fillers, uring_event(before) - 1);
+		known->task = 0;
+	}
+	if (!event)
+		return 0;
+	uring_was_recorded(req, event - 1); /* the one that was in its place */
 	if (uring_moves(event - 1)) {
 		saker_uring_keep_moved(key, event - 1);
 	} else if (event - 1 == SAKER_EV_ACCEPT4) {
@@ -324,7 +340,7 @@ int saker_uring_submit(u64 *ctx)
 	}
 	/* Its success will not be told. */
 	if (KREAD(req, flags) & REQ_F_CQE_SKIP)
-		bpf_tail_call(ctx, &uring_fillers, event - 1);
+		bpf_tail_call(ctx, &uring_quiet, event - 1);
 	return 0;
 }
 
@@ -338,18 +354,47 @@ int saker_uring_complete(u64 *ctx)
 
 	if (task->tgid == saker_own_tgid)
 		return 0;
+	if (req)
+		uring_filled((void *)ctx[0], req);
 	/* Not every completion is a request's. */
-	if (!req && !uring_by_number(ctx, &end))
+	else if (!uring_by_number(ctx, &end))
+		return 0;
+	if (req && uring_closed(req))
 		return 0;
 	event = end.listener ? SAKER_EV_ACCEPT4 + 1 : uring_event(req ? req : end.req);
-	if (!event)
+	if (!event || (req && uring_was_recorded(req, event - 1)))
 		return 0;
 	bpf_tail_call(ctx, &uring_fillers, event - 1);
 	count_unseen(task, SAKER_DROP_TAILCALL);
 	return 0;
 }
 
-/* Called from both. */
+/* Completions for which there is no room come here and not there. */
+SEC("raw_tp/io_uring_cqe_overflow")
+int saker_uring_overflow(u64 *ctx)
+{
+	struct task_struct *task = bpf_get_current_task_btf();
+	struct uring_known *known = uring_known_of_cpu();
+	struct io_kiocb *req;
+	u32 event;
+
+	if (!known || task->tgid == saker_own_tgid)
+		return 0;
+	req = uring_overflown((void *)ctx[0], ctx[1], (s32)ctx[2]);
+	event = req && !uring_closed(req) ? uring_event(req) : 0;
+	if (!event || uring_was_recorded(req, event - 1))
+		return 0;
+	known->req = req;
+	known->res = (s32)ctx[2];
+	known->early = false;
+	known->task = bpf_get_current_task();
+	bpf_tail_call(ctx, &uring_fillers, event - 1);
+	known->task = 0;
+	count_unseen(task, SAKER_DROP_TAILCALL);
+	return 0;
+}
+
+/* Called from all of them. */
 #define PROGRAM_URING(ID, name, cls)                                                               \
 	URING_RECORD(ID, name, cls)                                                                \
 	SEC("raw_tp/io_uring_complete")                                                            \
@@ -359,6 +404,19 @@ int saker_uring_complete(u64 *ctx)
 		return 0;                                                                          \
 	}
 SAKER_URING(PROGRAM_URING)
+
+#define PROGRAM_QUIET(function, opcode, ID, name)                                                  \
+	SEC("fexit/io_" #function)                                                                 \
+	int saker_quiet_##function(u64 *ctx)                                                       \
+	{                                                                                          \
+		struct task_struct *task = bpf_get_current_task_btf();                             \
+		struct uring_end end = {};                                                         \
+                                                                                                   \
+		if (task->tgid != saker_own_tgid && uring_quiet_end(&end, ctx, opcode))            \
+			record_uring_at_##name(&end, true);                                        \
+		return 0;                                                                          \
+	}
+SAKER_QUIET(PROGRAM_QUIET)
 
 #define PROGRAM_URING_MOVED(ID, name, cls)                                                         \
 	URING_MOVED_RECORD(ID, name, cls)                                                          \

@@ -38,6 +38,22 @@ struct {
 	__type(value, u32);
 } uring_fillers SEC(".maps");
 
+/* The program of submissions. */
+struct {
+	__uint(type, BPF_MAP_TYPE_PROG_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, u32);
+	__type(value, u32);
+} uring_submit SEC(".maps");
+
+/* The same, for what is recorded at its submission since its success will not be told. */
+struct {
+	__uint(type, BPF_MAP_TYPE_PROG_ARRAY);
+	__uint(max_entries, SAKER_NR_EVENTS);
+	__type(key, u32);
+	__type(value, u32);
+} uring_quiet SEC(".maps");
+
 static __always_inline void keep_name(struct uring_kept *kept, u32 i, struct filename *name)
 {
 	kread_str(kept->name[i], URING_NAME_BYTES, KREAD(name, name));
@@ -201,14 +217,12 @@ static __always_inline struct file *uring_result(struct call *c, struct uring_en
 {
 	struct io_kiocb *req = end->req;
 	u32 slot = uring_file_slot(end, event);
-	bool makes = event == SAKER_EV_OPENAT || event == SAKER_EV_OPENAT2 ||
-		     event == SAKER_EV_ACCEPT4 || event == SAKER_EV_SOCKET;
 
 	/* Of a success nobody wants to hear of only the beginning is seen. */
 	c->ret = end->done ? end->res : 0;
 	if (event == SAKER_EV_CONNECT || event == SAKER_EV_BIND || event == SAKER_EV_LISTEN)
 		return (struct file *)KREAD(req, file);
-	if (!makes || c->ret < 0)
+	if (!uring_makes(event) || c->ret < 0)
 		return NULL;
 	if (slot) {
 		slot = slot == SAKER_FILE_INDEX_ALLOC ? c->ret : slot - 1;
@@ -276,37 +290,36 @@ static __always_inline u64 put_kept_tuple(struct saker_scratch *sc, struct file_
 #define URING_UADDR(slot, type, n) slots[slot] = put_kept_addr(sc, kept);
 #define URING_TUPLE(slot, type, n) slots[slot] = put_kept_tuple(sc, &c->facts);
 
-/* The whole way of one request's record. */
+/* The whole way of one request's record; `hooked`: from a program that the kernel may preempt. */
 #define URING_RECORD(ID, event_name, cls)                                                          \
-	static __always_inline void record_uring_##event_name(u64 *ctx)                            \
+	static __always_inline void record_uring_at_##event_name(struct uring_end *end,            \
+								 bool hooked)                      \
 	{                                                                                          \
 		struct call call = {}, *c = &call;                                                 \
 		struct reached reached = {};                                                       \
 		struct uring_kept *kept;                                                           \
 		struct saker_scratch *sc;                                                          \
-		struct uring_end end = {};                                                         \
 		struct subject to = {};                                                            \
+		u64 key = (u64)end->req;                                                           \
+		scratch_area area;                                                                 \
 		struct file *file;                                                                 \
 		u32 names = 0;                                                                     \
 		u64 *slots;                                                                        \
-		u64 key;                                                                           \
                                                                                                    \
-		if (!uring_end(&end, ctx, SAKER_EV_##ID))                                          \
+		c->task = uring_owner(end->req);                                                   \
+		if (!uring_subject(&to, c->task, SAKER_CLASS_##cls))                               \
 			return;                                                                    \
-		key = (u64)end.req;                                                                \
-		c->task = bpf_get_current_task_btf();                                              \
-		if (!uring_subject(&to, c->task, SAKER_CLASS_##cls, FOLLOW_PROBE))                 \
-			return;                                                                    \
-		sc = scratch_claim(&to, SAKER_CLASS_##cls);                                        \
+		area = hooked ? acted_area(to.cpu) : cpu_area(to.cpu);                             \
+		sc = scratch_claim_at(area, &to, SAKER_CLASS_##cls);                               \
 		if (!sc)                                                                           \
 			return;                                                                    \
 		kept = uring_keeps(SAKER_EV_##ID) ? bpf_map_lookup_elem(&uring_kept, &key) : NULL; \
 		if (uring_keeps(SAKER_EV_##ID) && !kept)                                           \
 			count_forgotten();                                                         \
-		uring_args(c, &end, kept, SAKER_EV_##ID);                                          \
-		file = uring_result(c, &end, SAKER_EV_##ID);                                       \
+		uring_args(c, end, kept, SAKER_EV_##ID);                                           \
+		file = uring_result(c, end, SAKER_EV_##ID);                                        \
 		saker_file_facts((u64)file, &c->facts);                                            \
-		if (uring_mistaken(c, &end, file)) {                                               \
+		if (uring_mistaken(c, end, file)) {                                                \
 			scratch_release(sc);                                                       \
 			return;                                                                    \
 		}                                                                                  \
@@ -314,13 +327,54 @@ static __always_inline u64 put_kept_tuple(struct saker_scratch *sc, struct file_
 		((struct saker_hdr *)sc->rec)->flags = SAKER_HF_IO_URING;                          \
 		sc->off = HEAD_LEN(ID);                                                            \
 		if (saker_reached && file)                                                         \
-			put_reached(sc, cpu_area(to.cpu), file, &reached);                         \
+			put_reached(sc, area, file, &reached);                                     \
 		SAKER_PARAMS_##ID(URING, URING)                                                    \
 		(void)names;                                                                       \
 		emit_reached(sc, &to, SAKER_EV_##ID, SAKER_NP_##ID, SAKER_CLASS_##cls);            \
 		scratch_release(sc);                                                               \
-		if (end.last && uring_keeps(SAKER_EV_##ID))                                        \
+		if (end->last && uring_keeps(SAKER_EV_##ID))                                       \
 			bpf_map_delete_elem(&uring_kept, &key);                                    \
+	}                                                                                          \
+                                                                                                   \
+	static __always_inline void record_uring_##event_name(u64 *ctx)                            \
+	{                                                                                          \
+		struct uring_end end = {};                                                         \
+                                                                                                   \
+		if (uring_end(&end, ctx, SAKER_EV_##ID))                                           \
+			record_uring_at_##event_name(&end, false);                                 \
+		if (uring_makes(SAKER_EV_##ID) && end.early)                                       \
+			bpf_tail_call(ctx, &uring_submit, 0);                                      \
 	}
+
+/*
+ * Requests that make a file, where the kernel lets programs hang at the end of its functions: SAKER_QUIET(X), one
+ * X(name of the function behind io_, opcode, ID, name of the event) each. They return 0 when they are done and not to be
+ * tried again. Nothing else tells the end of those whose success is not told, and it tells that of others later: when the
+ * file may be somewhere else, or, of a worker, when the process asks.
+ */
+#define SAKER_QUIET(X)                                                                             \
+	X(openat, 18, OPENAT, openat)                                                              \
+	X(openat2, 28, OPENAT2, openat2)                                                           \
+	X(accept, 13, ACCEPT4, accept4)                                                            \
+	X(socket, 45, SOCKET, socket)
+
+/* `args`: request, flags, what the function returned. Failures are told. */
+static __always_inline bool uring_quiet_end(struct uring_end *end, u64 *args, u8 opcode)
+{
+	struct io_kiocb *req = (void *)args[0];
+
+	/* One of them may call another. */
+	if ((s32)args[2] || KREAD(req, opcode) != opcode || !uring_event(req))
+		return false;
+	end->ring = KREAD(req, ctx);
+	end->req = req;
+	end->res = (s32)KREAD(req, cqe.res);
+	end->done = end->last = true;
+	if (end->res < 0)
+		return false;
+	if (!(KREAD(req, flags) & REQ_F_CQE_SKIP))
+		uring_set_recorded(req);
+	return true;
+}
 
 #endif /* SAKER_URING_H */

@@ -6,6 +6,7 @@
 #ifndef SAKER_URING_END_H
 #define SAKER_URING_END_H
 
+#define URING_RECORDED 1024
 #define URING_STAYING 1 /* as many as the loader says; the longest unused go first */
 
 #define SAKER_IORING_ACCEPT_MULTISHOT (1u << 0)
@@ -43,6 +44,7 @@ struct uring_end {
 	s64 res;
 	bool done; /* false: it was submitted, and its success will not be told */
 	bool last; /* nothing more will be told of it */
+	bool early; /* found at the submission of another, which is still to be looked at */
 };
 
 /* struct io_uring_cqe */
@@ -51,6 +53,102 @@ struct uring_told {
 	s32 res;
 	u32 flags;
 };
+
+/* A request that was found by other means than what a tracepoint tells, for the program that records it. */
+struct uring_known {
+	u64 task; /* whose doing brought it here; 0: there is none */
+	struct io_kiocb *req;
+	s64 res;
+	u64 early;
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, u32);
+	__type(value, struct uring_known);
+} uring_known SEC(".maps");
+
+static __always_inline struct uring_known *uring_known_of_cpu(void)
+{
+	u32 only = 0;
+
+	return bpf_map_lookup_elem(&uring_known, &only);
+}
+
+/* Takes it: it is for one program. */
+static __always_inline bool uring_take_known(struct uring_end *end)
+{
+	struct uring_known *known = uring_known_of_cpu();
+	struct io_kiocb *req;
+
+	if (!known || !known->task || known->task != bpf_get_current_task())
+		return false;
+	known->task = 0;
+	req = known->req;
+	end->req = req;
+	end->ring = KREAD(req, ctx);
+	end->res = known->res;
+	end->early = known->early;
+	end->done = end->last = true;
+	return true;
+}
+
+/*
+ * Requests that make a file and were recorded before the kernel tells that they are done. It tells that of all requests
+ * that it did at a stretch together, and by then others of them may have put something else where their file was.
+ */
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, URING_RECORDED);
+	__type(key, u64);
+	__type(value, u8);
+} uring_recorded SEC(".maps");
+
+static __always_inline void uring_set_recorded(struct io_kiocb *req)
+{
+	u64 key = (u64)req;
+	u8 yes = 1;
+
+	bpf_map_update_elem(&uring_recorded, &key, &yes, 0);
+}
+
+/* Whether a request was recorded already; false from then on. */
+static __always_inline bool uring_was_recorded(struct io_kiocb *req, u32 event)
+{
+	u64 key = (u64)req;
+
+	return uring_makes(event) && !bpf_map_delete_elem(&uring_recorded, &key);
+}
+
+static __always_inline struct io_kiocb *uring_listed(struct io_wq_work_node *node)
+{
+	return (void *)node - bpf_core_field_offset(struct io_kiocb, comp_list);
+}
+
+/*
+ * When `req` is submitted: the request before it, if that is done and not recorded, and has made a file that is still
+ * where it was put.
+ */
+static __always_inline struct io_kiocb *uring_done_before(struct io_kiocb *req)
+{
+	struct io_ring_ctx *ring = KREAD(req, ctx);
+	struct io_wq_work_node *last;
+	struct io_kiocb *before;
+	u32 event;
+	u64 key;
+
+	if (!KREAD(ring, submit_state.compl_reqs.first))
+		return NULL;
+	last = KREAD(ring, submit_state.compl_reqs.last);
+	before = uring_listed(last);
+	event = uring_event(before);
+	if (!event || !uring_makes(event - 1) || (s32)KREAD(before, cqe.res) < 0 ||
+	    KREAD(before, flags) & REQ_F_CQE_SKIP)
+		return NULL;
+	key = (u64)before;
+	return bpf_map_lookup_elem(&uring_recorded, &key) ? NULL : before;
+}
 
 static __always_inline struct uring_number uring_number_of(struct io_kiocb *req)
 {
@@ -147,6 +245,8 @@ static __always_inline bool uring_end(struct uring_end *end, u64 *ctx, u32 event
 {
 	struct io_kiocb *req = (void *)ctx[1];
 
+	if (uring_take_known(end))
+		return true;
 	if ((u64)KREAD(req, ctx) == ctx[0]) {
 		end->ring = (void *)ctx[0];
 		end->req = req;

@@ -85,6 +85,13 @@ static __always_inline bool uring_moves(u32 event)
 #undef IS_MOVED
 }
 
+/* Whether a request makes a file. */
+static __always_inline bool uring_makes(u32 event)
+{
+	return event == SAKER_EV_OPENAT || event == SAKER_EV_OPENAT2 || event == SAKER_EV_ACCEPT4 ||
+	       event == SAKER_EV_SOCKET;
+}
+
 /* Descriptor of a submitted request; in the ring's own table, as what it opens there. */
 static __always_inline s32 uring_fd(struct io_kiocb *req)
 {
@@ -93,18 +100,35 @@ static __always_inline s32 uring_fd(struct io_kiocb *req)
 	return KREAD(req, flags) & REQ_F_FIXED_FILE ? URING_FIXED_FD | (fd & 0xffffff) : fd;
 }
 
-/* Whose record it is, and its ring; false when there is none, or it cannot be written (counted). */
-static __always_inline bool uring_subject(struct subject *to, struct task_struct *task, u32 cls,
-					  bool typed)
+#define SAKER_ECANCELED 125
+
+/*
+ * Who a request that ends is of. Whoever ends it is of the same process, but for the kernel's own threads: they end what
+ * is left when a ring is closed, which may have been done long before.
+ */
+static __always_inline struct task_struct *uring_owner(struct io_kiocb *req)
 {
-	/* The kernel's own threads end what is left when rings are closed: nobody's doing. */
-	if (task->flags & PF_KTHREAD)
+	struct task_struct *task = running_task();
+
+	return KREAD(task, flags) & PF_KTHREAD ? saker_uring_task(req) : task;
+}
+
+/* Whether a request did not come to be done because its ring was closed: nobody's doing. */
+static __always_inline bool uring_closed(struct io_kiocb *req)
+{
+	return KREAD(running_task(), flags) & PF_KTHREAD && (s32)KREAD(req, cqe.res) == -SAKER_ECANCELED;
+}
+
+/* Whose record it is, and its ring; false when there is none, or it cannot be written (counted). */
+static __always_inline bool uring_subject(struct subject *to, struct task_struct *task, u32 cls)
+{
+	u32 tgid = KREAD(task, tgid);
+
+	if (!tgid || !find_ring(to, tgid, tgid, cls))
 		return false;
-	if (!find_ring(to, task->tgid, task->tgid, cls))
-		return false;
-	if (!(task->flags & (PF_IO_WORKER | PF_USER_WORKER)))
-		to->tid = task->pid;
-	identify(to, task, typed);
+	if (!(KREAD(task, flags) & (PF_IO_WORKER | PF_USER_WORKER)))
+		to->tid = KREAD(task, pid);
+	identify(to, task, FOLLOW_PROBE);
 	return true;
 }
 

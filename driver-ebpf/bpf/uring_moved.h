@@ -127,8 +127,8 @@ static __always_inline void gather_moved(struct call *c, struct io *io, struct u
 		struct uring_moved *kept;                                                          \
 		struct subject to = {};                                                            \
                                                                                                    \
-		c->task = running_task();                                                          \
-		if (!uring_subject(&to, c->task, SAKER_CLASS_##cls, IS_HOT_IO(SAKER_EV_##ID)))     \
+		c->task = uring_owner(req);                                                        \
+		if (!uring_subject(&to, c->task, SAKER_CLASS_##cls))                               \
 			return 0;                                                                  \
 		kept = bpf_map_lookup_elem(&uring_moved, &at);                                     \
 		if (!kept)                                                                         \

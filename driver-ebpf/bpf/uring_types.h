@@ -23,14 +23,39 @@ struct io_cqe {
 
 struct io_file_table {};
 
+struct io_wq_work_node {
+	struct io_wq_work_node *next;
+};
+
+struct io_wq_work_list {
+	struct io_wq_work_node *first, *last;
+};
+
+/* Requests that are done and not told yet. */
+struct io_submit_state {
+	struct io_wq_work_list compl_reqs;
+};
+
 struct io_ring_ctx {
 	struct io_file_table file_table;
+	struct io_submit_state submit_state;
+	/* Room for completions. */
+	void *cqe_cached, *cqe_sentinel;
 	u32 compat : 1;
 };
 
 /* 7.0 made flags of such members. */
 struct io_ring_ctx___v70 {
 	u32 int_flags;
+};
+
+/* What a worker does. */
+struct io_wq_work {
+	u32 flags;
+};
+
+struct io_worker {
+	struct io_wq_work *cur_work;
 };
 
 struct io_kiocb {
@@ -40,6 +65,21 @@ struct io_kiocb {
 	struct io_cqe cqe;
 	struct io_ring_ctx *ctx;
 	void *async_data;
+	struct io_wq_work_node comp_list;
+	struct io_wq_work work;
+};
+
+/* Who submitted a request: until 6.12, and since. */
+struct io_kiocb___v60 {
+	struct task_struct *task;
+};
+
+struct io_uring_task {
+	struct task_struct *task;
+};
+
+struct io_kiocb___v613 {
+	struct io_uring_task *tctx;
 };
 
 struct io_open {
@@ -182,6 +222,15 @@ static __always_inline bool saker_uring_compat(struct io_ring_ctx *ring)
 	if (bpf_core_field_exists(v70->int_flags))
 		return BPF_CORE_READ(v70, int_flags) & SAKER_IO_RING_F_COMPAT;
 	return bpf_core_field_exists(ring->compat) && BPF_CORE_READ_BITFIELD_PROBED(ring, compat);
+}
+
+static __always_inline struct task_struct *saker_uring_task(struct io_kiocb *req)
+{
+	struct io_kiocb___v613 *v613 = (void *)req;
+	struct io_kiocb___v60 *v60 = (void *)req;
+
+	return bpf_core_field_exists(v613->tctx) ? BPF_CORE_READ(v613, tctx, task) :
+						   BPF_CORE_READ(v60, task);
 }
 
 /* File in a ring's own table; the lowest bits are flags. */

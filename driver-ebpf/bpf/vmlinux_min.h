@@ -29,6 +29,7 @@ enum { false = 0, true = 1 };
 enum bpf_map_type {
 	BPF_MAP_TYPE_ARRAY = 2,
 	BPF_MAP_TYPE_PROG_ARRAY = 3,
+	BPF_MAP_TYPE_PERCPU_ARRAY = 6,
 	BPF_MAP_TYPE_LRU_HASH = 9,
 	BPF_MAP_TYPE_ARRAY_OF_MAPS = 12,
 	BPF_MAP_TYPE_RINGBUF = 27,
@@ -224,6 +225,7 @@ struct task_struct {
 	struct signal_struct *signal;
 	struct mm_struct *mm;
 	kuid_t loginuid;
+	void *worker_private;
 	unsigned long min_flt, maj_flt;
 	struct css_set *cgroups;
 };

@@ -84,7 +84,7 @@ pub struct EbpfDriver {
     /// The kernel empties a program array when its last descriptor is closed.
     _fillers: ProgramArray<MapData>,
     /// The same for requests of io_uring, where they are seen.
-    uring_fillers: Option<ProgramArray<MapData>>,
+    uring_fillers: Option<uring::Fillers>,
     rings: Vec<RingFd>,
     counters: Arc<Counters>,
     programs: usize,
@@ -147,10 +147,15 @@ impl EbpfDriver {
         programs::attach(&mut driver.ebpf, &options.events, hooks)?;
         let mut attached = programs::descriptors(&mut driver.ebpf, &options.events)?;
         attached.extend(acted.attached.into_iter().chain(given.attached));
-        if driver.uring_fillers.is_some() {
+        if let Some(fillers) = &mut driver.uring_fillers {
             match uring::attach(&mut driver.ebpf) {
                 Ok(programs) => attached.extend(programs),
                 Err(error) => driver.lacks.push(no_uring(error.to_string())),
+            }
+            // They need the scratch memory of those at functions.
+            if options.acted() {
+                let quiet = uring::attach_quiet(&mut driver.ebpf, btf, &options.events, fillers);
+                attached.extend(quiet);
             }
         }
         let forgotten = uring::forgotten(&mut driver.ebpf);
@@ -402,7 +407,8 @@ mod tests {
             assert_eq!(driver.hooks(), hooks);
             assert_eq!(driver.missed().by_program().count(), 5);
             assert_eq!(driver.missed().total(), 0);
-            assert_eq!(driver.uring_fillers.is_some(), uring::supported(&btf));
+            let uring = driver.uring_fillers.is_some();
+            assert_eq!(uring, uring::supported(&btf), "{:?}", driver.lacks());
             driver.program_count()
         };
         // How much data is asked for decides which windows the verifier looks at.

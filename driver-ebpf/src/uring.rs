@@ -10,9 +10,9 @@ use aya_obj::btf::BtfKind;
 use saker_abi::event::EVENTS;
 use saker_abi::raw::*;
 
-use crate::EventSet;
 use crate::load::{LoadError, chain};
 use crate::programs::{load_one, program, refused};
+use crate::{EventSet, functions};
 
 /// `IORING_OP_*` of include/uapi/linux/io_uring.h, and the events that the requests amount to.
 const REQUESTS: [(usize, u32); 28] = [
@@ -68,13 +68,51 @@ const MOVED: u32 = 16384;
 const STAYING: u32 = 4096;
 
 /// Programs and where they hang: by the names of newer and of older kernels.
-const ATTACHED: [(&str, &[&str]); 2] = [
+const ATTACHED: [(&str, &[&str]); 3] = [
     ("saker_uring_complete", &["io_uring_complete"]),
+    ("saker_uring_overflow", &["io_uring_cqe_overflow"]),
     (
         "saker_uring_submit",
         &["io_uring_submit_req", "io_uring_submit_sqe"],
     ),
 ];
+
+/// A program at the end of a function of the kernel's that does requests of one event (`SAKER_QUIET`).
+struct Quiet {
+    program: &'static str,
+    function: &'static str,
+    event: u32,
+}
+
+const QUIET: [Quiet; 4] = [
+    Quiet {
+        program: "saker_quiet_openat",
+        function: "io_openat",
+        event: SAKER_EV_OPENAT,
+    },
+    Quiet {
+        program: "saker_quiet_openat2",
+        function: "io_openat2",
+        event: SAKER_EV_OPENAT2,
+    },
+    Quiet {
+        program: "saker_quiet_accept",
+        function: "io_accept",
+        event: SAKER_EV_ACCEPT4,
+    },
+    Quiet {
+        program: "saker_quiet_socket",
+        function: "io_socket",
+        event: SAKER_EV_SOCKET,
+    },
+];
+
+/// Jumps of the programs; the kernel empties such an array when its last descriptor is closed.
+pub(crate) struct Fillers {
+    _told: ProgramArray<MapData>,
+    _submit: ProgramArray<MapData>,
+    quiet: ProgramArray<MapData>,
+}
 
 /// Whether requests look as the programs expect: since 6.0.
 pub(crate) fn supported(btf: &Btf) -> bool {
@@ -111,37 +149,76 @@ pub(crate) fn table(events: &EventSet) -> [u8; OPCODES] {
     table
 }
 
-/// Loads the programs for what of `events` can come this way; `None` when nothing can. The array must be
-/// kept as long as the programs are to find it.
+fn jumps(ebpf: &mut Ebpf, name: &str) -> Result<ProgramArray<MapData>, LoadError> {
+    let table = ebpf
+        .take_map(name)
+        .ok_or_else(|| LoadError::Object(format!("no map `{name}`")))?;
+    ProgramArray::try_from(table).map_err(|error| LoadError::Object(chain(&error)))
+}
+
+/// Loads the programs for what of `events` can come this way; `None` when nothing can. The jumps must be
+/// kept as long as the programs are to find them.
 ///
 /// # Errors
 /// What the kernel refused.
-pub(crate) fn load(
-    ebpf: &mut Ebpf,
-    events: &EventSet,
-) -> Result<Option<ProgramArray<MapData>>, LoadError> {
+pub(crate) fn load(ebpf: &mut Ebpf, events: &EventSet) -> Result<Option<Fillers>, LoadError> {
     if wanted(events).next().is_none() {
         return Ok(None);
     }
-    let table = ebpf
-        .take_map("uring_fillers")
-        .ok_or_else(|| LoadError::Object("no map `uring_fillers`".into()))?;
-    let mut table =
-        ProgramArray::try_from(table).map_err(|error| LoadError::Object(chain(&error)))?;
+    let mut told = jumps(ebpf, "uring_fillers")?;
+    let mut quiet = jumps(ebpf, "uring_quiet")?;
     let events: BTreeSet<u32> = wanted(events).map(|(_, event)| event).collect();
     for event in events {
         let name = format!("saker_uring_{}", EVENTS[event as usize].name);
         let filler = program(ebpf, &name)?;
         load_one(filler).map_err(|error| refused(&name, &error))?;
         let fd = filler.fd().map_err(|error| refused(&name, &error))?;
-        table
-            .set(event, fd, 0)
-            .map_err(|error| refused(&name, &error))?;
+        for table in [&mut told, &mut quiet] {
+            table
+                .set(event, fd, 0)
+                .map_err(|error| refused(&name, &error))?;
+        }
     }
     for (name, _) in ATTACHED {
         load_one(program(ebpf, name)?).map_err(|error| refused(name, &error))?;
     }
-    Ok(Some(table))
+    let mut submit = jumps(ebpf, "uring_submit")?;
+    let name = "saker_uring_submit";
+    let fd = program(ebpf, name)?.fd();
+    fd.and_then(|fd| Ok(submit.set(0, fd, 0)?))
+        .map_err(|error| refused(name, &error))?;
+    Ok(Some(Fillers {
+        _told: told,
+        _submit: submit,
+        quiet,
+    }))
+}
+
+/// Hangs programs at the end of functions that do requests whose success will not be told: these are recorded
+/// there, with what they made, and not at their submission. Where the kernel refuses that stays as it is.
+pub(crate) fn attach_quiet(
+    ebpf: &mut Ebpf,
+    btf: &Btf,
+    events: &EventSet,
+    fillers: &mut Fillers,
+) -> Vec<(&'static str, OwnedFd)> {
+    let mut attached = Vec::new();
+    for quiet in QUIET
+        .iter()
+        .filter(|quiet| events.contains(quiet.event as u16))
+    {
+        let result = functions::hang(ebpf, btf, quiet.program, quiet.function);
+        // Never both: from here on its submission is no record.
+        let result = result.and_then(|fd| match fillers.quiet.clear_index(&quiet.event) {
+            Ok(()) => Ok(fd),
+            Err(error) => Err(chain(&error)),
+        });
+        match result {
+            Ok(fd) => attached.push((quiet.program, fd)),
+            Err(reason) => tracing::debug!("{} is not looked at: {reason}", quiet.function),
+        }
+    }
+    attached
 }
 
 /// The count of requests of which was forgotten what they had been given.

@@ -1,4 +1,4 @@
-/* Opens and changes files in ways that hide their names. Behind ring.c. */
+/* Opens and changes files in ways that hide their names. Behind ring.c and evader_ring.c. */
 #include <fcntl.h>
 #include <pthread.h>
 #include <sched.h>
@@ -21,19 +21,6 @@
 #endif
 
 static char shared_name[256];
-
-/* Reads a byte, so that nobody can say that nothing was read. */
-static int take(int fd)
-{
-	char byte;
-
-	if (fd < 0)
-		return failed("open");
-	if (read(fd, &byte, 1) < 0)
-		return failed("read");
-	close(fd);
-	return 0;
-}
 
 /* Makes that many directories, one in the other, from DIR on, and goes to the last of them. */
 static int descend(const char *dir, long levels, const char *name)
@@ -216,150 +203,6 @@ static int swap(char **args)
 	return (long)fd < 0;
 }
 
-static struct io_uring_sqe open_request(const char *name)
-{
-	return (struct io_uring_sqe){
-		.opcode = IORING_OP_OPENAT,
-		.fd = AT_FDCWD,
-		.addr = (unsigned long)name,
-		.open_flags = O_RDONLY,
-	};
-}
-
-/* uring NAME: a ring opens it. */
-static int by_ring(char **args)
-{
-	struct io_uring_sqe sqe = open_request(args[0]);
-	int ring;
-
-	return take(request(&sqe, 0, &ring, 1));
-}
-
-/* worker NAME: a worker of the ring does. */
-static int by_worker(char **args)
-{
-	struct io_uring_sqe sqe = open_request(args[0]);
-	int ring;
-
-	sqe.flags = IOSQE_ASYNC;
-	return take(request(&sqe, 0, &ring, 1));
-}
-
-/* linked NAME: when another request is done; drained NAME: when all others are. */
-static int linked(char **args)
-{
-	struct io_uring_sqe sqe = open_request(args[0]);
-
-	return take(request_behind(&sqe, IOSQE_IO_LINK, 0));
-}
-
-static int drained(char **args)
-{
-	struct io_uring_sqe sqe = open_request(args[0]);
-
-	return take(request_behind(&sqe, 0, IOSQE_IO_DRAIN));
-}
-
-/* poller NAME: a thread of the kernel that polls the queue does. */
-static int by_poller(char **args)
-{
-	struct io_uring_sqe sqe = open_request(args[0]);
-	int ring;
-
-	return take(request(&sqe, IORING_SETUP_SQPOLL, &ring, 1));
-}
-
-/* fixed NAME: the file is in the ring's table, and in no other. */
-static int fixed(char **args)
-{
-	struct io_uring_sqe sqe = open_request(args[0]);
-	int ring;
-
-	sqe.file_index = 1;
-	if (request(&sqe, 0, &ring, 1))
-		return failed("open");
-	return 0;
-}
-
-/* quiet NAME: success is not told. */
-static int quiet(char **args)
-{
-	struct io_uring_sqe sqe = open_request(args[0]);
-	int ring;
-
-	sqe.flags = IOSQE_CQE_SKIP_SUCCESS;
-	return request(&sqe, 0, &ring, 0) != 1;
-}
-
-/* One request about names; where it needs a second, `other` is it. */
-static int named(unsigned char opcode, const char *name, const char *other)
-{
-	struct io_uring_sqe sqe = { .opcode = opcode, .fd = AT_FDCWD, .addr = (unsigned long)name };
-	int ring, result;
-
-	switch (opcode) {
-	case IORING_OP_MKDIRAT:
-		sqe.len = 0700;
-		break;
-	case IORING_OP_RENAMEAT:
-	case IORING_OP_LINKAT:
-		sqe.len = AT_FDCWD;
-		/* fall through */
-	case IORING_OP_SYMLINKAT:
-		sqe.addr2 = (unsigned long)other;
-	}
-	result = request(&sqe, 0, &ring, 1);
-	if (result)
-		fprintf(stderr, "%s: %s\n", name, strerror(-result));
-	return result;
-}
-
-/* ring-unlink NAME */
-static int ring_unlink(char **args)
-{
-	return named(IORING_OP_UNLINKAT, args[0], NULL);
-}
-
-/* ring-mkdir NAME */
-static int ring_mkdir(char **args)
-{
-	return named(IORING_OP_MKDIRAT, args[0], NULL);
-}
-
-/* ring-rename OLD NEW */
-static int ring_rename(char **args)
-{
-	return named(IORING_OP_RENAMEAT, args[0], args[1]);
-}
-
-/* ring-link OLD NEW */
-static int ring_link(char **args)
-{
-	return named(IORING_OP_LINKAT, args[0], args[1]);
-}
-
-/* ring-symlink TEXT NAME */
-static int ring_symlink(char **args)
-{
-	return named(IORING_OP_SYMLINKAT, args[0], args[1]);
-}
-
-/* change DIR: makes, renames and removes a directory. */
-static int change(char **args)
-{
-	char old[256], new[256];
-	struct io_uring_sqe gone = {
-		.opcode = IORING_OP_UNLINKAT, .fd = AT_FDCWD, .unlink_flags = AT_REMOVEDIR,
-	};
-	int ring;
-
-	snprintf(old, sizeof(old), "%s/old", args[0]);
-	snprintf(new, sizeof(new), "%s/new", args[0]);
-	gone.addr = (unsigned long)new;
-	return named(IORING_OP_MKDIRAT, old, NULL) || named(IORING_OP_RENAMEAT, old, new) ||
-	       request(&gone, 0, &ring, 1);
-}
-
 /* root-unlink DIR NAME: in another root, as the following. */
 static int root_unlink(char **args)
 {
@@ -455,6 +298,10 @@ int main(int argc, char **argv)
 		{ "poller", 1, by_poller },
 		{ "fixed", 1, fixed },
 		{ "quiet", 1, quiet },
+		{ "overflow", 1, overflow },
+		{ "overflow-worker", 1, overflow_worker },
+		{ "replaced", 1, replaced },
+		{ "deferred", 1, deferred },
 		{ "change", 1, change },
 		{ "ring-unlink", 1, ring_unlink },
 		{ "ring-mkdir", 1, ring_mkdir },

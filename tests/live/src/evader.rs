@@ -16,7 +16,11 @@ pub const NAME: &str = "evader";
 pub fn compile(lab: &Lab) -> Result<PathBuf> {
     lab.compile(
         NAME,
-        concat!(include_str!("ring.c"), include_str!("evader.c")),
+        concat!(
+            include_str!("ring.c"),
+            include_str!("evader_ring.c"),
+            include_str!("evader.c")
+        ),
         // Static, for containers of busybox alone.
         &["-pthread", "-static"],
     )

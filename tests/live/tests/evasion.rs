@@ -14,7 +14,7 @@ const RULES: &str = "
 - rule: shadow
   desc: Who reads it
   condition: evt.type in (open, openat, openat2) and fd.num>=0 and fd.name=/etc/shadow
-  output: reads %fd.name via %evt.via by %proc.name %evt.type
+  output: reads %fd.name via %evt.via by %proc.name %evt.type %fd.num
   priority: WARNING
 - rule: written
   desc: What is written outside of the place for it
@@ -52,7 +52,7 @@ const RULES: &str = "
 - rule: end
   desc: The last action
   condition: evt.type=openat and fd.name endswith /the-last-one
-  output: last
+  output: last %fd.name
   priority: WARNING
 ";
 
@@ -173,6 +173,8 @@ const RINGS: &[Case] = &[
     ring!("$LAB/evader drained /etc/shadow", "/etc/shadow"),
     ring!("$LAB/evader fixed /etc/shadow", "/etc/shadow"),
     ring!("$LAB/evader quiet /etc/shadow", "/etc/shadow"),
+    ring!("$LAB/evader overflow /etc/shadow", "/etc/shadow"),
+    ring!("$LAB/evader overflow-worker /etc/shadow", "/etc/shadow"),
     ring!(
         "$LAB/evader uring /proc/self/root/etc/shadow",
         "/proc/self/root/etc/shadow"
@@ -180,6 +182,10 @@ const RINGS: &[Case] = &[
     ring!(
         "ln -s /etc/shadow $LAB/fixed; $LAB/evader fixed $LAB/fixed",
         "$LAB/fixed"
+    ),
+    ring!(
+        "ln -s /etc/shadow $LAB/replaced; $LAB/evader replaced $LAB/replaced",
+        "$LAB/replaced"
     ),
     Case {
         rule: "changed",
@@ -309,6 +315,52 @@ fn no_depth_hides_a_file() {
 fn what_io_uring_does_is_seen() {
     let (agent, lab) = start();
     check_all(&agent, &lab, RINGS).expect("every alert");
+    stop_cleanly(agent).expect("a clean end");
+}
+
+/// A ring opens a link and does not tell that it could. Where the kernel lets the driver look at its functions, what was
+/// reached is known, elsewhere that it was asked for.
+#[test]
+fn what_io_uring_does_in_silence_is_seen() {
+    let (agent, lab) = start();
+    let page = agent.get("/metrics").expect("metrics").body;
+    let functions = page.contains("saker_driver_lacks{feature=\"acted_paths\"} 0\n");
+    let script = "ln -s /etc/shadow $LAB/the-last-one; $LAB/evader quiet $LAB/the-last-one";
+    let (rule, real) = if functions {
+        ("shadow", Some("/etc/shadow".to_owned()))
+    } else {
+        ("end", None)
+    };
+    let fields = &[("fd.name", "$LAB/the-last-one")];
+    let case = Case {
+        rule,
+        script,
+        fields,
+    };
+    let alert = check(&agent, &lab, &case).expect("an alert");
+    assert_eq!(alert.field("fd.realpath"), real, "{}", alert.output());
+    let stopped = stop_cleanly(agent).expect("a clean end");
+    let raised = of_session(&stopped.alerts, alert.session().expect("a session"));
+    assert_eq!(raised.len(), 1, "{}", outputs(&raised));
+    if functions {
+        assert_ne!(alert.field("fd.num").as_deref(), Some("2147483647"));
+    }
+}
+
+/// What a worker has done is told when the program asks its ring, and if it never does when the ring is closed: the
+/// process may have ended before.
+#[test]
+fn what_io_uring_does_unasked_is_seen() {
+    let (agent, lab) = start();
+    let script = "ln -s /etc/shadow $LAB/the-last-one; $LAB/evader deferred $LAB/the-last-one";
+    action::run(&lab, script).expect("an action");
+    let name = lab.path().join("the-last-one");
+    let opened = |alert: &saker_tests_live::alert::Alert| {
+        alert.rule() == "end" && alert.field("fd.name").map(Into::into) == Some(name.clone())
+    };
+    agent
+        .wait_alert(std::time::Duration::from_secs(10), opened)
+        .expect("an alert");
     stop_cleanly(agent).expect("a clean end");
 }
 
