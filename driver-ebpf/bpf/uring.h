@@ -134,6 +134,7 @@ static __always_inline void uring_args(struct call *c, struct uring_end *end, st
 	struct io_socket *socket = (void *)req;
 	struct io_listen *listen = (void *)req;
 	struct io_close *close = (void *)req;
+	struct io_fixed_install *install = (void *)req;
 
 	switch (event) {
 	case SAKER_EV_OPENAT:
@@ -184,6 +185,12 @@ static __always_inline void uring_args(struct call *c, struct uring_end *end, st
 		c->args[0] = KREAD(socket, domain);
 		c->args[1] = KREAD(socket, type) | KREAD(socket, flags);
 		c->args[2] = KREAD(socket, protocol);
+		break;
+	case SAKER_EV_DUP3:
+		c->args[0] = kept ? kept->fd : -1;
+		c->args[1] = end->done ? end->res : -1;
+		if (bpf_core_type_exists(struct io_fixed_install))
+			c->args[2] = KREAD(install, o_flags);
 		break;
 	case SAKER_EV_CLOSE:
 		c->args[0] = KREAD(close, file_slot) ? URING_FIXED_FD + KREAD(close, file_slot) - 1

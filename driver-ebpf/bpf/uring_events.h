@@ -17,7 +17,8 @@
 	X(RENAMEAT2, renameat2, FILE)                                                              \
 	X(MKDIRAT, mkdirat, FILE)                                                                  \
 	X(SYMLINKAT, symlinkat, FILE)                                                              \
-	X(LINKAT, linkat, FILE)
+	X(LINKAT, linkat, FILE)                                                                    \
+	X(DUP3, dup3, NOISE)
 
 /* What moves data (uring_moved.h). */
 #define SAKER_URING_MOVED(X)                                                                       \
@@ -89,7 +90,7 @@ static __always_inline bool uring_moves(u32 event)
 static __always_inline bool uring_makes(u32 event)
 {
 	return event == SAKER_EV_OPENAT || event == SAKER_EV_OPENAT2 || event == SAKER_EV_ACCEPT4 ||
-	       event == SAKER_EV_SOCKET;
+	       event == SAKER_EV_SOCKET || event == SAKER_EV_DUP3;
 }
 
 /* Descriptor of a submitted request; in the ring's own table, as what it opens there. */

@@ -140,6 +140,11 @@ struct io_close {
 	u32 file_slot;
 };
 
+/* Since 6.8. */
+struct io_fixed_install {
+	unsigned int o_flags;
+};
+
 struct io_sr_msg {
 	void *umsg;
 	u32 len;

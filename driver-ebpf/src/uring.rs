@@ -15,7 +15,7 @@ use crate::programs::{load_one, program, refused};
 use crate::{EventSet, functions};
 
 /// `IORING_OP_*` of include/uapi/linux/io_uring.h, and the events that the requests amount to.
-const REQUESTS: [(usize, u32); 28] = [
+const REQUESTS: [(usize, u32); 29] = [
     (1, SAKER_EV_READV),
     (2, SAKER_EV_WRITEV),
     (4, SAKER_EV_READ_CALL),  // READ_FIXED
@@ -40,6 +40,7 @@ const REQUESTS: [(usize, u32); 28] = [
     (47, SAKER_EV_SENDTO),    // SEND_ZC
     (48, SAKER_EV_SENDMSG),   // SENDMSG_ZC
     (49, SAKER_EV_READ_CALL), // READ_MULTISHOT
+    (54, SAKER_EV_DUP3),      // FIXED_FD_INSTALL
     (56, SAKER_EV_BIND),
     (57, SAKER_EV_LISTEN),
     (60, SAKER_EV_READV),  // READV_FIXED

@@ -301,6 +301,7 @@ int main(int argc, char **argv)
 		{ "overflow", 1, overflow },
 		{ "overflow-worker", 1, overflow_worker },
 		{ "replaced", 1, replaced },
+		{ "installed", 1, installed },
 		{ "deferred", 1, deferred },
 		{ "change", 1, change },
 		{ "ring-unlink", 1, ring_unlink },

@@ -1,9 +1,13 @@
 /* Ways of evader.c that lead through a ring. Behind ring.c. */
+#include <errno.h>
 #include <fcntl.h>
 #include <sched.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
+
+#define OP_FIXED_FD_INSTALL 54 /* younger than the headers of some compilers */
+#define INSTALLED 50 /* a number that the tests know */
 
 /* Reads a byte, so that nobody can say that nothing was read. */
 static int take(int fd)
@@ -157,6 +161,24 @@ static int replaced(char **args)
 	if (ring_take(&ring, 2, 2) != 2)
 		return 1;
 	return ring_result(&ring) || ring_result(&ring);
+}
+
+/* installed NAME: gets a number from its place in the ring's table; by a call before 6.8, which cannot do that. */
+static int installed(char **args)
+{
+	struct io_uring_sqe sqe = open_request(args[0]);
+	struct io_uring_sqe install = { .opcode = OP_FIXED_FD_INSTALL, .flags = IOSQE_FIXED_FILE };
+	struct ring ring;
+	int fd;
+
+	sqe.file_index = 1;
+	if (ring_open(&ring, 0, -1) || ring_enter(&ring, &sqe, 1) != 1 || ring_result(&ring) ||
+	    ring_enter(&ring, &install, 1) != 1)
+		return 1;
+	fd = ring_result(&ring);
+	if (fd == -EINVAL)
+		fd = open(args[0], O_RDONLY);
+	return dup2(fd, INSTALLED) != INSTALLED;
 }
 
 /* deferred NAME: a worker opens it, and the ring is never asked what became of that. */

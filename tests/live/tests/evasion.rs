@@ -49,6 +49,11 @@ const RULES: &str = "
     evt.type=execve and proc.exepath startswith /var/lib/saker-live- and proc.exepath endswith /copied
   output: runs %proc.exepath as %proc.name
   priority: WARNING
+- rule: renumbered
+  desc: Who gives it another number
+  condition: evt.type=dup2 and fd.name=/etc/shadow
+  output: renumbered %fd.num %fd.name by %proc.name
+  priority: WARNING
 - rule: end
   desc: The last action
   condition: evt.type=openat and fd.name endswith /the-last-one
@@ -187,6 +192,11 @@ const RINGS: &[Case] = &[
         "ln -s /etc/shadow $LAB/replaced; $LAB/evader replaced $LAB/replaced",
         "$LAB/replaced"
     ),
+    Case {
+        rule: "renumbered",
+        script: "$LAB/evader installed /etc/shadow",
+        fields: &[("fd.name", "/etc/shadow"), ("proc.name", "evader")],
+    },
     Case {
         rule: "changed",
         script: "$LAB/evader change $LAB",
