@@ -57,7 +57,7 @@ const RULES: &str = "
 - rule: end
   desc: The last action
   condition: evt.type=openat and fd.name endswith /the-last-one
-  output: last %fd.name
+  output: last %fd.name %fd.num
   priority: WARNING
 ";
 
@@ -336,14 +336,10 @@ fn what_io_uring_does_in_silence_is_seen() {
     let page = agent.get("/metrics").expect("metrics").body;
     let functions = page.contains("saker_driver_lacks{feature=\"acted_paths\"} 0\n");
     let script = "ln -s /etc/shadow $LAB/the-last-one; $LAB/evader quiet $LAB/the-last-one";
-    let (rule, real) = if functions {
-        ("shadow", Some("/etc/shadow".to_owned()))
-    } else {
-        ("end", None)
-    };
+    let real = functions.then(|| "/etc/shadow".to_owned());
     let fields = &[("fd.name", "$LAB/the-last-one")];
     let case = Case {
-        rule,
+        rule: "end",
         script,
         fields,
     };
@@ -352,9 +348,8 @@ fn what_io_uring_does_in_silence_is_seen() {
     let stopped = stop_cleanly(agent).expect("a clean end");
     let raised = of_session(&stopped.alerts, alert.session().expect("a session"));
     assert_eq!(raised.len(), 1, "{}", outputs(&raised));
-    if functions {
-        assert_ne!(alert.field("fd.num").as_deref(), Some("2147483647"));
-    }
+    let unknown = alert.field("fd.num").as_deref() == Some("2147483647");
+    assert_eq!(unknown, !functions, "{}", alert.output());
 }
 
 /// What a worker has done is told when the program asks its ring, and if it never does when the ring is closed: the
