@@ -48,6 +48,7 @@ static __always_inline void emit_fork(struct task_struct *parent, struct task_st
 {
 	struct task_struct *leader = KREAD(side, group_leader);
 	struct pid *pid = saker_task_pid(child);
+	const struct cred *child_cred;
 	struct subject to = {};
 	u32 level, parent_level, side_level;
 	s64 comm_len;
@@ -91,6 +92,10 @@ static __always_inline void emit_fork(struct task_struct *parent, struct task_st
 	SLOT(pgid) = pid_number(saker_task_pgrp(child), 0);
 	SLOT(sid) = pid_number(saker_task_session_pid(child), 0);
 	SLOT(pidns_start_ns) = pidns_start_ns(pid, level);
+	child_cred = saker_cred(child);
+	SLOT(now_inheritable) = cap_word(FIELD_AT(child_cred, cap_inheritable));
+	SLOT(now_permitted) = cap_word(FIELD_AT(child_cred, cap_permitted));
+	SLOT(now_effective) = cap_word(FIELD_AT(child_cred, cap_effective));
 	commit(rec, &to);
 }
 

@@ -34,8 +34,9 @@
 /*
  * fork family, both sides from sched_process_fork: the parent's record (res = child's pid in the
  * parent's view, tgid/tid of the parent) and the child's (res = 0, tgid/tid of the child). The same
- * parameters describe the child in both; `tid`/`pid` are those of the side the record belongs to. A new
- * thread of the same group has the child's record only.
+ * parameters describe the child in both; `tid`/`pid` are those of the side the record belongs to. The
+ * capabilities are the child's, which a new user namespace gives all. A new thread of the same group has
+ * the child's record only.
  */
 #define SAKER_PARAMS_CLONE(P, I) SAKER_PARAMS_FORK_LIKE(CLONE, P, I)
 #define SAKER_PARAMS_CLONE3(P, I) SAKER_PARAMS_FORK_LIKE(CLONE3, P, I)
@@ -49,7 +50,9 @@
 	I(EV, child_tid, PID, CODE, 0) I(EV, child_pid, PID, CODE, 0)                              \
 	I(EV, parent_tid, PID, CODE, 0) I(EV, parent_pid, PID, CODE, 0)                            \
 	I(EV, child_start_ns, U64, CODE, 0) I(EV, parent_start_ns, U64, CODE, 0)                   \
-	I(EV, pgid, PID, CODE, 0) I(EV, sid, PID, CODE, 0) I(EV, pidns_start_ns, U64, CODE, 0)
+	I(EV, pgid, PID, CODE, 0) I(EV, sid, PID, CODE, 0) I(EV, pidns_start_ns, U64, CODE, 0)    \
+	I(EV, now_inheritable, CAPS, CODE, 0) I(EV, now_permitted, CAPS, CODE, 0)                  \
+	I(EV, now_effective, CAPS, CODE, 0)
 
 /*
  * One record a thread; group_dead is 1 on the last thread of the group, and on others that exit in the
@@ -60,20 +63,27 @@
 	P(PROCEXIT, sig, SIG, CODE, 0) P(PROCEXIT, core, U32, CODE, 0)                             \
 	P(PROCEXIT, reaper_tid, PID, CODE, 0) I(PROCEXIT, group_dead, U32, CODE, 0)                \
 	I(PROCEXIT, start_ns, U64, CODE, 0)
+/* Capabilities after a call that may take or give some: how much depends on more than its arguments. */
+#define SAKER_CAPS_NOW(I, ID)                                                                      \
+	I(ID, now_inheritable, CAPS, CAP, cap_inheritable)                                         \
+	I(ID, now_permitted, CAPS, CAP, cap_permitted)                                             \
+	I(ID, now_effective, CAPS, CAP, cap_effective)
 #define SAKER_PARAMS_SETUID(P, I)                                                                  \
-	P(SETUID, res, ERRNO, RET, 0) P(SETUID, uid, UID, ARG, 0) I(SETUID, now_euid, UID, CRED, euid)
+	P(SETUID, res, ERRNO, RET, 0) P(SETUID, uid, UID, ARG, 0)                                  \
+	I(SETUID, now_euid, UID, CRED, euid) SAKER_CAPS_NOW(I, SETUID)
 #define SAKER_PARAMS_SETGID(P, I)                                                                  \
 	P(SETGID, res, ERRNO, RET, 0) P(SETGID, gid, GID, ARG, 0) I(SETGID, now_egid, GID, CRED, egid)
 #define SAKER_PARAMS_SETREUID(P, I)                                                                \
 	P(SETREUID, res, ERRNO, RET, 0) P(SETREUID, ruid, UID, ARG, 0)                             \
-	P(SETREUID, euid, UID, ARG, 1) I(SETREUID, now_euid, UID, CRED, euid)
+	P(SETREUID, euid, UID, ARG, 1) I(SETREUID, now_euid, UID, CRED, euid)                             \
+	SAKER_CAPS_NOW(I, SETREUID)
 #define SAKER_PARAMS_SETREGID(P, I)                                                                \
 	P(SETREGID, res, ERRNO, RET, 0) P(SETREGID, rgid, GID, ARG, 0)                             \
 	P(SETREGID, egid, GID, ARG, 1) I(SETREGID, now_egid, GID, CRED, egid)
 #define SAKER_PARAMS_SETRESUID(P, I)                                                               \
 	P(SETRESUID, res, ERRNO, RET, 0) P(SETRESUID, ruid, UID, ARG, 0)                           \
 	P(SETRESUID, euid, UID, ARG, 1) P(SETRESUID, suid, UID, ARG, 2)                            \
-	I(SETRESUID, now_euid, UID, CRED, euid)
+	I(SETRESUID, now_euid, UID, CRED, euid) SAKER_CAPS_NOW(I, SETRESUID)
 #define SAKER_PARAMS_SETRESGID(P, I)                                                               \
 	P(SETRESGID, res, ERRNO, RET, 0) P(SETRESGID, rgid, GID, ARG, 0)                           \
 	P(SETRESGID, egid, GID, ARG, 1) P(SETRESGID, sgid, GID, ARG, 2)                            \
@@ -94,9 +104,11 @@
 	P(TGKILL, res, ERRNO, RET, 0) P(TGKILL, pid, PID, ARG, 0) P(TGKILL, tid, PID, ARG, 1)      \
 	P(TGKILL, sig, SIG, ARG, 2)
 #define SAKER_PARAMS_SETNS(P, I)                                                                   \
-	P(SETNS, res, ERRNO, RET, 0) P(SETNS, fd, FD, ARG, 0) P(SETNS, nstype, UNSHARE_FLAGS, UINT, 1)
+	P(SETNS, res, ERRNO, RET, 0) P(SETNS, fd, FD, ARG, 0) P(SETNS, nstype, UNSHARE_FLAGS, UINT, 1) \
+	SAKER_CAPS_NOW(I, SETNS)
 #define SAKER_PARAMS_UNSHARE(P, I)                                                                 \
-	P(UNSHARE, res, ERRNO, RET, 0) P(UNSHARE, flags, UNSHARE_FLAGS, ARG, 0)
+	P(UNSHARE, res, ERRNO, RET, 0) P(UNSHARE, flags, UNSHARE_FLAGS, ARG, 0)                      \
+	SAKER_CAPS_NOW(I, UNSHARE)
 
 /* arg2_str is the name of PR_SET_NAME, empty for every other option. */
 #define SAKER_PARAMS_PRCTL(P, I)                                                                   \

@@ -49,6 +49,13 @@ impl Default for Cred {
     }
 }
 
+impl Cred {
+    /// Sets inheritable, permitted, effective capabilities.
+    pub(crate) const fn set_capabilities(&mut self, now: [u64; 3]) {
+        [self.cap_inheritable, self.cap_permitted, self.cap_effective] = now;
+    }
+}
+
 /// A thread's name: at most 15 bytes, in place.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Comm {

@@ -6,7 +6,7 @@ use rustc_hash::FxHashMap;
 use saker_abi::raw::*;
 use saker_abi::record::{Record, Var};
 
-use super::{Ctx, working_dir};
+use super::{Ctx, cred, working_dir};
 use crate::image::{Image, Memory};
 use crate::lineage::Cell;
 use crate::partition::Partition;
@@ -34,6 +34,8 @@ pub(super) struct Born<'a> {
     sid: i32,
     fdlimit: u64,
     pidns_start_ns: u64,
+    /// Inheritable, permitted, effective; none in captures of before they were told.
+    capabilities: [u64; 3],
 }
 
 impl<'a> Born<'a> {
@@ -64,6 +66,7 @@ impl<'a> Born<'a> {
             sid: id(SAKER_P_CLONE_sid),
             fdlimit: rec.u64(SAKER_P_CLONE_fdlimit),
             pidns_start_ns: rec.u64(SAKER_P_CLONE_pidns_start_ns),
+            capabilities: cred::three(rec, SAKER_P_CLONE_now_inheritable),
         }
     }
 
@@ -71,11 +74,19 @@ impl<'a> Born<'a> {
     pub(super) fn describe(&self, child: &mut Process) {
         child.ppid = self.parent_pid as i32;
         (child.vpid, child.pgid, child.sid) = (self.vpid, self.pgid, self.sid);
-        (child.cred.uid, child.cred.gid) = (self.uid, self.gid);
+        self.amend(&mut child.cred);
         (child.fdlimit, child.pidns_start_ns) = (self.fdlimit, self.pidns_start_ns);
         child.clone_ts_ns = self.ts_ns;
         child.cell.set_ids(child.sid, child.pgid);
         child.cell.set_vpid(child.vpid);
+    }
+
+    /// A clone takes no capability: where there are none, nothing is told, or nothing changes.
+    fn amend(&self, cred: &mut Cred) {
+        (cred.uid, cred.gid) = (self.uid, self.gid);
+        if self.capabilities != [0; 3] {
+            cred.set_capabilities(self.capabilities);
+        }
     }
 
     /// The parent's image, or one with the forking thread's name if that differs.
@@ -139,11 +150,10 @@ impl<'a> Born<'a> {
     /// Those of a new thread are those of its maker; not known where the process is not.
     fn thread_cred(&self, process: &Process) -> Option<Cred> {
         let known = !process.doubt.has(Doubt::INHERITED) && !process.doubt.has(Doubt::STALE);
-        let (uid, gid) = (self.uid, self.gid);
-        known.then(|| Cred {
-            uid,
-            gid,
-            ..*process.cred_of(self.parent_tid)
+        known.then(|| {
+            let mut cred = *process.cred_of(self.parent_tid);
+            self.amend(&mut cred);
+            cred
         })
     }
 

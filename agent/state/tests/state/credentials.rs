@@ -115,17 +115,29 @@ fn an_exec_has_those_of_the_thread_that_calls() {
     assert_eq!(effective(&partition, WORKER), 3, "nobody else is there");
 }
 
-/// After an exec with the real user alone being root.
+/// As the kernel says, which knows of securebits, of real and saved users.
 #[test]
-fn who_becomes_root_again_may_do_what_is_permitted() {
+fn capabilities_are_those_after_the_call() {
     let mut partition = with_worker();
-    let rec = exec(20, PROG, "next", "").num(SAKER_P_EXECVE_uid, 1234);
-    let rec = rec.num(SAKER_P_EXECVE_cap_permitted, ALL);
-    run(&mut partition, &rec.build());
-    assert_eq!(effective(&partition, PROG.pid), 0);
+    let mut after = |rec: RecordBuilder| {
+        run(&mut partition, &rec.build());
+        effective(&partition, PROG.pid)
+    };
     let set = |to| record(SAKER_EV_SETRESUID, PROG.pid).num(SAKER_P_SETRESUID_now_euid, to);
-    run(&mut partition, &set(5).build());
-    assert_eq!(effective(&partition, PROG.pid), 0);
-    run(&mut partition, &set(0).build());
-    assert_eq!(effective(&partition, PROG.pid), ALL);
+    let kept = set(1234).num(SAKER_P_SETRESUID_now_permitted, ALL);
+    assert_eq!(after(kept), 0, "the effective ones alone");
+    let root = set(0).num(SAKER_P_SETRESUID_now_permitted, ALL);
+    assert_eq!(after(root.num(SAKER_P_SETRESUID_now_effective, ALL)), ALL);
+    let old = record(SAKER_EV_SETNS, PROG.pid);
+    assert_eq!(after(old), ALL, "a capture that does not tell");
+    assert_eq!(after(set(1234)), 0);
+    let room = record(SAKER_EV_UNSHARE, PROG.pid).num(SAKER_P_UNSHARE_now_effective, ALL);
+    assert_eq!(after(room), ALL, "a user namespace of its own");
+    let setns = record(SAKER_EV_SETNS, PROG.pid).num(SAKER_P_SETNS_now_permitted, 5);
+    assert_eq!(after(setns), 0);
+    let failed = record(SAKER_EV_SETNS, PROG.pid).num(SAKER_P_SETNS_res, -1);
+    assert_eq!(after(failed.num(SAKER_P_SETNS_now_effective, ALL)), 0);
+    assert_eq!(cred(&partition, PROG.pid, PROG.pid).cap_permitted, 5);
+    let caps = cred(&partition, PROG.pid, WORKER).cap_effective;
+    assert_eq!(caps as i64, ALL, "of the other thread");
 }

@@ -349,7 +349,8 @@ fn credentials_are_what_the_kernel_says() {
     let rec = RecordBuilder::new(SAKER_EV_UNSHARE, 24, 100, 100);
     run(
         &mut partition,
-        &rec.num(SAKER_P_UNSHARE_flags, 0x1000_0000).build(),
+        &rec.num(SAKER_P_UNSHARE_now_effective, 0x1ff_ffff_ffff)
+            .build(),
     );
     let cred = partition.process(100).expect("known").cred;
     assert_eq!(cred.cap_effective, 0x1ff_ffff_ffff);

@@ -1,14 +1,18 @@
 /* Does what rules look for behind a crowd: of open files, of threads. */
+#define _GNU_SOURCE
 #include <arpa/inet.h>
 #include <fcntl.h>
 #include <linux/capability.h>
 #include <pthread.h>
+#include <sched.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 static int failed(const char *what)
@@ -129,6 +133,23 @@ static int worker(char **args)
 	return result_of(become_and_open) ? failed(args[1]) : 0;
 }
 
+/* room - -: somebody without capabilities makes a user namespace, whose first process has all. */
+static int room(char **args)
+{
+	int status;
+	pid_t child;
+
+	(void)args;
+	if (become(NULL))
+		return failed("setresuid");
+	child = syscall(SYS_clone, CLONE_NEWUSER | SIGCHLD, NULL, NULL, NULL, NULL);
+	if (!child)
+		_exit(syscall(SYS_finit_module, -1, "", 0) != -1);
+	if (child < 0 || waitpid(child, &status, 0) != child)
+		return failed("clone");
+	return status;
+}
+
 int main(int argc, char **argv)
 {
 	static const struct {
@@ -137,6 +158,7 @@ int main(int argc, char **argv)
 	} ways[] = {
 		{ "open", open_behind }, { "before", read_behind }, { "connect", connect_behind },
 		{ "caps", caps },	 { "user", user },	    { "worker", worker },
+		{ "room", room },
 	};
 	unsigned int i;
 

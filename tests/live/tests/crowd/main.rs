@@ -95,8 +95,9 @@ fn credentials_are_those_of_the_thread() {
         case(
             "opened",
             "$LAB/actor worker - $LAB/the-file",
-            &[("user.uid", "1234")],
+            &[("user.uid", "1234"), ("thread.cap_effective", "")],
         ),
+        case("module", "$LAB/actor room - -", &[("user.uid", "1234")]),
     ];
     check_all(&agent, &lab, &cases).expect("every alert");
     stop_cleanly(agent).expect("a clean end");
