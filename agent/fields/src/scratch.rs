@@ -8,7 +8,7 @@ use std::cell::{Cell, OnceCell, RefCell};
 use std::sync::Arc;
 
 use saker_state::limits::MAX_ANCESTORS;
-use saker_state::{Cell as Group, Found, Image};
+use saker_state::{Absent, Cell as Group, Found, Image, Metadata};
 
 /// Rendered texts of one event. The most a rule set asks for is a few dozen; beyond, fields are
 /// absent and [`Scratch::overflows`] counts.
@@ -41,6 +41,8 @@ pub struct Scratch {
     leaders: [OnceCell<Option<Relative>>; 2],
     /// Users of the event's container.
     users: OnceCell<Arc<Found>>,
+    /// What its engine says of it.
+    metadata: OnceCell<Arc<Result<Metadata, Absent>>>,
     /// Time of the event and of the one before, `CLOCK_BOOTTIME` ns; 0 for none.
     times: Cell<(u64, u64)>,
 }
@@ -63,6 +65,7 @@ impl Default for Scratch {
             line_used: Cell::new(0),
             leaders: Default::default(),
             users: OnceCell::new(),
+            metadata: OnceCell::new(),
             times: Cell::default(),
         }
     }
@@ -90,6 +93,7 @@ impl Scratch {
         self.line_used.set(0);
         self.leaders.iter_mut().for_each(|cell| _ = cell.take());
         self.users.take();
+        self.metadata.take();
     }
 
     /// An event of time `ts_ns` begins.
@@ -110,6 +114,14 @@ impl Scratch {
     /// Users of the event's container, as of the first question.
     pub(crate) fn users(&self, find: impl FnOnce() -> Arc<Found>) -> &Found {
         self.users.get_or_init(find)
+    }
+
+    /// Metadata of the event's container, as of the first question.
+    pub(crate) fn metadata(
+        &self,
+        find: impl FnOnce() -> Arc<Result<Metadata, Absent>>,
+    ) -> &Result<Metadata, Absent> {
+        self.metadata.get_or_init(find)
     }
 
     /// Texts that found no room since the start.

@@ -35,7 +35,10 @@ mod wake;
 
 pub use absent::Absent;
 pub use acted::Told;
-pub use container::{Cgroup, Container, ContainerUsers, Engine, Found, HOST, Identity, Pod, Qos};
+pub use container::{
+    Cgroup, Container, ContainerUsers, Engine, Found, HOST, Identity, ImageName, Metadata,
+    MetadataSlot, Pod, Qos,
+};
 pub use counters::Counters;
 pub use directory::Directory;
 pub use fd::{Fd, FdKind, Role, Socket};

@@ -39,7 +39,7 @@ impl EventView<'_> {
         };
         match presence {
             Presence::Metadata | Presence::Contained | Presence::Pod => {
-                of_engine(process, presence)
+                self.of_engine(process, presence)
             }
             Presence::Known | Presence::Relative => of_doubt(process, Doubt::IMAGE),
             presence if presence.of_entry() && self.fd_num.is_some_and(|number| number >= 0) => {
@@ -51,6 +51,17 @@ impl EventView<'_> {
             _ => Absent::NotApplicable,
         }
     }
+
+    /// What only an engine can tell.
+    fn of_engine(&self, process: &Process, presence: Presence) -> Absent {
+        let container = process.cgroup.container.as_ref();
+        let applies =
+            presence != Presence::Pod || container.is_some_and(|it| it.identity.pod.is_some());
+        match self.metadata().filter(|_| applies) {
+            Some(Err(why)) => *why,
+            _ => Absent::NotApplicable,
+        }
+    }
 }
 
 /// Fields that show `<NA>` for a name that is not there.
@@ -59,20 +70,6 @@ fn names_ids(field: &str) -> bool {
         field,
         "user.name" | "user.homedir" | "user.shell" | "user.loginname" | "group.name"
     )
-}
-
-/// What only an engine can tell: the agent asks none.
-fn of_engine(process: &Process, presence: Presence) -> Absent {
-    let container = process.cgroup.container.as_ref();
-    let applies = match presence {
-        Presence::Pod => container.is_some_and(|it| it.identity.pod.is_some()),
-        _ => container.is_some(),
-    };
-    if applies {
-        Absent::Denied
-    } else {
-        Absent::NotApplicable
-    }
 }
 
 fn of_doubt(process: &Process, kind: Doubt) -> Absent {

@@ -2,7 +2,7 @@
 
 use saker_abi::raw::*;
 
-use saker_state::Absent;
+use saker_state::{Absent, ImageName, Metadata};
 
 use crate::world::{CHILD, SHELL, World, exec, openat, record};
 
@@ -51,6 +51,57 @@ fn a_container_without_metadata() {
             ("fd.containername", "~"),
         ],
     );
+}
+
+/// Filled in while the container lives: the next event has it.
+#[test]
+fn a_container_with_metadata() {
+    let id = "a1b2c3d4e5f6".repeat(6)[..64].to_owned();
+    let path = format!("/kubepods/besteffort/poda1b2c3d4-0001-0002-0003-123456789abc/{id}");
+    let inside = exec(CHILD, SHELL, 5_000, "sh", &[]).var(SAKER_P_EXECVE_cgroups, path.as_bytes());
+    let mut world = World::new();
+    world.expect(&inside, &[("container.name", "~"), ("k8s.pod.name", "~")]);
+    let container = world.container(CHILD);
+    let event = record(SAKER_EV_RMDIR, 6_000, CHILD);
+    for reason in [Absent::Pending, Absent::Error] {
+        container.metadata.set(Err(reason));
+        for field in ["container.image", "k8s.pod.name", "container.label[app]"] {
+            assert_eq!(world.why_absent(&event, field), Some(reason), "{field}");
+        }
+    }
+    container.metadata.set(Ok(Metadata {
+        name: "web".into(),
+        image: ImageName {
+            full: "library/web:1".into(),
+            repository: "library/web".into(),
+            tag: "1".into(),
+            ..ImageName::default()
+        },
+        privileged: Some(true),
+        labels: [("app".into(), "shop".into())].into(),
+        pod_namespace: "front".into(),
+        pod_name: "web-0".into(),
+        ..Metadata::default()
+    }));
+    world.expect(
+        &event,
+        &[
+            ("container.name", "web"),
+            ("container.image", "library/web:1"),
+            ("container.image.repository", "library/web"),
+            ("container.image.tag", "1"),
+            ("container.image.digest", ""),
+            ("container.privileged", "true"),
+            ("container.host_pid", "~"),
+            ("container.label[app]", "shop"),
+            ("container.label[other]", "~"),
+            ("container.mount.dest[/etc]", "~"),
+            ("k8s.ns.name", "front"),
+            ("k8s.pod.name", "web-0"),
+        ],
+    );
+    let not_here = Some(Absent::NotApplicable);
+    assert_eq!(world.why_absent(&event, "container.label[other]"), not_here);
 }
 
 #[test]

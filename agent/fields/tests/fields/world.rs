@@ -12,7 +12,7 @@ use saker_engine::output::RenderOptions;
 use saker_engine::schema::{Arity, Event, IntFormat, Resolved, Schema};
 use saker_engine::value::{Value, ValueType};
 use saker_fields::{Clock, EventView, FieldSchema, HostInfo, Mounts, Scratch};
-use saker_state::{Absent, Address, Interfaces, Names, State, StateConfig};
+use saker_state::{Absent, Address, Container, Interfaces, Names, State, StateConfig};
 
 /// The host began so long after the epoch.
 pub(crate) const BOOT_NS: u64 = 1_700_000_000_000_000_000;
@@ -90,6 +90,12 @@ impl World {
     }
 
     /// Times are spelled like this from now on.
+    /// The container that process `tgid` lives in.
+    pub(crate) fn container(&self, tgid: u32) -> Arc<Container> {
+        let process = self.state.partitions[0].process(tgid).expect("known");
+        process.cgroup.container.clone().expect("a container")
+    }
+
     pub(crate) fn set_clock(&mut self, clock: Clock) {
         self.host.clock = clock;
     }

@@ -1,6 +1,7 @@
 //! Which container a process lives in, and what is known of it without asking an engine.
 
 mod detect;
+mod metadata;
 mod users;
 
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -9,6 +10,7 @@ use std::sync::{Arc, Weak};
 use papaya::HashMap;
 use rustc_hash::FxBuildHasher;
 
+pub use self::metadata::{ImageName, Metadata, MetadataSlot};
 pub(crate) use self::users::read as read_users;
 pub use self::users::{
     CONTAINER_USERS_AGE_S, ContainerUsers, Found, MAX_CONTAINER_ENTRIES, MAX_CONTAINER_FILE_BYTES,
@@ -115,6 +117,8 @@ pub struct Container {
     pub identity: Identity,
     /// Its users and groups.
     pub users: ContainerUsers,
+    /// What its engine says of it.
+    pub metadata: MetadataSlot,
 }
 
 /// A cgroup that processes live in.
@@ -134,6 +138,7 @@ impl Cgroup {
             Arc::new(Container {
                 identity,
                 users: ContainerUsers::default(),
+                metadata: MetadataSlot::default(),
             })
         };
         Self {
