@@ -7,14 +7,18 @@ use super::*;
 impl Host {
     pub(super) fn change_rights(&mut self, who: usize, arg: u8) {
         let told = match arg % 6 {
-            0 => self.record(SAKER_EV_SETUID, who).num("now_euid", 33),
+            0 => self
+                .record(SAKER_EV_SETUID, who)
+                .num("now_euid", 33)
+                .num("now_permitted", arg.into()),
             1 => self.record(SAKER_EV_SETRESGID, who).num("now_egid", 34),
             2 => self
                 .record(SAKER_EV_CAPSET, who)
                 .num("cap_effective", arg.into()),
             3 => self
                 .record(SAKER_EV_UNSHARE, who)
-                .num("flags", CLONE_NEWUSER),
+                .num("flags", CLONE_NEWUSER)
+                .num("now_effective", 7),
             4 => {
                 let pid = self.programs[who].pid;
                 self.record(SAKER_EV_SETSID, who).num("res", pid.into())
