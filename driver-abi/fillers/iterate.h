@@ -10,9 +10,8 @@
 
 #define SLOT(name) slots[SAKER_P_TASK_##name]
 
-/* `remote`: whether the platform can read the memory of another process here. */
 static __always_inline void fill_remote_args(struct saker_scratch *sc, u64 *slots,
-					     struct task_struct *task, bool remote)
+					     struct task_struct *task)
 {
 	struct mm_struct *mm = KREAD(task, mm);
 	u64 start = KREAD(mm, arg_start), end = KREAD(mm, arg_end);
@@ -22,7 +21,7 @@ static __always_inline void fill_remote_args(struct saker_scratch *sc, u64 *slot
 	u64 args;
 
 	SLOT(exe) = SLOT(args) = SLOT(env) = var_slot(0, 0, SAKER_VF_FAULT, 0);
-	if (!remote || !to)
+	if (!to)
 		return;
 	args = put_remote_range(sc, task, start, end);
 	len = (args >> 16) & 0xffff;
@@ -66,8 +65,7 @@ static __always_inline u32 finish_frame(struct saker_scratch *sc, struct task_st
 }
 
 /* A thread; what the whole group shares comes with its leader. Returns bytes from sc->frame_len on, or 0. */
-static __always_inline u32 fill_task(struct saker_scratch *sc, scratch_area area, struct task_struct *task,
-				     bool remote)
+static __always_inline u32 fill_task(struct saker_scratch *sc, scratch_area area, struct task_struct *task)
 {
 	u64 *slots = (u64 *)(sc->rec + sizeof(struct saker_hdr));
 
@@ -82,7 +80,7 @@ static __always_inline u32 fill_task(struct saker_scratch *sc, scratch_area area
 	if (KREAD(task, pid) == KREAD(task, tgid) && KREAD(task, mm)) {
 		fill_memory(slots, task);
 		fill_exe_file(sc, slots, task, area, false);
-		fill_remote_args(sc, slots, task, remote);
+		fill_remote_args(sc, slots, task);
 		SLOT(cwd) = put_walk(sc, area, KREAD(task, fs, pwd.dentry),
 				     KREAD(task, fs, pwd.mnt));
 		SLOT(cgroups) = put_cgroups(sc, area, task);

@@ -211,6 +211,29 @@ impl<'a> Record<'a> {
         true
     }
 
+    /// A copy with other bytes in these variable slots, each with its `SAKER_VF_*`. A slot is unreadable in the
+    /// copy when a record cannot be as long.
+    pub fn with_vars(&self, vars: &[(u32, &[u8], u32)]) -> Vec<u8> {
+        let mut copy = self.bytes.to_vec();
+        for &(slot, bytes, flags) in vars {
+            let at = HDR_LEN + slot as usize * SLOT_LEN;
+            let place = u16::try_from(copy.len())
+                .ok()
+                .zip(u16::try_from(bytes.len()).ok());
+            let (off, len, flags) = match place {
+                Some((off, len)) => (off, len, flags),
+                None => (0, 0, raw::SAKER_VF_FAULT),
+            };
+            let Some(target) = copy.get_mut(at..at + SLOT_LEN) else {
+                continue;
+            };
+            let words = [off, len, flags as u16, 0].map(u16::to_le_bytes);
+            target.copy_from_slice(words.as_flattened());
+            copy.extend_from_slice(&bytes[..len.into()]);
+        }
+        copy
+    }
+
     fn slot_bytes(&self, slot: usize) -> Option<[u8; 8]> {
         if slot >= self.info.params.len() {
             return None;

@@ -195,27 +195,15 @@ static __always_inline int write_frame(struct seq_file *seq, struct saker_scratc
 	return bpf_seq_write(seq, &sc->frame_len, bytes) ? 1 : 0;
 }
 
-static __always_inline int iterate_task(struct bpf_iter__task *ctx, bool remote)
+SEC("iter/task")
+int saker_tasks(struct bpf_iter__task *ctx)
 {
 	struct saker_scratch *sc = scratch_of(saker_iterator_area);
 	struct task_struct *task = ctx->task;
 
 	if (!task || !sc)
 		return 0;
-	return write_frame(ctx->meta->seq, sc, fill_task(sc, saker_iterator_area, task, remote));
-}
-
-SEC("iter/task")
-int saker_tasks(struct bpf_iter__task *ctx)
-{
-	return iterate_task(ctx, false);
-}
-
-/* Since 5.18 an iterator may sleep and so read the memory of others. */
-SEC("iter.s/task")
-int saker_tasks_args(struct bpf_iter__task *ctx)
-{
-	return iterate_task(ctx, true);
+	return write_frame(ctx->meta->seq, sc, fill_task(sc, saker_iterator_area, task));
 }
 
 /*

@@ -9,11 +9,11 @@ use saker_abi::driver::Iterate;
 use crate::EbpfDriver;
 use crate::load::{LoadError, chain};
 
-/// Programs of an iterator, the best first: one that may sleep reads arguments, too (5.18 and newer).
-const fn programs(what: Iterate) -> (&'static str, &'static [&'static str]) {
+/// Kind of an iterator and its program.
+const fn program_of(what: Iterate) -> (&'static str, &'static str) {
     match what {
-        Iterate::Tasks => ("task", &["saker_tasks_args", "saker_tasks"]),
-        Iterate::Files => ("task_file", &["saker_files"]),
+        Iterate::Tasks => ("task", "saker_tasks"),
+        Iterate::Files => ("task_file", "saker_files"),
     }
 }
 
@@ -22,16 +22,12 @@ const fn programs(what: Iterate) -> (&'static str, &'static [&'static str]) {
 pub(crate) fn load(ebpf: &mut Ebpf, btf: &Btf) -> Vec<String> {
     let mut refused = Vec::new();
     for what in [Iterate::Tasks, Iterate::Files] {
-        let (kind, names) = programs(what);
-        for name in names {
-            let program = ebpf.program_mut(name);
-            let Some(Ok(program)) = program.map(<&mut Iter>::try_from) else {
-                continue;
-            };
-            match program.load(kind, btf) {
-                Ok(()) => break,
-                Err(error) => refused.push(format!("program {name}: {}", chain(&error))),
-            }
+        let (kind, name) = program_of(what);
+        let Some(Ok(program)) = ebpf.program_mut(name).map(<&mut Iter>::try_from) else {
+            continue;
+        };
+        if let Err(error) = program.load(kind, btf) {
+            refused.push(format!("program {name}: {}", chain(&error)));
         }
     }
     refused
@@ -44,26 +40,23 @@ impl EbpfDriver {
     /// # Errors
     /// When this kernel has no such iterator or refused the program.
     pub fn iterate(&mut self, what: Iterate) -> Result<File, LoadError> {
-        let (kind, names) = programs(what);
-        for name in names {
-            let program = self.ebpf.program_mut(name);
-            let Some(Ok(program)) = program.map(<&mut Iter>::try_from) else {
-                continue;
-            };
-            if program.fd().is_err() {
-                continue;
-            }
-            let refused = |error: &dyn std::error::Error| LoadError::Program {
-                name: (*name).to_owned(),
-                reason: chain(error),
-            };
-            let link = program.attach().map_err(|error| refused(&error))?;
-            let link = program.take_link(link).map_err(|error| refused(&error))?;
-            return link.into_file().map_err(|error| refused(&error));
-        }
-        Err(LoadError::Object(format!(
-            "no iterator `{kind}` on this kernel: {}",
-            self.no_iterators.join("; ")
-        )))
+        let (kind, name) = program_of(what);
+        let program = self.ebpf.program_mut(name).map(<&mut Iter>::try_from);
+        let loaded = program
+            .and_then(Result::ok)
+            .filter(|program| program.fd().is_ok());
+        let Some(program) = loaded else {
+            return Err(LoadError::Object(format!(
+                "no iterator `{kind}` on this kernel: {}",
+                self.no_iterators.join("; ")
+            )));
+        };
+        let refused = |error: &dyn std::error::Error| LoadError::Program {
+            name: name.to_owned(),
+            reason: chain(error),
+        };
+        let link = program.attach().map_err(|error| refused(&error))?;
+        let link = program.take_link(link).map_err(|error| refused(&error))?;
+        link.into_file().map_err(|error| refused(&error))
     }
 }

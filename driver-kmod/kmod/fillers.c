@@ -219,7 +219,7 @@ int saker_fill_task(void *scratch, struct task_struct *task, void *buf, u32 room
 {
 	struct saker_scratch *sc = scratch;
 
-	return take_record(sc, fill_task(sc, sc, task, true), buf, room);
+	return take_record(sc, fill_task(sc, sc, task), buf, room);
 }
 
 int saker_fill_file(void *scratch, struct task_struct *task, u32 fd, struct file *file, void *buf,

@@ -76,6 +76,12 @@ pub(crate) fn adopt_running(driver: &mut Driver, partitions: &mut [Partition]) -
         let count = told.undecodable;
         tracing::error!("{count} records of the iterators cannot be decoded and are left out");
     }
+    if told.late > 0 {
+        let count = told.late;
+        tracing::warn!(
+            "the memory of {count} processes does not answer in time: their arguments are not known"
+        );
+    }
     let mut look = FirstLook {
         source,
         processes: told.processes.len(),
@@ -99,6 +105,7 @@ fn from_proc(scanner: &mut Scanner) -> (Source, Told) {
         Ok(processes) => {
             let told = Told {
                 processes,
+                late: scanner.late(),
                 ..Told::default()
             };
             (Source::Proc, told)

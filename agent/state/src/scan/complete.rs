@@ -6,7 +6,8 @@ use saker_abi::driver::frames;
 use saker_abi::raw::*;
 use saker_abi::record::{Record, RecordBuilder};
 
-use super::records::says_all;
+use super::memory::{MAX_ARGS, Words};
+use super::records::{says_arguments, says_program};
 use super::{Scanned, Scanner};
 use crate::directory::MAX_PROCESSES;
 
@@ -19,17 +20,21 @@ pub fn complete(tasks: &[u8], proc: &mut Scanner) -> Vec<u8> {
         .collect();
     let mut told: FxHashSet<u32> = leaders.iter().map(|rec| rec.hdr().tgid).collect();
     let mut asked: Vec<u32> = Vec::new();
+    let mut bytes = Vec::new();
     for rec in &leaders {
         let parent = rec.u64(SAKER_P_TASK_ptid) as u32;
         if parent != 0 && told.insert(parent) {
             asked.push(parent);
         }
         // A kernel thread has no program and nothing to be completed.
-        if !says_all(rec) {
+        if !says_program(rec) {
             asked.push(rec.hdr().tgid);
+        } else if !says_arguments(rec)
+            && let Some(words) = proc.words(rec.hdr().tgid)
+        {
+            put(&mut bytes, &with_words(rec, &words));
         }
     }
-    let mut bytes = Vec::new();
     let mut at = 0;
     while let Some(&tgid) = asked.get(at).filter(|_| at < MAX_PROCESSES) {
         at += 1;
@@ -39,12 +44,34 @@ pub fn complete(tasks: &[u8], proc: &mut Scanner) -> Vec<u8> {
         if found.ppid != 0 && told.insert(found.ppid) {
             asked.push(found.ppid);
         }
-        let record = record(&found);
-        bytes.extend_from_slice(&(record.len() as u64).to_ne_bytes());
-        bytes.extend_from_slice(&record);
-        bytes.resize(bytes.len().next_multiple_of(8), 0);
+        put(&mut bytes, &record(&found));
     }
     bytes
+}
+
+/// Adds a record as a frame.
+fn put(frames: &mut Vec<u8>, record: &[u8]) {
+    frames.extend_from_slice(&(record.len() as u64).to_ne_bytes());
+    frames.extend_from_slice(record);
+    frames.resize(frames.len().next_multiple_of(8), 0);
+}
+
+/// The record with arguments and environment that it could not say. A title stands for the arguments, as in
+/// /proc.
+fn with_words(rec: &Record<'_>, words: &Words) -> Vec<u8> {
+    let all = &words.cmdline;
+    let end = all.iter().position(|&b| b == 0).unwrap_or(all.len());
+    let args = crate::apply::terminated(all.get(end + 1..).unwrap_or_default());
+    // Of a driver's record only what follows argv[0] has lost its end.
+    let cut = match all.len() == MAX_ARGS {
+        true => SAKER_VF_TRUNCATED,
+        false => 0,
+    };
+    rec.with_vars(&[
+        (SAKER_P_TASK_exe, &all[..end], 0),
+        (SAKER_P_TASK_args, &args, cut),
+        (SAKER_P_TASK_env, &words.environ, 0),
+    ])
 }
 
 /// A process as an iterator would have told it. The title of one that has set it stands for its arguments, as
@@ -123,6 +150,38 @@ mod tests {
         bytes.extend_from_slice(&record);
         bytes.resize(bytes.len().next_multiple_of(8), 0);
         bytes
+    }
+
+    /// What only the kernel tells stays, what it could not read is added.
+    #[test]
+    fn arguments_that_iterators_cannot_read_are_told_by_proc() {
+        let own = std::process::id();
+        let mut tasks = Vec::new();
+        let fault = |rec: RecordBuilder, slot| rec.var_with_flags(slot, b"", SAKER_VF_FAULT);
+        let rec = RecordBuilder::new(SAKER_EV_TASK, 5, own, own)
+            .num(SAKER_P_TASK_flags, SAKER_EXE_WRITABLE.into())
+            .var(SAKER_P_TASK_trusted_exepath, b"/as/the/kernel/says")
+            .var(SAKER_P_TASK_cgroups, b"/group");
+        let rec = [SAKER_P_TASK_exe, SAKER_P_TASK_args, SAKER_P_TASK_env]
+            .into_iter()
+            .fold(rec, fault);
+        put(&mut tasks, &rec.build());
+        let mut proc = Scanner::open("/".as_ref()).expect("/proc");
+        let added = complete(&tasks, &mut proc);
+        tasks.extend_from_slice(&added);
+        let told = from_records(&tasks, &[], None);
+        let this = told.processes.iter().find(|found| found.tgid == own);
+        let (this, expected) = (this.expect("told"), proc.process(own).expect("shown"));
+        let (image, shown) = (&this.image, &expected.image);
+        assert_eq!((&image.exe, &image.args), (&shown.exe, &shown.args));
+        assert_eq!((&image.env, image.incomplete), (&shown.env, false));
+        assert_eq!(image.exe_flags, SAKER_EXE_WRITABLE);
+        assert_eq!(*image.exepath, *b"/as/the/kernel/says");
+        assert_eq!(this.cgroups, b"/group");
+        assert!(
+            complete(&added, &mut proc).len() < added.len(),
+            "the words are there"
+        );
     }
 
     #[test]

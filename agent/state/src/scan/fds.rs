@@ -2,11 +2,11 @@
 
 use std::os::fd::OwnedFd;
 
-use rustix::fs::{AtFlags, Dir, FileType, Mode, OFlags, openat, statat};
+use rustix::fs::{Dir, FileType, Mode, OFlags, openat};
 
 use super::Scanned;
 use super::net::Nets;
-use super::read::{MAX_FILE, Reader, encode_dev, link, number};
+use super::read::{MAX_FILE, Reader, facts, link, number};
 use super::status::program_name;
 use crate::apply::O_CLOEXEC;
 use crate::fd::{Fd, FdKind};
@@ -119,12 +119,12 @@ pub(super) fn anonymous(name: &[u8]) -> FdKind {
 
 /// Facts about the file behind a link that is a path.
 fn describe(fds: &OwnedFd, name: &str, fd: &mut Fd) {
-    let Ok(stat) = statat(fds, name, AtFlags::empty()) else {
+    let Some(file) = facts(fds, name) else {
         return;
     };
-    (fd.dev, fd.ino) = (encode_dev(stat.st_dev), stat.st_ino);
-    fd.file_facts = stat.st_mode & S_IFMT;
-    if FileType::from_raw_mode(stat.st_mode) == FileType::Directory {
+    (fd.dev, fd.ino) = (file.dev, file.ino);
+    fd.file_facts = file.mode & S_IFMT;
+    if FileType::from_raw_mode(file.mode) == FileType::Directory {
         fd.kind = FdKind::Directory;
     }
 }

@@ -5,6 +5,7 @@
 
 mod complete;
 mod fds;
+mod memory;
 mod net;
 mod read;
 mod records;
@@ -25,6 +26,7 @@ use crate::image::Image;
 use crate::lineage::Cell;
 use crate::process::{Blank, Comm, Cred, Doubt, NO_ID, Origin, Process, Thread};
 
+use self::memory::{Memory, Words};
 use self::net::Nets;
 use self::read::Reader;
 
@@ -237,6 +239,7 @@ pub struct Scanner {
     proc: OwnedFd,
     nets: Nets,
     reader: Reader,
+    memory: Memory,
     /// Length of the clock tick of start times, ns.
     tick_ns: u64,
 }
@@ -254,6 +257,7 @@ impl Scanner {
             proc,
             nets: Nets::default(),
             reader: Reader::default(),
+            memory: Memory::default(),
             tick_ns,
         })
     }
@@ -281,7 +285,8 @@ impl Scanner {
             tgid,
             ..Scanned::default()
         };
-        status::read(&mut self.reader, &dir, self.tick_ns, &mut found)?;
+        let (reader, memory) = (&mut self.reader, &mut self.memory);
+        status::read(reader, memory, &dir, self.tick_ns, &mut found)?;
         fds::read(&mut self.reader, &dir, &mut self.nets, &mut found);
         Some(found)
     }
@@ -291,10 +296,21 @@ impl Scanner {
         openat(&self.proc, tgid.to_string(), flags, Mode::empty()).ok()
     }
 
+    /// Processes whose memory did not answer in time: their arguments are unknown.
+    pub const fn late(&self) -> usize {
+        self.memory.late()
+    }
+
     /// Program of a process whose threads are called `comm`.
     fn image(&mut self, tgid: u32, comm: &[u8]) -> Option<Image> {
         let dir = self.dir(tgid)?;
-        status::read_image(&mut self.reader, &dir, comm)
+        status::read_image(&mut self.memory, &dir, comm)
+    }
+
+    /// Arguments and environment of a process; `None` when it has gone or does not let them be read in time.
+    fn words(&mut self, tgid: u32) -> Option<Words> {
+        let dir = self.dir(tgid)?;
+        self.memory.read(&dir)
     }
 
     /// cgroups of a process in all hierarchies.

@@ -36,6 +36,8 @@ pub struct Told {
     pub processes_completed: usize,
     /// Descriptors that were read from /proc.
     pub fds_completed: usize,
+    /// Processes whose memory did not answer /proc in time: their arguments are unknown.
+    pub late: usize,
     /// Records that could not be decoded.
     pub undecodable: usize,
 }
@@ -62,6 +64,7 @@ pub fn from_records(tasks: &[u8], files: &[u8], proc: Option<&mut Scanner>) -> T
         .filter(is_leader)
         .for_each(|rec| found.file(rec));
     found.parents();
+    found.told.late = found.proc.map_or(0, |proc| proc.late());
     found.told
 }
 
@@ -103,15 +106,22 @@ impl<'a> Found<'a> {
         };
         let mut completed = false;
         if let Some(proc) = &mut self.proc {
-            if !says_all(rec)
-                && let Some(image) = proc.image(found.tgid, &found.image.comm)
+            let image = &mut found.image;
+            if !says_program(rec) {
+                if let Some(read) = proc.image(found.tgid, &image.comm) {
+                    let (exe_flags, memory) = (image.exe_flags, image.memory);
+                    *image = crate::image::Image {
+                        exe_flags,
+                        memory,
+                        ..read
+                    };
+                    completed = true;
+                }
+            } else if !says_arguments(rec)
+                && let Some(words) = proc.words(found.tgid)
             {
-                let (exe_flags, memory) = (found.image.exe_flags, found.image.memory);
-                found.image = crate::image::Image {
-                    exe_flags,
-                    memory,
-                    ..image
-                };
+                image.incomplete = false;
+                super::status::say(image, &words);
                 completed = true;
             }
             if found.cgroups.is_empty()
@@ -240,15 +250,19 @@ fn process(rec: &Record<'_>) -> Option<Scanned> {
     })
 }
 
-/// Whether program, arguments and environment are what /proc would show.
-pub(super) fn says_all(rec: &Record<'_>) -> bool {
-    let (exe, args) = (rec.var(SAKER_P_TASK_exe), rec.var(SAKER_P_TASK_args));
+/// Whether the program's file is what /proc would show.
+pub(super) fn says_program(rec: &Record<'_>) -> bool {
     let path = rec.var(SAKER_P_TASK_trusted_exepath);
+    !path.truncated && !path.fault
+}
+
+/// Whether arguments and environment are what /proc would show.
+pub(super) fn says_arguments(rec: &Record<'_>) -> bool {
+    let (exe, args) = (rec.var(SAKER_P_TASK_exe), rec.var(SAKER_P_TASK_args));
     // Without its NUL at the end this is a title that goes on behind the arguments (setproctitle(3)).
     let ended = |var: Var<'_>| var.truncated || matches!(var.bytes.last(), None | Some(0));
     let fault = exe.fault || args.fault || rec.var(SAKER_P_TASK_env).fault;
-    let cut = exe.truncated || path.truncated || path.fault;
-    !fault && !cut && ended(args)
+    !fault && !exe.truncated && ended(args)
 }
 
 /// A descriptor by its record; `None` when that does not tell what it is.
@@ -410,7 +424,8 @@ mod tests {
 
     #[test]
     fn titles_are_read_elsewhere() {
-        let says = |rec: &RecordBuilder| says_all(&Record::parse(&rec.build()).expect("a record"));
+        let says =
+            |rec: &RecordBuilder| says_arguments(&Record::parse(&rec.build()).expect("a record"));
         let args = |args: &[u8], flags| task(7, 7).var_with_flags(SAKER_P_TASK_args, args, flags);
         assert!(says(&args(b"", 0)) && says(&args(b"a\0b\0", 0)));
         assert!(says(&args(b"a\0cu", SAKER_VF_TRUNCATED)));

@@ -2,27 +2,25 @@
 
 use std::os::fd::{AsFd, OwnedFd};
 
-use rustix::fs::{AtFlags, Dir, Mode, OFlags, openat, statat};
+use rustix::fs::{Dir, Mode, OFlags, openat};
 
-use super::read::{MAX_FILE, Reader, encode_dev, link, number};
+use super::memory::{MAX_ARGS, Memory, Words};
+use super::read::{MAX_FILE, Reader, facts, link, number};
 use super::{Scanned, ScannedThread};
 use crate::apply::{cmdline, joined, terminated};
-use crate::image::{Image, Memory};
+use crate::image::Image;
 use crate::process::{Comm, Cred, MAX_THREADS, NO_ID};
-
-/// Bytes of arguments and of environment, as the drivers cut them.
-const MAX_ARGS: usize = saker_abi::raw::SAKER_ARGS_MAX as usize;
-const MAX_ENV: usize = saker_abi::raw::SAKER_ENV_MAX as usize;
 
 /// Fills `found`; `None` when the process is gone, a zombie or a kernel thread.
 pub(super) fn read(
     reader: &mut Reader,
+    memory: &mut Memory,
     dir: &OwnedFd,
     tick_ns: u64,
     found: &mut Scanned,
 ) -> Option<()> {
     let comm = read_stat(reader.file(dir, "stat", MAX_FILE)?, tick_ns, found)?;
-    found.image = read_image(reader, dir, &comm)?;
+    found.image = read_image(memory, dir, &comm)?;
     read_status(reader.file(dir, "status", MAX_FILE)?, found);
     found.cred.loginuid = read_loginuid(reader, dir, "loginuid");
     found.cwd = link(dir, "cwd").unwrap_or_default();
@@ -61,41 +59,40 @@ fn read_stat(stat: &[u8], tick_ns: u64, found: &mut Scanned) -> Option<Vec<u8>> 
 }
 
 /// The program; `None` when there is none.
-pub(super) fn read_image(reader: &mut Reader, dir: &OwnedFd, comm: &[u8]) -> Option<Image> {
+pub(super) fn read_image(memory: &mut Memory, dir: &OwnedFd, comm: &[u8]) -> Option<Image> {
     let exepath = link(dir, "exe").map(|path| program_name(&path).to_vec());
-    let words = reader.file(dir, "cmdline", MAX_ARGS).unwrap_or_default();
-    if exepath.is_none() && words.is_empty() {
+    let words = memory.read(dir);
+    if exepath.is_none() && words.as_ref().is_none_or(|words| words.cmdline.is_empty()) {
         return None;
     }
-    let end = words.iter().position(|&b| b == 0).unwrap_or(words.len());
-    let exe: Box<[u8]> = words[..end].into();
-    let (args, arg_ends) = joined(words.get(end + 1..).unwrap_or_default());
-    let incomplete = words.len() == MAX_ARGS || exepath.is_none();
-    let env = terminated(reader.file(dir, "environ", MAX_ENV).unwrap_or_default());
-    let file = statat(dir, "exe", AtFlags::empty()).ok();
-    let ns = |s: i64, ns: u64| u64::try_from(s).unwrap_or(0).saturating_mul(1_000_000_000) + ns;
-    Some(Image {
-        since_ns: 0,
+    let file = facts(dir, "exe").unwrap_or_default();
+    let mut image = Image {
         comm: comm.into(),
-        cmdline: cmdline(comm, &args, arg_ends.len()),
-        exe,
+        // Flags stay 0: writable by its user, layer of an overlay, only the kernel can tell.
+        exe_ino: file.ino,
+        exe_dev: file.dev,
+        exe_ctime_ns: file.ctime_ns,
+        exe_mtime_ns: file.mtime_ns,
+        incomplete: exepath.is_none() || words.is_none(),
         exepath: exepath.unwrap_or_default().into(),
-        args,
-        arg_ends,
-        env,
-        // Writable by its user, layer of an overlay: only the kernel can tell.
-        exe_flags: 0,
-        exe_ino: file.as_ref().map_or(0, |file| file.st_ino),
-        exe_dev: file.as_ref().map_or(0, |file| encode_dev(file.st_dev)),
-        exe_ctime_ns: file
-            .as_ref()
-            .map_or(0, |file| ns(file.st_ctime, file.st_ctime_nsec)),
-        exe_mtime_ns: file
-            .as_ref()
-            .map_or(0, |file| ns(file.st_mtime, file.st_mtime_nsec)),
-        memory: Memory::default(),
-        incomplete,
-    })
+        ..Image::default()
+    };
+    say(&mut image, &words.unwrap_or_default());
+    Some(image)
+}
+
+/// Puts arguments and environment into the image of their process.
+pub(super) fn say(image: &mut Image, words: &Words) {
+    let Words {
+        cmdline: all,
+        environ,
+    } = words;
+    let end = all.iter().position(|&b| b == 0).unwrap_or(all.len());
+    image.exe = all[..end].into();
+    (image.args, image.arg_ends) = joined(all.get(end + 1..).unwrap_or_default());
+    image.cmdline = cmdline(&image.comm, &image.args, image.arg_ends.len());
+    image.env = terminated(environ);
+    image.incomplete |= all.len() == MAX_ARGS;
 }
 
 /// The link's text without the mark of a deleted file; memory files without their slash.

@@ -1,0 +1,174 @@
+//! What /proc reads from the memory of a process: arguments and environment.
+//!
+//! Such a read takes as long as the process wants: a file system in user space that is slow, or silent, may be
+//! behind the memory itself (on kernels before 4.17), or behind a fault whose thread holds the lock of that memory.
+//! So a thread of its own reads, and is given up when it does not come back in time.
+
+use std::os::fd::OwnedFd;
+use std::sync::mpsc::{self, Receiver, Sender};
+use std::sync::{Arc, Weak};
+use std::time::Duration;
+
+use super::read::Reader;
+
+/// Bytes of arguments and of environment, as the drivers cut them.
+pub(super) const MAX_ARGS: usize = saker_abi::raw::SAKER_ARGS_MAX as usize;
+const MAX_ENV: usize = saker_abi::raw::SAKER_ENV_MAX as usize;
+
+/// Longest wait for the memory of one process.
+const PATIENCE: Duration = Duration::from_millis(500);
+
+/// Threads given up that have not come back. With that many nobody's memory is read: an attacker may have any
+/// number of processes.
+const MAX_LOST: usize = 16;
+
+/// What was read; empty where nothing can be.
+#[derive(Debug, Default)]
+pub(super) struct Words {
+    /// NUL-separated arguments, or the title that stands for them; at most [`MAX_ARGS`] bytes.
+    pub cmdline: Vec<u8>,
+    /// NUL-separated variables.
+    pub environ: Vec<u8>,
+}
+
+/// Reads the memory of processes in a bounded time.
+#[derive(Debug, Default)]
+pub(super) struct Memory {
+    helper: Option<Helper>,
+    /// One for each thread that was given up; dead when it has come back.
+    lost: Vec<Weak<()>>,
+    late: usize,
+}
+
+/// The thread that reads. It ends when this is dropped.
+#[derive(Debug)]
+struct Helper {
+    asked: Sender<OwnedFd>,
+    told: Receiver<Words>,
+    alive: Weak<()>,
+}
+
+impl Helper {
+    fn start() -> Option<Self> {
+        let (asked, asks) = mpsc::channel();
+        let (tells, told) = mpsc::channel();
+        let token = Arc::new(());
+        let alive = Arc::downgrade(&token);
+        let run = move || {
+            serve(&asks, &tells);
+            drop(token);
+        };
+        std::thread::Builder::new()
+            .name("saker-memory".to_owned())
+            .spawn(run)
+            .inspect_err(|error| tracing::warn!(%error, "arguments cannot be read from /proc"))
+            .ok()?;
+        Some(Self { asked, told, alive })
+    }
+}
+
+fn serve(asks: &Receiver<OwnedFd>, tells: &Sender<Words>) {
+    let mut reader = Reader::default();
+    for dir in asks {
+        let mut read = |name, max| reader.file(&dir, name, max).unwrap_or_default().to_vec();
+        let words = Words {
+            cmdline: read("cmdline", MAX_ARGS),
+            environ: read("environ", MAX_ENV),
+        };
+        if tells.send(words).is_err() {
+            return;
+        }
+    }
+}
+
+impl Memory {
+    /// Processes whose memory did not answer in time, or was not asked for because too many had not.
+    pub(super) const fn late(&self) -> usize {
+        self.late
+    }
+
+    /// Arguments and environment of the process with this directory; `None` when they are late.
+    pub(super) fn read(&mut self, dir: &OwnedFd) -> Option<Words> {
+        self.lost.retain(|thread| thread.strong_count() > 0);
+        let words = self.ask(dir);
+        self.late += usize::from(words.is_none());
+        words
+    }
+
+    fn ask(&mut self, dir: &OwnedFd) -> Option<Words> {
+        if self.lost.len() >= MAX_LOST {
+            return None;
+        }
+        let dir = dir.try_clone().ok()?;
+        let helper = match self.helper.take() {
+            Some(helper) => helper,
+            None => Helper::start()?,
+        };
+        helper.asked.send(dir).ok()?;
+        if let Ok(words) = helper.told.recv_timeout(PATIENCE) {
+            self.helper = Some(helper);
+            return Some(words);
+        }
+        self.lost.push(helper.alive);
+        None
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::path::Path;
+    use std::time::Instant;
+
+    use rustix::fs::{CWD, FileType, Mode, OFlags, mknodat, open};
+
+    use super::*;
+
+    fn process(root: &Path, number: usize, silent: bool) -> OwnedFd {
+        let dir = root.join(number.to_string());
+        fs::create_dir(&dir).expect("a directory");
+        fs::write(dir.join("environ"), "A=b\0").expect("written");
+        let cmdline = dir.join("cmdline");
+        if silent {
+            // Opening waits for somebody who writes.
+            mknodat(CWD, &cmdline, FileType::Fifo, Mode::RWXU, 0).expect("a pipe");
+        } else {
+            fs::write(cmdline, "program\0argument\0").expect("written");
+        }
+        open(&dir, OFlags::RDONLY | OFlags::DIRECTORY, Mode::empty()).expect("opened")
+    }
+
+    fn release(root: &Path, number: usize) {
+        let pipe = root.join(number.to_string()).join("cmdline");
+        fs::write(pipe, "late").expect("written");
+    }
+
+    #[test]
+    fn who_does_not_answer_is_not_waited_for() {
+        let root = tempfile::tempdir().expect("a directory");
+        let mut memory = Memory::default();
+        let talks = process(root.path(), 0, false);
+        let words = memory.read(&talks).expect("in time");
+        assert_eq!(words.cmdline, b"program\0argument\0");
+        assert_eq!(words.environ, b"A=b\0");
+
+        let start = Instant::now();
+        for number in 1..=MAX_LOST {
+            let silent = process(root.path(), number, true);
+            assert!(memory.read(&silent).is_none(), "process {number}");
+            let others = memory.read(&talks).is_some();
+            assert_eq!(others, number < MAX_LOST, "after {number}");
+        }
+        assert!(start.elapsed() >= PATIENCE * MAX_LOST as u32);
+        assert_eq!(memory.late(), MAX_LOST + 1);
+
+        // One comes back: there is room for another.
+        let lost = memory.lost[0].clone();
+        release(root.path(), 1);
+        while lost.strong_count() > 0 {
+            std::thread::yield_now();
+        }
+        assert!(memory.read(&talks).is_some());
+        (2..=MAX_LOST).for_each(|number| release(root.path(), number));
+    }
+}
