@@ -173,6 +173,7 @@ static __always_inline void record_exit(struct task_struct *task)
 	SLOT(sig) = code & 0x7f;
 	SLOT(core) = code >> 7 & 1;
 	SLOT(reaper_tid) = reaper_of(task);
+	/* Of two that end at once it can be said of both: readers take the first for the end. */
 	SLOT(group_dead) = KREAD(task, signal, live.counter) == 0;
 	SLOT(start_ns) = saker_group_start_ns(task, FOLLOW_PROBE);
 	commit(rec, &to);
