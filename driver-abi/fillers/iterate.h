@@ -10,40 +10,13 @@
 
 #define SLOT(name) slots[SAKER_P_TASK_##name]
 
-static __always_inline void fill_remote_args(struct saker_scratch *sc, u64 *slots,
-					     struct task_struct *task)
+/*
+ * Arguments of another process are left to user space: who reads them waits in the kernel for as long as that process
+ * wants, for its lock of memory or for a file system of its own. There a thread that waits can be given up.
+ */
+static __always_inline void leave_args(u64 *slots)
 {
-	struct mm_struct *mm = KREAD(task, mm);
-	u64 start = KREAD(mm, arg_start), end = KREAD(mm, arg_end);
-	u32 off = sc->off, len = 0, full, cut = 0;
-	s64 first = 0;
-	u8 *to = room(sc);
-	u64 args;
-
 	SLOT(exe) = SLOT(args) = SLOT(env) = var_slot(0, 0, SAKER_VF_FAULT, 0);
-	if (!to)
-		return;
-	args = put_remote_range(sc, task, start, end);
-	len = (args >> 16) & 0xffff;
-	if (len) {
-		/* argv[0] ends at the first NUL; measured in the memory for paths. */
-		first = kread_str(sc->path, SAKER_PATH_MAX, to);
-		if (first > len) {
-			/* No NUL: the title of setproctitle(3) goes on behind the arguments. */
-			first = len;
-			cut = SAKER_VF_TRUNCATED;
-		}
-		if (first < 1)
-			first = 1;
-		SLOT(exe) = var_slot(off, first - 1, cut, 0);
-		/* The length before a cut is that of what follows argv[0], as at an exec. */
-		full = args >> 48;
-		SLOT(args) = var_slot(off + first, len - first, args >> 32 & 0xffff,
-				      full > first && full < 0xffff ? full - first : full);
-	} else {
-		SLOT(exe) = SLOT(args) = args;
-	}
-	SLOT(env) = put_remote_range(sc, task, KREAD(mm, env_start), KREAD(mm, env_end));
 }
 
 /* Completes header and frame; returns the bytes of both and the record, padded. */
@@ -80,7 +53,7 @@ static __always_inline u32 fill_task(struct saker_scratch *sc, scratch_area area
 	if (KREAD(task, pid) == KREAD(task, tgid) && KREAD(task, mm)) {
 		fill_memory(slots, task);
 		fill_exe_file(sc, slots, task, area, false);
-		fill_remote_args(sc, slots, task);
+		leave_args(slots);
 		SLOT(cwd) = put_walk(sc, area, KREAD(task, fs, pwd.dentry),
 				     KREAD(task, fs, pwd.mnt));
 		SLOT(cgroups) = put_cgroups(sc, area, task);

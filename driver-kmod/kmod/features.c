@@ -65,9 +65,6 @@ u32 saker_features(void)
 
 	if (mounts_known)
 		features |= SAKER_KMF_MOUNTS;
-#ifdef SAKER_HAVE_ACCESS_PROCESS_VM
-	features |= SAKER_KMF_REMOTE_ARGS;
-#endif
 	if (told & SAKER_SESSION_ACTED)
 		features |= SAKER_KMF_ACTED;
 	if (told & SAKER_SESSION_NAMES)

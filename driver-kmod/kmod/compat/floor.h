@@ -39,9 +39,6 @@
 #if LINUX_VERSION_CODE >= KERNEL_VERSION(4, 17, 0) && !defined(SAKER_HAVE_VM_FAULT_T)
 #error "compat/probes/vm_fault_t.c failed where it must not: see its .log"
 #endif
-#if LINUX_VERSION_CODE >= KERNEL_VERSION(4, 17, 0) && !defined(SAKER_HAVE_ACCESS_PROCESS_VM)
-#error "compat/probes/access_process_vm.c failed where it must not: see its .log"
-#endif
 #if LINUX_VERSION_CODE >= KERNEL_VERSION(4, 20, 0) && !defined(SAKER_HAVE_KERNEL_SIGINFO)
 #error "compat/probes/kernel_siginfo.c failed where it must not: see its .log"
 #endif

@@ -135,17 +135,4 @@ static inline struct task_struct *saker_thread_after(struct task_struct *p, stru
 #define for_each_thread(p, t) for ((t) = (p); (t); (t) = saker_thread_after(p, t))
 #endif
 
-/*
- * Memory of another process, but for mappings of files: a file system in user space answers when it likes, and who waits
- * for its page cannot be killed. Sleeps. Bytes read; 0 when none, or where the kernel cannot do that.
- */
-static inline int saker_remote_read(struct task_struct *task, unsigned long from, void *to, int size)
-{
-#ifdef SAKER_HAVE_ACCESS_PROCESS_VM
-	return access_process_vm(task, from, to, size, FOLL_ANON);
-#else
-	return 0;
-#endif
-}
-
 #endif /* SAKER_COMPAT_TASK_H */
