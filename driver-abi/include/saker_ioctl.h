@@ -33,10 +33,9 @@ struct saker_ioc_info {
 };
 
 #define SAKER_KMF_MOUNTS 0x1 /* paths cross mounts: the layout of struct mount was verified at load */
-#define SAKER_KMF_REMOTE_ARGS 0x2 /* iteration reads the arguments of other processes */
-#define SAKER_KMF_ACTED 0x4 /* the session was asked for SAKER_SESSION_ACTED, has started and tells it of all calls */
-#define SAKER_KMF_NAMES 0x8 /* the same of SAKER_SESSION_NAMES */
-#define SAKER_KMF_ADDRESSES 0x10 /* and of SAKER_SESSION_ADDRESSES */
+#define SAKER_KMF_ACTED 0x2 /* the session was asked for SAKER_SESSION_ACTED, has started and tells it of all calls */
+#define SAKER_KMF_NAMES 0x4 /* the same of SAKER_SESSION_NAMES */
+#define SAKER_KMF_ADDRESSES 0x8 /* and of SAKER_SESSION_ADDRESSES */
 
 /* Makes the session. EBUSY when there is one, EPROTO when version or hash differ. */
 struct saker_ioc_create {

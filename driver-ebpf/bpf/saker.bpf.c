@@ -25,7 +25,7 @@
 #include "uring_events.h"
 #include "uring_end.h"
 #include "uring.h"
-#include "remote.h"
+#include "pointer.h"
 #include "iterate.h"
 #include "acted.h"
 #include "given.h"

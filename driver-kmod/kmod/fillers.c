@@ -13,7 +13,7 @@
 #include "exec.h"
 #include "lifecycle.h"
 #include "signal.h"
-#include "remote.h"
+#include "pointer.h"
 #include "iterate.h"
 #include "acted.h"
 #include "given.h"

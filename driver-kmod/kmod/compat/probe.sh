@@ -7,7 +7,7 @@
 # "EXPORT: symbol" in SOURCE also asks that the kernel exports it to modules. Why not: RESULT's .log.
 #
 # SYMVERS is what the kernel exports, "none" in a tree that is prepared but not built. Then that it is declared has to
-# do, and SOURCE, which sees SAKER_NO_SYMVERS, knows better where that says little.
+# do.
 set -u
 source=$1
 result=$2
@@ -22,7 +22,6 @@ answer=yes
 exports=$(sed -n 's/.*EXPORT: *\([A-Za-z0-9_]*\).*/\1/p' "$source")
 if [ "$symvers" = none ]; then
 	exports=
-	set -- "$@" -DSAKER_NO_SYMVERS
 fi
 # Warnings are the kernel's own and none of our business: a probe fails by an error.
 "$@" -w -fsyntax-only "$source" >"$log" 2>&1 || answer=no

@@ -2,7 +2,7 @@
 
 use saker_abi::raw::{
     SAKER_ABI_VERSION, SAKER_KMF_ACTED, SAKER_KMF_ADDRESSES, SAKER_KMF_MOUNTS, SAKER_KMF_NAMES,
-    SAKER_KMF_REMOTE_ARGS, saker_ioc_info,
+    saker_ioc_info,
 };
 
 use super::KmodError;
@@ -24,8 +24,6 @@ pub struct Info {
     pub owner: Option<u32>,
     /// Paths cross mounts.
     pub crosses_mounts: bool,
-    /// Iteration reads the arguments of other processes.
-    pub reads_arguments: bool,
     /// The session that runs is told what calls act on that return no descriptor.
     pub tells_acted: bool,
     /// It is told the names of opens and execs that fail as the kernel took them.
@@ -52,7 +50,6 @@ impl Info {
             possible_cpus: raw.possible_cpus,
             owner: (raw.owner_tgid != 0).then_some(raw.owner_tgid),
             crosses_mounts: raw.features & SAKER_KMF_MOUNTS != 0,
-            reads_arguments: raw.features & SAKER_KMF_REMOTE_ARGS != 0,
             tells_acted: raw.features & SAKER_KMF_ACTED != 0,
             tells_names: raw.features & SAKER_KMF_NAMES != 0,
             tells_addresses: raw.features & SAKER_KMF_ADDRESSES != 0,

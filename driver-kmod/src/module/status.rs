@@ -213,7 +213,6 @@ mod tests {
             possible_cpus: 2,
             owner: Some(42),
             crosses_mounts: true,
-            reads_arguments: true,
             tells_acted: false,
             tells_names: false,
             tells_addresses: false,

@@ -196,7 +196,6 @@ fn info_json(info: &Info) -> Json {
         "schema_hash": format!("{:016x}", info.schema_hash),
         "possible_cpus": info.possible_cpus,
         "crosses_mounts": info.crosses_mounts,
-        "reads_arguments": info.reads_arguments,
         "names_missed": info.names_missed,
     })
 }

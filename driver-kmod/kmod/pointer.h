@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /* What iterators and hooked functions need of the platform. */
-#ifndef SAKER_REMOTE_H
-#define SAKER_REMOTE_H
+#ifndef SAKER_POINTER_H
+#define SAKER_POINTER_H
 
 #define as_number(sc, pointer) ((u64)(pointer))
 
-#endif /* SAKER_REMOTE_H */
+#endif /* SAKER_POINTER_H */

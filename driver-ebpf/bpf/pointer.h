@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /* What iterators and hooked functions need of the platform. */
-#ifndef SAKER_REMOTE_H
-#define SAKER_REMOTE_H
+#ifndef SAKER_POINTER_H
+#define SAKER_POINTER_H
 
 /* A typed pointer is no argument for a global function; what comes back from a map has no type. */
 static __always_inline u64 as_number(struct saker_scratch *sc, const void *pointer)
@@ -12,4 +12,4 @@ static __always_inline u64 as_number(struct saker_scratch *sc, const void *point
 	return *cell;
 }
 
-#endif /* SAKER_REMOTE_H */
+#endif /* SAKER_POINTER_H */
