@@ -179,59 +179,36 @@ impl<'a> Record<'a> {
         self.u64(slot) >> 32 & u64::from(raw::SAKER_VF_GIVEN) != 0
     }
 
-    /// Writes the record to `into`, with other bytes in variable slot `slot`. Returns whether they have room there;
+    /// Writes the record to `into`, with other bytes in these variable slots. Returns whether they have room there;
     /// otherwise `into` is left empty.
-    pub fn replace(&self, slot: u32, var: &Var<'_>, into: &mut Vec<u8>) -> bool {
+    pub fn replace(&self, vars: &[(u32, Var<'_>)], into: &mut Vec<u8>) -> bool {
         into.clear();
-        let at = HDR_LEN + slot as usize * SLOT_LEN;
-        let known = self
-            .info
-            .params
-            .get(slot as usize)
-            .is_some_and(|p| p.is_var());
-        let (Ok(off), Ok(len)) = (
-            u16::try_from(self.bytes.len()),
-            u16::try_from(var.bytes.len()),
-        ) else {
-            return false;
-        };
-        if !known {
-            return false;
-        }
-        let flag = |is_set, flag: u32| if is_set { flag as u16 } else { 0 };
-        let flags = flag(var.truncated, raw::SAKER_VF_TRUNCATED)
-            | flag(var.shortened, raw::SAKER_VF_SHORTENED)
-            | flag(var.fault, raw::SAKER_VF_FAULT);
         into.extend_from_slice(self.bytes);
-        into.extend_from_slice(var.bytes);
-        let words = [off, len, flags, 0];
-        for (to, word) in into[at..at + SLOT_LEN].chunks_exact_mut(2).zip(words) {
-            to.copy_from_slice(&word.to_le_bytes());
-        }
-        true
-    }
-
-    /// A copy with other bytes in these variable slots, each with its `SAKER_VF_*`. A slot is unreadable in the
-    /// copy when a record cannot be as long.
-    pub fn with_vars(&self, vars: &[(u32, &[u8], u32)]) -> Vec<u8> {
-        let mut copy = self.bytes.to_vec();
-        for &(slot, bytes, flags) in vars {
-            let at = HDR_LEN + slot as usize * SLOT_LEN;
-            let place = u16::try_from(copy.len())
+        let replaced = vars.iter().all(|(slot, var)| {
+            let at = HDR_LEN + *slot as usize * SLOT_LEN;
+            let place = u16::try_from(into.len())
                 .ok()
-                .zip(u16::try_from(bytes.len()).ok());
-            let (off, len, flags) = match place {
-                Some((off, len)) => (off, len, flags),
-                None => (0, 0, raw::SAKER_VF_FAULT),
+                .zip(u16::try_from(var.bytes.len()).ok());
+            let param = self.info.params.get(*slot as usize);
+            let (Some((off, len)), true) = (place, param.is_some_and(|param| param.is_var()))
+            else {
+                return false;
             };
-            let Some(target) = copy.get_mut(at..at + SLOT_LEN) else {
-                continue;
-            };
-            let words = [off, len, flags as u16, 0].map(u16::to_le_bytes);
-            target.copy_from_slice(words.as_flattened());
-            copy.extend_from_slice(&bytes[..len.into()]);
+            let flag = |is_set, flag: u32| if is_set { flag as u16 } else { 0 };
+            let flags = flag(var.truncated, raw::SAKER_VF_TRUNCATED)
+                | flag(var.shortened, raw::SAKER_VF_SHORTENED)
+                | flag(var.fault, raw::SAKER_VF_FAULT);
+            into.extend_from_slice(var.bytes);
+            let words = [off, len, flags, 0];
+            for (to, word) in into[at..at + SLOT_LEN].chunks_exact_mut(2).zip(words) {
+                to.copy_from_slice(&word.to_le_bytes());
+            }
+            true
+        });
+        if !replaced {
+            into.clear();
         }
-        copy
+        replaced
     }
 
     fn slot_bytes(&self, slot: usize) -> Option<[u8; 8]> {
@@ -429,17 +406,23 @@ mod tests {
             fault: false,
         };
         let mut out = vec![1, 2, 3];
-        assert!(record.replace(SAKER_P_OPENAT_name, &other(b"/etc/gshadow"), &mut out));
+        let name = (SAKER_P_OPENAT_name, other(b"/etc/gshadow"));
+        assert!(record.replace(&[name, (SAKER_P_OPENAT_real, other(b""))], &mut out));
         let replaced = Record::parse(&out).expect("a record");
         assert_eq!(replaced.var(SAKER_P_OPENAT_name), other(b"/etc/gshadow"));
+        assert_eq!(replaced.var(SAKER_P_OPENAT_real), other(b""));
         assert_eq!(replaced.i64(SAKER_P_OPENAT_fd), -2);
         assert_eq!(replaced.i64(SAKER_P_OPENAT_dirfd), -100);
         assert_eq!(replaced.hdr().ts_ns, 77);
         for slot in [SAKER_P_OPENAT_fd, 99] {
-            assert!(!record.replace(slot, &other(b"x"), &mut out) && out.is_empty());
+            assert!(!record.replace(&[name, (slot, other(b"x"))], &mut out) && out.is_empty());
         }
+        // Neither may be as long, nor begin so far behind.
         let long = vec![b'x'; usize::from(u16::MAX) + 1];
-        assert!(!record.replace(SAKER_P_OPENAT_name, &other(&long), &mut out));
+        for first in [&long[..], &long[1..]] {
+            let vars = [(SAKER_P_OPENAT_real, other(first)), name];
+            assert!(!record.replace(&vars, &mut out) && out.is_empty());
+        }
     }
 
     #[test]

@@ -152,7 +152,7 @@ impl Acted {
         }
         let value = before.var(SAKER_P_GIVEN_value);
         let slot = rec.info().given_slot();
-        match slot.is_some_and(|slot| rec.replace(slot, &value, &mut self.as_given)) {
+        match slot.is_some_and(|slot| rec.replace(&[(slot, value)], &mut self.as_given)) {
             true => Told::Given,
             false => Told::Nothing,
         }

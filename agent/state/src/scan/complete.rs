@@ -4,7 +4,7 @@
 use rustc_hash::FxHashSet;
 use saker_abi::driver::frames;
 use saker_abi::raw::*;
-use saker_abi::record::{Record, RecordBuilder};
+use saker_abi::record::{Record, RecordBuilder, Var};
 
 use super::memory::{MAX_ARGS, Words};
 use super::records::{says_arguments, says_program};
@@ -20,7 +20,7 @@ pub fn complete(tasks: &[u8], proc: &mut Scanner) -> Vec<u8> {
         .collect();
     let mut told: FxHashSet<u32> = leaders.iter().map(|rec| rec.hdr().tgid).collect();
     let mut asked: Vec<u32> = Vec::new();
-    let mut bytes = Vec::new();
+    let (mut bytes, mut completed) = (Vec::new(), Vec::new());
     for rec in &leaders {
         let parent = rec.u64(SAKER_P_TASK_ptid) as u32;
         if parent != 0 && told.insert(parent) {
@@ -30,9 +30,10 @@ pub fn complete(tasks: &[u8], proc: &mut Scanner) -> Vec<u8> {
         if !says_program(rec) {
             asked.push(rec.hdr().tgid);
         } else if !says_arguments(rec)
-            && let Some(words) = proc.words(rec.hdr().tgid)
+            && let Some(words) = proc.words(rec.hdr().tgid, rec.u64(SAKER_P_TASK_start_ns))
+            && with_words(rec, &words, &mut completed)
         {
-            put(&mut bytes, &with_words(rec, &words));
+            put(&mut bytes, &completed);
         }
     }
     let mut at = 0;
@@ -56,22 +57,25 @@ fn put(frames: &mut Vec<u8>, record: &[u8]) {
     frames.resize(frames.len().next_multiple_of(8), 0);
 }
 
-/// The record with arguments and environment that it could not say. A title stands for the arguments, as in
-/// /proc.
-fn with_words(rec: &Record<'_>, words: &Words) -> Vec<u8> {
+/// Writes the record with arguments and environment that it could not say; false when they have no room. A title
+/// stands for the arguments, as in /proc.
+fn with_words(rec: &Record<'_>, words: &Words, into: &mut Vec<u8>) -> bool {
     let all = &words.cmdline;
     let end = all.iter().position(|&b| b == 0).unwrap_or(all.len());
     let args = crate::apply::terminated(all.get(end + 1..).unwrap_or_default());
-    // Of a driver's record only what follows argv[0] has lost its end.
-    let cut = match all.len() == MAX_ARGS {
-        true => SAKER_VF_TRUNCATED,
-        false => 0,
+    let var = |bytes, truncated| Var {
+        bytes,
+        truncated,
+        shortened: false,
+        fault: false,
     };
-    rec.with_vars(&[
-        (SAKER_P_TASK_exe, &all[..end], 0),
-        (SAKER_P_TASK_args, &args, cut),
-        (SAKER_P_TASK_env, &words.environ, 0),
-    ])
+    let vars = [
+        (SAKER_P_TASK_exe, var(&all[..end], false)),
+        // Of a driver's record only what follows argv[0] has lost its end.
+        (SAKER_P_TASK_args, var(&args, all.len() == MAX_ARGS)),
+        (SAKER_P_TASK_env, var(&words.environ, false)),
+    ];
+    rec.replace(&vars, into)
 }
 
 /// A process as an iterator would have told it. The title of one that has set it stands for its arguments, as
@@ -157,16 +161,26 @@ mod tests {
     fn arguments_that_iterators_cannot_read_are_told_by_proc() {
         let own = std::process::id();
         let mut tasks = Vec::new();
+        let mut proc = Scanner::open("/".as_ref()).expect("/proc");
+        let start_ns = proc.process(own).expect("this process").start_ns;
         let fault = |rec: RecordBuilder, slot| rec.var_with_flags(slot, b"", SAKER_VF_FAULT);
         let rec = RecordBuilder::new(SAKER_EV_TASK, 5, own, own)
             .num(SAKER_P_TASK_flags, SAKER_EXE_WRITABLE.into())
+            // The kernel counts in nanoseconds, /proc in clock ticks.
+            .num(SAKER_P_TASK_start_ns, start_ns as i64 + 9_999_999)
             .var(SAKER_P_TASK_trusted_exepath, b"/as/the/kernel/says")
             .var(SAKER_P_TASK_cgroups, b"/group");
         let rec = [SAKER_P_TASK_exe, SAKER_P_TASK_args, SAKER_P_TASK_env]
             .into_iter()
             .fold(rec, fault);
         put(&mut tasks, &rec.build());
-        let mut proc = Scanner::open("/".as_ref()).expect("/proc");
+        let mut earlier = Vec::new();
+        let rec = rec.num(SAKER_P_TASK_start_ns, start_ns as i64 - 1);
+        put(&mut earlier, &rec.build());
+        assert!(
+            complete(&earlier, &mut proc).is_empty(),
+            "this process has the number of one that ended"
+        );
         let added = complete(&tasks, &mut proc);
         tasks.extend_from_slice(&added);
         let told = from_records(&tasks, &[], None);
