@@ -79,7 +79,7 @@ pub(crate) fn adopt_running(driver: &mut Driver, partitions: &mut [Partition]) -
     if told.late > 0 {
         let count = told.late;
         tracing::warn!(
-            "the memory of {count} processes does not answer in time: their arguments are not known"
+            "the memory of {count} processes did not answer in time: their arguments are not known"
         );
     }
     let mut look = FirstLook {

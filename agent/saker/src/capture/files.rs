@@ -46,6 +46,12 @@ pub(super) fn begin(path: &Path, meta: &Meta, driver: &SharedDriver) -> io::Resu
                     && let Ok(mut scanner) = Scanner::open("/".as_ref())
                 {
                     writer.state(what, &complete(&bytes, &mut scanner))?;
+                    if scanner.late() > 0 {
+                        let (path, count) = (path.display(), scanner.late());
+                        tracing::warn!(
+                            "{path}: the memory of {count} processes did not answer in time: it tells no arguments of them"
+                        );
+                    }
                 }
             }
             Some(Err(error)) => tracing::warn!(

@@ -434,6 +434,7 @@ impl Scrape {
         for (kind, value) in [
             ("cgroup_overflow", state.cgroups_forgotten()),
             ("container_user_overflow", state.container_users_left_out()),
+            ("arguments_late", saker_state::scan::late_in_all()),
         ] {
             families.value(&def::STATE_EVENTS, &[("kind", kind)], value as f64);
         }

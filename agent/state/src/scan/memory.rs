@@ -5,8 +5,8 @@
 //! So a thread of its own reads, and is given up when it does not come back in time.
 
 use std::os::fd::OwnedFd;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed};
 use std::sync::mpsc::{self, Receiver, Sender};
-use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use super::read::Reader;
@@ -18,9 +18,51 @@ const MAX_ENV: usize = saker_abi::raw::SAKER_ENV_MAX as usize;
 /// Longest wait for the memory of one process.
 const PATIENCE: Duration = Duration::from_millis(500);
 
-/// Threads given up that have not come back. With that many nobody's memory is read: an attacker may have any
-/// number of processes.
-const MAX_LOST: usize = 16;
+/// Threads of the agent that read the memory of others; those that were given up are among them until they come back.
+/// With that many nobody's memory is read: an attacker may have any number of processes.
+const MAX_READERS: usize = 16;
+
+/// Those of the whole agent.
+static READERS: Readers = Readers::new();
+
+/// Counts threads, and what they were too late for.
+#[derive(Debug)]
+struct Readers {
+    alive: AtomicUsize,
+    late: AtomicU64,
+}
+
+impl Readers {
+    const fn new() -> Self {
+        Self {
+            alive: AtomicUsize::new(0),
+            late: AtomicU64::new(0),
+        }
+    }
+}
+
+/// Processes whose arguments could not be read in time, since the agent began.
+pub fn late_in_all() -> u64 {
+    READERS.late.load(Relaxed)
+}
+
+/// A thread's place among [`MAX_READERS`].
+#[derive(Debug)]
+struct Place(&'static Readers);
+
+impl Place {
+    fn take(readers: &'static Readers) -> Option<Self> {
+        let more = |alive| (alive < MAX_READERS).then_some(alive + 1);
+        let taken = readers.alive.fetch_update(Relaxed, Relaxed, more);
+        taken.ok().map(|_| Self(readers))
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.0.alive.fetch_sub(1, Relaxed);
+    }
+}
 
 /// What was read; empty where nothing can be.
 #[derive(Debug, Default)]
@@ -32,12 +74,17 @@ pub(super) struct Words {
 }
 
 /// Reads the memory of processes in a bounded time.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Memory {
+    readers: &'static Readers,
     helper: Option<Helper>,
-    /// One for each thread that was given up; dead when it has come back.
-    lost: Vec<Weak<()>>,
     late: usize,
+}
+
+impl Default for Memory {
+    fn default() -> Self {
+        Self::new(&READERS)
+    }
 }
 
 /// The thread that reads. It ends when this is dropped.
@@ -45,25 +92,22 @@ pub(super) struct Memory {
 struct Helper {
     asked: Sender<OwnedFd>,
     told: Receiver<Words>,
-    alive: Weak<()>,
 }
 
 impl Helper {
-    fn start() -> Option<Self> {
+    fn start(place: Place) -> Option<Self> {
         let (asked, asks) = mpsc::channel();
         let (tells, told) = mpsc::channel();
-        let token = Arc::new(());
-        let alive = Arc::downgrade(&token);
         let run = move || {
             serve(&asks, &tells);
-            drop(token);
+            drop(place);
         };
         std::thread::Builder::new()
             .name("saker-memory".to_owned())
             .spawn(run)
             .inspect_err(|error| tracing::warn!(%error, "arguments cannot be read from /proc"))
             .ok()?;
-        Some(Self { asked, told, alive })
+        Some(Self { asked, told })
     }
 }
 
@@ -82,6 +126,14 @@ fn serve(asks: &Receiver<OwnedFd>, tells: &Sender<Words>) {
 }
 
 impl Memory {
+    const fn new(readers: &'static Readers) -> Self {
+        Self {
+            readers,
+            helper: None,
+            late: 0,
+        }
+    }
+
     /// Processes whose memory did not answer in time, or was not asked for because too many had not.
     pub(super) const fn late(&self) -> usize {
         self.late
@@ -89,28 +141,25 @@ impl Memory {
 
     /// Arguments and environment of the process with this directory; `None` when they are late.
     pub(super) fn read(&mut self, dir: &OwnedFd) -> Option<Words> {
-        self.lost.retain(|thread| thread.strong_count() > 0);
         let words = self.ask(dir);
-        self.late += usize::from(words.is_none());
+        if words.is_none() {
+            self.late += 1;
+            self.readers.late.fetch_add(1, Relaxed);
+        }
         words
     }
 
     fn ask(&mut self, dir: &OwnedFd) -> Option<Words> {
-        if self.lost.len() >= MAX_LOST {
-            return None;
-        }
         let dir = dir.try_clone().ok()?;
         let helper = match self.helper.take() {
             Some(helper) => helper,
-            None => Helper::start()?,
+            None => Helper::start(Place::take(self.readers)?)?,
         };
         helper.asked.send(dir).ok()?;
-        if let Ok(words) = helper.told.recv_timeout(PATIENCE) {
-            self.helper = Some(helper);
-            return Some(words);
-        }
-        self.lost.push(helper.alive);
-        None
+        let words = helper.told.recv_timeout(PATIENCE).ok()?;
+        // One that is late is given up: it ends when it has come back.
+        self.helper = Some(helper);
+        Some(words)
     }
 }
 
@@ -146,29 +195,33 @@ mod tests {
     #[test]
     fn who_does_not_answer_is_not_waited_for() {
         let root = tempfile::tempdir().expect("a directory");
-        let mut memory = Memory::default();
+        let readers: &Readers = Box::leak(Box::new(Readers::new()));
+        let mut memory = Memory::new(readers);
         let talks = process(root.path(), 0, false);
         let words = memory.read(&talks).expect("in time");
         assert_eq!(words.cmdline, b"program\0argument\0");
         assert_eq!(words.environ, b"A=b\0");
 
         let start = Instant::now();
-        for number in 1..=MAX_LOST {
+        for number in 1..=MAX_READERS {
             let silent = process(root.path(), number, true);
             assert!(memory.read(&silent).is_none(), "process {number}");
             let others = memory.read(&talks).is_some();
-            assert_eq!(others, number < MAX_LOST, "after {number}");
+            assert_eq!(others, number < MAX_READERS, "after {number}");
         }
-        assert!(start.elapsed() >= PATIENCE * MAX_LOST as u32);
-        assert_eq!(memory.late(), MAX_LOST + 1);
+        assert!(start.elapsed() >= PATIENCE * MAX_READERS as u32);
+        assert_eq!(memory.late(), MAX_READERS + 1);
+        // The bound is that of all scanners together.
+        let mut another = Memory::new(readers);
+        assert!(another.read(&talks).is_none());
+        assert_eq!(readers.late.load(Relaxed), MAX_READERS as u64 + 2);
 
         // One comes back: there is room for another.
-        let lost = memory.lost[0].clone();
         release(root.path(), 1);
-        while lost.strong_count() > 0 {
+        while readers.alive.load(Relaxed) == MAX_READERS {
             std::thread::yield_now();
         }
         assert!(memory.read(&talks).is_some());
-        (2..=MAX_LOST).for_each(|number| release(root.path(), number));
+        (2..=MAX_READERS).for_each(|number| release(root.path(), number));
     }
 }

@@ -31,6 +31,7 @@ use self::net::Nets;
 use self::read::Reader;
 
 pub use self::complete::complete;
+pub use self::memory::late_in_all;
 pub(crate) use self::records::told_kind;
 pub use self::records::{Told, from_records};
 
@@ -296,32 +297,40 @@ impl Scanner {
         openat(&self.proc, tgid.to_string(), flags, Mode::empty()).ok()
     }
 
-    /// Processes whose memory did not answer in time: their arguments are unknown.
+    /// Processes of which arguments could not be read in time, through this scanner.
     pub const fn late(&self) -> usize {
         self.memory.late()
     }
 
-    /// Program of a process whose threads are called `comm`.
-    fn image(&mut self, tgid: u32, comm: &[u8]) -> Option<Image> {
+    /// The directory of the process `tgid` that began at `start_ns`: a record's number may have come again. What is
+    /// read through it is of that process or cannot be read.
+    fn dir_of(&mut self, tgid: u32, start_ns: u64) -> Option<OwnedFd> {
         let dir = self.dir(tgid)?;
+        let began_ns = status::read_start(&mut self.reader, &dir, self.tick_ns)?;
+        (began_ns == start_ns - start_ns % self.tick_ns).then_some(dir)
+    }
+
+    /// Program of a process whose threads are called `comm`.
+    fn image(&mut self, tgid: u32, start_ns: u64, comm: &[u8]) -> Option<Image> {
+        let dir = self.dir_of(tgid, start_ns)?;
         status::read_image(&mut self.memory, &dir, comm)
     }
 
     /// Arguments and environment of a process; `None` when it has gone or does not let them be read in time.
-    fn words(&mut self, tgid: u32) -> Option<Words> {
-        let dir = self.dir(tgid)?;
+    fn words(&mut self, tgid: u32, start_ns: u64) -> Option<Words> {
+        let dir = self.dir_of(tgid, start_ns)?;
         self.memory.read(&dir)
     }
 
     /// cgroups of a process in all hierarchies.
-    fn cgroups(&mut self, tgid: u32) -> Option<Vec<u8>> {
-        let dir = self.dir(tgid)?;
+    fn cgroups(&mut self, tgid: u32, start_ns: u64) -> Option<Vec<u8>> {
+        let dir = self.dir_of(tgid, start_ns)?;
         status::read_cgroups(&mut self.reader, &dir)
     }
 
     /// One descriptor of a process.
-    fn fd(&mut self, tgid: u32, number: i32) -> Option<Fd> {
-        let dir = self.dir(tgid)?;
+    fn fd(&mut self, tgid: u32, start_ns: u64, number: i32) -> Option<Fd> {
+        let dir = self.dir_of(tgid, start_ns)?;
         fds::read_one(&mut self.reader, &dir, &mut self.nets, number)
     }
 }

@@ -1,8 +1,7 @@
 //! Processes as the iterators of a driver tell them: records of what there is.
 //!
 //! A record says what an event's would have said. What it cannot say is read from /proc, for exactly the
-//! process or the descriptor concerned: arguments where the kernel cannot read the memory of others or a
-//! title replaced them, cgroups where the driver does not tell any, files without a path whose kind their
+//! process or the descriptor concerned: arguments and environment, which the drivers leave out, cgroups where the driver does not tell any, files without a path whose kind their
 //! name does not tell. The root directory is left out: nothing asks for it.
 
 use rustc_hash::{FxHashMap, FxHashSet};
@@ -106,9 +105,10 @@ impl<'a> Found<'a> {
         };
         let mut completed = false;
         if let Some(proc) = &mut self.proc {
+            let (tgid, start_ns) = (found.tgid, found.start_ns);
             let image = &mut found.image;
             if !says_program(rec) {
-                if let Some(read) = proc.image(found.tgid, &image.comm) {
+                if let Some(read) = proc.image(tgid, start_ns, &image.comm) {
                     let (exe_flags, memory) = (image.exe_flags, image.memory);
                     *image = crate::image::Image {
                         exe_flags,
@@ -118,14 +118,14 @@ impl<'a> Found<'a> {
                     completed = true;
                 }
             } else if !says_arguments(rec)
-                && let Some(words) = proc.words(found.tgid)
+                && let Some(words) = proc.words(tgid, start_ns)
             {
                 image.incomplete = false;
                 super::status::say(image, &words);
                 completed = true;
             }
             if found.cgroups.is_empty()
-                && let Some(cgroups) = proc.cgroups(found.tgid)
+                && let Some(cgroups) = proc.cgroups(tgid, start_ns)
             {
                 found.cgroups = cgroups;
                 completed = true;
@@ -182,14 +182,15 @@ impl<'a> Found<'a> {
 
     fn file(&mut self, rec: &Record<'_>) {
         let (tgid, number) = (rec.hdr().tgid, rec.i64(SAKER_P_FILE_fd) as i32);
-        let room = |process: &mut Scanned| process.fds.len() < MAX_FDS;
-        if !self.of(tgid).is_some_and(room) {
+        let room = |process: &&mut Scanned| process.fds.len() < MAX_FDS;
+        let Some(start_ns) = self.of(tgid).filter(room).map(|process| process.start_ns) else {
             return;
-        }
+        };
         let fd = match descriptor(rec, &self.listening) {
             Some(fd) => fd,
             None => {
-                let found = self.proc.as_mut().and_then(|proc| proc.fd(tgid, number));
+                let proc = self.proc.as_mut();
+                let found = proc.and_then(|proc| proc.fd(tgid, start_ns, number));
                 self.told.fds_completed += usize::from(found.is_some());
                 found.unwrap_or_else(|| described(rec, FdKind::Unknown))
             }

@@ -39,6 +39,13 @@ pub(super) fn read_cgroups(reader: &mut Reader, dir: &OwnedFd) -> Option<Vec<u8>
     reader.file(dir, "cgroup", MAX_FILE).map(<[u8]>::to_vec)
 }
 
+/// When the process began, `CLOCK_BOOTTIME` ns, a whole number of clock ticks.
+pub(super) fn read_start(reader: &mut Reader, dir: &OwnedFd, tick_ns: u64) -> Option<u64> {
+    let mut found = Scanned::default();
+    read_stat(reader.file(dir, "stat", MAX_FILE)?, tick_ns, &mut found)?;
+    Some(found.start_ns)
+}
+
 /// Returns the name between the outermost parentheses; it may contain any byte but NUL.
 fn read_stat(stat: &[u8], tick_ns: u64, found: &mut Scanned) -> Option<Vec<u8>> {
     let open = stat.iter().position(|&b| b == b'(')?;
