@@ -3,6 +3,7 @@
 use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use anyhow::{Context, Result, bail, ensure};
 
@@ -82,6 +83,36 @@ impl Files {
             .into_iter();
         let found = places.find(|place| place.join("kernel").is_dir());
         found.with_context(|| format!("no modules of {} in {}", self.release, self.root.display()))
+    }
+
+    /// One of them, `fs/fuse/fuse`; unpacked in `work` where Debian packs them.
+    ///
+    /// # Errors
+    /// When there is none or it cannot be unpacked.
+    pub fn module(&self, name: &str, work: &Path) -> Result<PathBuf> {
+        let plain = self
+            .modules()?
+            .join("kernel")
+            .join(name)
+            .with_extension("ko");
+        if plain.is_file() {
+            return Ok(plain);
+        }
+        let packed = plain.with_extension("ko.xz");
+        let unpacked = work.join(plain.file_name().context("a name")?);
+        let to = fs::File::create(&unpacked).with_context(|| unpacked.display().to_string())?;
+        let status = Command::new("xz")
+            .arg("-dc")
+            .arg(&packed)
+            .stdout(to)
+            .status();
+        ensure!(
+            status.context("xz (apt-get install xz-utils)")?.success()
+                && fs::metadata(&unpacked)?.len() > 0,
+            "cannot unpack {}",
+            packed.display()
+        );
+        Ok(unpacked)
     }
 }
 

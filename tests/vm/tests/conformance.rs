@@ -3,12 +3,9 @@
 //!
 //! Boots guests; `make vm` and `make vm-test` run it.
 
-use std::fs::{self, File};
-use std::path::{Path, PathBuf};
-use std::process::Command;
 use std::time::Duration;
 
-use anyhow::{Context as _, Result, ensure};
+use anyhow::{Context as _, Result};
 use saker_conformance::compare::{Comparison, compare, compare_kernels};
 use saker_conformance::exceptions::EXCEPTIONS;
 use saker_conformance::text::Dump;
@@ -59,13 +56,16 @@ fn run(kernel: Kernel) -> Result<Dump> {
     let cache = Cache::open()?;
     let work = tempfile::tempdir()?;
     let with_ebpf = kernel.has_ebpf();
+    // Files have layers there.
+    let overlay =
+        fetch::kernel(&cache, kernel, false)?.module("fs/overlayfs/overlay", work.path())?;
     let mut guest = Guest::new(kernel)
         .file(
             programs::program("saker-conformance")?,
             "/saker-conformance",
         )
         .file(programs::module(kernel)?, "/saker.ko")
-        .file(overlay(&cache, kernel, work.path())?, "/overlay.ko")
+        .file(overlay, "/overlay.ko")
         .append("ia32_emulation=1")
         .strict(true)
         .timeout(LIMIT)
@@ -124,28 +124,4 @@ fn expect_equal(what: &str, comparison: &Comparison) {
         comparison.stale,
         differences.join("\n")
     );
-}
-
-/// The kernel's overlay file system, a module in Debian's kernels: files have layers there.
-fn overlay(cache: &Cache, kernel: Kernel, work: &Path) -> Result<PathBuf> {
-    let modules = fetch::kernel(cache, kernel, false)?.modules()?;
-    let plain = modules.join("kernel/fs/overlayfs/overlay.ko");
-    if plain.is_file() {
-        return Ok(plain);
-    }
-    let packed = plain.with_extension("ko.xz");
-    let unpacked = work.join("overlay.ko");
-    let to = File::create(&unpacked).with_context(|| unpacked.display().to_string())?;
-    let status = Command::new("xz")
-        .arg("-dc")
-        .arg(&packed)
-        .stdout(to)
-        .status();
-    ensure!(
-        status.context("xz (apt-get install xz-utils)")?.success()
-            && fs::metadata(&unpacked)?.len() > 0,
-        "cannot unpack {}",
-        packed.display()
-    );
-    Ok(unpacked)
 }
