@@ -94,6 +94,15 @@ static __always_inline u64 running_arg(bool second)
 	return second ? regs->si : regs->di;
 }
 
+/* Nobody runs it: where it loads, programs at functions of the kernel know the call that runs (src/functions.rs). */
+SEC("raw_tp/sys_exit")
+int saker_knows_call(u64 *ctx)
+{
+	struct pt_regs *regs = (void *)bpf_task_pt_regs(bpf_get_current_task_btf());
+
+	return regs->orig_ax & 1;
+}
+
 /*
  * All arguments at once: the ABI is then decided in one place, where both branches leave plain
  * numbers, so that the verifier joins them instead of following each to the end.

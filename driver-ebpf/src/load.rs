@@ -9,7 +9,7 @@ use aya::{Btf, Ebpf, EbpfLoader, VerifierLogLevel};
 use saker_abi::driver::{Feature, Lack, LoadOptions, OptionsError, SyscallTables};
 use saker_abi::ring::{Counters, RingFd};
 
-use crate::{Hooks, Missed, acted, given, hooks, iterate, programs, schema, uring};
+use crate::{Hooks, Missed, acted, functions, given, hooks, iterate, programs, schema, uring};
 
 /// The running kernel's own types.
 const KERNEL_BTF: &str = "/sys/kernel/btf/vmlinux";
@@ -139,11 +139,16 @@ impl EbpfDriver {
     fn load_with(options: &LoadOptions, hooks: Hooks, btf: &Btf) -> Result<Self, LoadError> {
         let mut driver = Self::prepare(options, hooks, btf)?;
         // Before the calls themselves: what a call acts on or was given is told before it returns.
-        let acted = acted::attach(&mut driver.ebpf, btf, options);
-        let given = given::attach(&mut driver.ebpf, btf, options);
-        driver
-            .lacks
-            .extend(acted.lack.into_iter().chain(given.lack));
+        let blind = functions::blind(&mut driver.ebpf, options);
+        let (acted, given) = match blind.is_empty() {
+            true => (
+                acted::attach(&mut driver.ebpf, btf, options),
+                given::attach(&mut driver.ebpf, btf, options),
+            ),
+            false => (acted::Acted::default(), given::Given::default()),
+        };
+        let refused = acted.lack.into_iter().chain(given.lack);
+        driver.lacks.extend(blind.into_iter().chain(refused));
         programs::attach(&mut driver.ebpf, &options.events, hooks)?;
         let mut attached = programs::descriptors(&mut driver.ebpf, &options.events)?;
         attached.extend(acted.attached.into_iter().chain(given.attached));
