@@ -52,6 +52,8 @@ pub struct Collected {
     pub undecoded: u64,
     /// Whether names were asked for and all of the kernel's functions that know them are listened to.
     pub acted: bool,
+    /// Whether all of the kernel's functions that know what calls were given are listened to.
+    pub given: bool,
 }
 
 /// The kernel's number of a ring's next record.
@@ -82,15 +84,13 @@ pub fn collect(kind: Kind, reached: bool, limit: Duration) -> Result<Collected> 
         snaplen_bytes: SNAPLEN_BYTES,
         own_tgid: std::process::id(),
         reached,
-        names: false,
-        addresses: false,
+        names: true,
+        addresses: true,
     };
     let mut driver = Driver::load(kind.into(), &options).context("loading the driver")?;
-    let acted = reached
-        && !driver
-            .lacks()
-            .iter()
-            .any(|lack| lack.feature == Feature::ActedPaths);
+    let lacks: Vec<_> = driver.lacks().iter().map(|lack| lack.feature).collect();
+    let acted = reached && !lacks.contains(&Feature::ActedPaths);
+    let given = !lacks.contains(&Feature::GivenArguments);
     let counters = driver.counters();
     let mut readers = Vec::new();
     for ring in driver.take_rings() {
@@ -110,6 +110,7 @@ pub fn collect(kind: Kind, reached: bool, limit: Duration) -> Result<Collected> 
         root,
         undecoded,
         acted,
+        given,
     })
 }
 

@@ -8,7 +8,7 @@ use crate::exceptions::{Exception, Release};
 use crate::text::{Dump, Group, Line, Step};
 
 /// Facts of the head that must be equal; driver and kernel may differ.
-const COMPARED_FACTS: [&str; 3] = ["schema", "undecoded", "acted"];
+const COMPARED_FACTS: [&str; 4] = ["schema", "undecoded", "acted", "given"];
 /// Characters of a long value that are shown before and after the place where it differs.
 const BEFORE: usize = 40;
 const AFTER: usize = 160;

@@ -114,6 +114,7 @@ pub fn from_records(collected: &Collected, outside: &[(u32, &'static str)]) -> R
         ("schema", format!("{:016x}", saker_abi::SCHEMA_HASH)),
         ("undecoded", collected.undecoded.to_string()),
         ("acted", collected.acted.to_string()),
+        ("given", collected.given.to_string()),
     ];
     for (name, value) in facts {
         dump.head.insert(name.to_owned(), value);
@@ -336,6 +337,7 @@ mod tests {
             root: 5,
             undecoded: 0,
             acted: false,
+            given: false,
         };
         let mut dump = from_records(&collected, &[])?;
         dump.head.clear();
@@ -444,6 +446,7 @@ mod tests {
             root: 5,
             undecoded: 0,
             acted: false,
+            given: false,
         };
         let dump = from_records(&collected, &[]).expect("a dump");
         let shown: Vec<String> = dump

@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 use std::net::{Ipv4Addr, Ipv6Addr};
 
+use saker_abi::event::EVENTS;
 use saker_abi::raw::*;
 use saker_abi::record::Record;
 
@@ -68,6 +69,11 @@ fn fixed(record: &Record<'_>, slot: u32, ty: u32, name: &str, labels: &mut Label
         (SAKER_T_ERRNO, "res") if is_birth(record.event()) && signed > 0 => labels.pid(signed),
         (_, "start_ns" | "pidns_start_ns" | "child_start_ns" | "parent_start_ns") => {
             labels.time(value)
+        }
+        // Of the call that it stands before.
+        (_, "event") if matches!(record.event(), SAKER_EV_ACTED | SAKER_EV_GIVEN) => {
+            let info = usize::try_from(value).ok().and_then(|at| EVENTS.get(at));
+            info.map_or_else(|| value.to_string(), |info| info.name.to_owned())
         }
         // Shown with the path.
         (_, "mount_at" | "mount_at2") => "shown".to_owned(),

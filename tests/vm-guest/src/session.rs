@@ -35,7 +35,8 @@ pub fn request(ring_bytes: u32) -> saker_ioc_create {
     }
 }
 
-/// The largest request an agent can make: every event, as much data as there may be, what names reach, signals.
+/// The largest request an agent can make: every event, as much data as there may be, what names reach, what
+/// calls were given, signals.
 pub fn largest_request(ring_bytes: u32) -> saker_ioc_create {
     let mut events = EventSet::new();
     EVENTS
@@ -44,7 +45,11 @@ pub fn largest_request(ring_bytes: u32) -> saker_ioc_create {
         .for_each(|event| events.insert(event.id));
     let tables = SyscallTables::new(&events);
     saker_ioc_create {
-        flags: SAKER_SESSION_SIGNALS | SAKER_SESSION_REACHED | SAKER_SESSION_ACTED,
+        flags: SAKER_SESSION_SIGNALS
+            | SAKER_SESSION_REACHED
+            | SAKER_SESSION_ACTED
+            | SAKER_SESSION_NAMES
+            | SAKER_SESSION_ADDRESSES,
         snaplen_bytes: SAKER_SNAPLEN_MAX,
         wanted: tables.wanted,
         event_of_64: tables.event_of_64,

@@ -84,6 +84,7 @@ fn run(kernel: Kernel) -> Result<Dump> {
     };
     let module = dump("kmod")?;
     if with_ebpf {
+        expect_given(&module);
         let comparison = compare(&dump("ebpf")?, &module)?;
         expect_equal(&format!("eBPF and module on {kernel}"), &comparison);
         let reached = dump("kmod-reached")?;
@@ -100,6 +101,18 @@ fn run(kernel: Kernel) -> Result<Dump> {
         outcome.duration.as_secs_f64()
     );
     Ok(module)
+}
+
+/// Names of opens and of execs that fail, and addresses of connects.
+fn expect_given(dump: &Dump) {
+    assert_eq!(dump.fact("given").expect("a fact"), "true");
+    let text = dump.to_string();
+    for call in ["openat2", "execve", "connect"] {
+        assert!(
+            text.contains(&format!(" given event={call} ")),
+            "nothing of {call}"
+        );
+    }
 }
 
 /// Every call on names with the file it is about, and opens with theirs, elsewhere mounted ones among them.
