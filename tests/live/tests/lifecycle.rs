@@ -154,6 +154,7 @@ fn metrics_are_those_documented_and_they_count() {
                 | "saker_alert_queue_dropped_total"
                 // Of the eBPF driver alone.
                 | "saker_ebpf_missed_total"
+                | "saker_uring_forgotten_total"
         );
         assert!(
             may_be_absent || page.types.contains_key(name),
