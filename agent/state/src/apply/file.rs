@@ -116,7 +116,11 @@ pub(super) fn open(ctx: &mut Ctx, process: &mut Process, rec: &Record<'_>, appli
     if open.fd < 0 {
         return;
     }
-    path::join(base_dir(process, open.dirfd), open.name, &mut ctx.name);
+    ctx.name.clear();
+    // No open that succeeds has an empty name: the driver could not read it, and its directory's is another.
+    if !open.name.is_empty() {
+        path::join(base_dir(process, open.dirfd), open.name, &mut ctx.name);
+    }
     let kind = opened_kind(open.flags);
     if process
         .fds

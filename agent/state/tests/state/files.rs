@@ -59,6 +59,14 @@ fn names_are_normalised_and_the_text_given_is_kept() {
     assert_eq!(kind, Some(FdKind::Directory));
 }
 
+/// Not the name of the directory that an unknown one is relative to.
+#[test]
+fn a_name_that_could_not_be_read_is_unknown() {
+    let mut partition = process_in("/etc");
+    run(&mut partition, &openat(2, 50, 3, -100, "", 0));
+    assert_eq!(name(&partition, 3).as_deref(), Some(""));
+}
+
 #[test]
 fn failed_opens_change_nothing() {
     let mut partition = process_in("/");
