@@ -411,7 +411,7 @@ pub(crate) fn context(
     host: HostInfo,
 ) -> Context {
     Context {
-        real_paths: RealPaths::new(&schema),
+        real_paths: (config.path_identity == PathIdentity::Any).then(|| RealPaths::new(&schema)),
         schema,
         rules: Arc::clone(&rules.set),
         labels: labels(&rules.set),

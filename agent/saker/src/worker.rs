@@ -87,8 +87,9 @@ pub(crate) struct Context {
     pub labels: Vec<Arc<RuleLabel>>,
     /// One or all matching rules.
     pub matching: Matching,
-    /// Appended to alerts about files that are really elsewhere.
-    pub real_paths: RealPaths,
+    /// Appended to alerts about files that are really elsewhere; `None` where rules look at given names alone, whatever
+    /// records tell.
+    pub real_paths: Option<RealPaths>,
     /// How values are printed.
     pub render: RenderOptions,
     /// Whether anybody reads the fields of alerts.
@@ -355,7 +356,8 @@ impl Evaluator {
         let matched = self.matcher.matches(&event, context.matching, &mut |rule| {
             raise.alert(rule, &event);
         });
-        if matched == 0 || context.matching == Matching::All {
+        let all = matched == 0 || context.matching == Matching::All;
+        if all && context.real_paths.is_some() {
             by_real_names(&mut self.matcher, &event, &mut raise);
         }
         if let Some(started) = started {
@@ -432,7 +434,8 @@ fn alert(context: &Context, rule: &RuleMeta, event: &EventView<'_>) -> Alert {
             absent::add_reasons(&mut fields, event, &context.schema);
         }
     }
-    if let Some(real_paths) = context.real_paths.of(event, &rule.output) {
+    let real_paths = context.real_paths.as_ref();
+    if let Some(real_paths) = real_paths.and_then(|paths| paths.of(event, &rule.output)) {
         real_paths.render(event, options, &mut message);
         if context.with_fields {
             fields.extend(real_paths.fields(event, options));

@@ -81,6 +81,36 @@ fn golden_captures_replay_to_the_alerts_kept_with_them() {
     }
 }
 
+/// The recording has real names; who wants rules to look at given ones alone gets what these raise.
+#[test]
+fn given_names_raise_the_alerts_that_are_not_by_real_ones() {
+    let suite = suite();
+    let alerts = |identity: &str| {
+        let replayed = replay(&suite, &["-o", &format!("path_identity={identity}")]);
+        assert_eq!(replayed.status, 0, "{}", replayed.stderr);
+        let lines = replayed.stdout.lines().map(str::to_owned);
+        lines.collect::<Vec<_>>()
+    };
+    let (any, given) = (alerts("any"), alerts("given"));
+    let hidden = |line: &&String| line.contains("/proc/self/root/etc/shadow");
+    assert!(any.iter().any(|line| hidden(&line)), "{any:#?}");
+    assert!(!given.iter().any(|line| hidden(&line)), "{given:#?}");
+    assert!(
+        !given.iter().any(|line| line.contains("realpath")),
+        "{given:#?}"
+    );
+    let numbers = |lines: &[String]| {
+        let number = |line: &String| line.split("n=").nth(1)?.split(' ').next()?.parse().ok();
+        lines
+            .iter()
+            .map(number)
+            .collect::<Option<Vec<u64>>>()
+            .expect("numbers")
+    };
+    let (any, given) = (numbers(&any), numbers(&given));
+    assert!(given.len() > 5 && given.iter().all(|number| any.contains(number)));
+}
+
 #[test]
 fn static_fields_of_the_configuration_are_known() {
     let dir = tempfile::tempdir().expect("a directory");

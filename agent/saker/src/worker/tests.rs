@@ -58,7 +58,7 @@ impl Bench {
             capture_start_ns: 0,
         };
         let context = Arc::new(Context {
-            real_paths: RealPaths::new(&schema),
+            real_paths: Some(RealPaths::new(&schema)),
             schema,
             labels: labels(&set),
             matching,
