@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use saker_vm::{Cache, Guest, Kernel, programs};
+use saker_vm::{Cache, Guest, Kernel, fetch, programs};
 
 /// Emulated and on a busy host they take ten times as long.
 const LIMIT: Duration = Duration::from_secs(600);
@@ -30,7 +30,12 @@ fn live(kernel: Kernel, driver: &str, wanted: impl Fn(&str) -> bool) {
         let to = format!("{SOURCE}/{path}");
         guest = guest.file(programs::root().join(path), to);
     }
-    let mut script = "failed=0\n".to_owned();
+    let cache = Cache::open().expect("a cache");
+    let files = fetch::kernel(&cache, kernel, false).expect("a kernel");
+    let work = tempfile::tempdir().expect("a directory");
+    let fuse = files.module("fs/fuse/fuse", work.path());
+    let mut guest = guest.file(fuse.expect("FUSE"), "/fuse.ko");
+    let mut script = "failed=0\ninsmod /fuse.ko || exit 1\n".to_owned();
     if driver == "kmod" {
         let module = programs::module(kernel).expect("a module");
         guest = guest.file(module, "/saker.ko");
@@ -46,9 +51,7 @@ fn live(kernel: Kernel, driver: &str, wanted: impl Fn(&str) -> bool) {
     if driver == "kmod" {
         script += "rmmod saker || failed=1\n";
     }
-    let outcome = guest
-        .script(script + "exit $failed")
-        .run(&Cache::open().expect("a cache"));
+    let outcome = guest.script(script + "exit $failed").run(&cache);
     let outcome = outcome.expect("a run");
     print!("{}", outcome.output);
     outcome.success().expect("success");
@@ -57,14 +60,13 @@ fn live(kernel: Kernel, driver: &str, wanted: impl Fn(&str) -> bool) {
     println!("{kernel} {driver}: {:.1} s", outcome.duration.as_secs_f64());
 }
 
-/// Arguments that leave out tests of a program: guests have no overlays and no FUSE, and the module does not see what
+/// Arguments that leave out tests of a program: guests have no overlays, and the module does not see what
 /// io_uring does.
 fn not_with(driver: &str, program: &str) -> &'static str {
     match (driver, program) {
         ("kmod", "evasion") => "--skip what_only_looks_like_it --skip what_io_uring_does",
         ("kmod", "acted") => "--skip what_io_uring_does",
         ("kmod", "ring_data") => "--skip what_rings",
-        (_, "silent") => "--skip arguments_of_what_runs",
         (_, "evasion") => "--skip what_only_looks_like_it",
         _ => "",
     }
@@ -103,6 +105,18 @@ fn short_what_calls_were_given_with_ebpf() {
 #[ignore = "boots guests: make vm-test"]
 fn short_what_calls_were_given_with_the_module() {
     live(Kernel::V5_10, "kmod", |name| name == "given");
+}
+
+#[test]
+#[ignore = "boots guests: make vm-test"]
+fn short_silent_memory_with_ebpf() {
+    live(Kernel::V6_1, "ebpf", |name| name == "silent");
+}
+
+#[test]
+#[ignore = "boots guests: make vm-test"]
+fn short_silent_memory_with_the_module() {
+    live(Kernel::V5_10, "kmod", |name| name == "silent");
 }
 
 #[test]
