@@ -258,6 +258,9 @@ enum saker_type {
 /* First argument of the prctl(2) by which the agent provokes a canary; no kernel has such an option. */
 #define SAKER_CANARY_OPTION 0x53414b52u
 #define SAKER_NR64_PRCTL 157
+/* Of both ABIs. */
+#define SAKER_NR_IO_URING_ENTER 426
+#define SAKER_NR_IO_URING_REGISTER 427
 
 /* Parameter flags. */
 #define SAKER_PF_INTERNAL 0x1 /* a kernel fact for the agent: no evt.arg, not in evt.args */

@@ -29,13 +29,15 @@ struct saker_ioc_info {
 	__u32 features;	     /* SAKER_KMF_* */
 	char version[32];    /* of the module, NUL-terminated */
 	__u32 names_missed;  /* opens whose names SAKER_SESSION_NAMES did not tell: too many were under way at a time */
-	__u32 reserved;	     /* 0 */
+	__u32 requests_missed; /* the same of other functions that requests of io_uring come to (SAKER_SESSION_URING) */
 };
 
 #define SAKER_KMF_MOUNTS 0x1 /* paths cross mounts: the layout of struct mount was verified at load */
 #define SAKER_KMF_ACTED 0x2 /* the session was asked for SAKER_SESSION_ACTED, has started and tells it of all calls */
 #define SAKER_KMF_NAMES 0x4 /* the same of SAKER_SESSION_NAMES */
 #define SAKER_KMF_ADDRESSES 0x8 /* and of SAKER_SESSION_ADDRESSES */
+#define SAKER_KMF_URING 0x10 /* and of SAKER_SESSION_URING, as far as the kernel has such requests */
+#define SAKER_KMF_NO_URING 0x20 /* the kernel has no io_uring */
 
 /* Makes the session. EBUSY when there is one, EPROTO when version or hash differ. */
 struct saker_ioc_create {
@@ -60,6 +62,7 @@ struct saker_ioc_create {
 #define SAKER_SESSION_ACTED 0x4 /* SAKER_EV_ACTED is wanted; what cannot be told is left out (SAKER_KMF_ACTED) */
 #define SAKER_SESSION_NAMES 0x8 /* the same of SAKER_EV_GIVEN of opens and execs that fail */
 #define SAKER_SESSION_ADDRESSES 0x10 /* and of connects */
+#define SAKER_SESSION_URING 0x20 /* requests of io_uring are wanted whose events are, but for those that close or move data */
 
 /*
  * Makes the ring of one possible CPU and partition; returns its descriptor (O_RDWR | O_CLOEXEC). EEXIST

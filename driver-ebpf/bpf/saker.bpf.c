@@ -22,6 +22,7 @@
 #include "signal.h"
 #include "hooks.h"
 #include "uring_types.h"
+#include "requests.h"
 #include "uring_events.h"
 #include "uring_end.h"
 #include "uring.h"

@@ -10,19 +10,8 @@
 #define SAKER_URING_H
 
 #define URING_REQUESTS 1024 /* whose names are kept */
-#define URING_NAMES 2
-#define URING_NAME_BYTES 512
-#define URING_ADDR_BYTES 128
 #define SAKER_O_LARGEFILE 0100000
 #define SAKER_FILE_INDEX_ALLOC 0xffffffffu
-
-/* Of a request between submission and completion. */
-struct uring_kept {
-	s32 fd;
-	u32 addr_len;
-	char name[URING_NAMES][URING_NAME_BYTES];
-	u8 addr[URING_ADDR_BYTES];
-};
 
 struct {
 	__uint(type, BPF_MAP_TYPE_LRU_HASH);
@@ -249,69 +238,20 @@ static __always_inline bool uring_mistaken(struct call *c, struct uring_end *end
 	return end->listener && file && (c->facts.facts & S_IFMT) != S_IFSOCK;
 }
 
-static __always_inline u64 put_kept_addr(struct saker_scratch *sc, struct uring_kept *kept)
-{
-	u8 *to = room(sc);
-	u32 len = kept ? kept->addr_len : 0;
-
-	if (!to || !len)
-		return var_slot(0, 0, SAKER_VF_FAULT, 0);
-	if (len > URING_ADDR_BYTES)
-		len = URING_ADDR_BYTES;
-	return took(sc, kread(to, len, kept->addr) ? -1 : (s64)len, 0, 0);
-}
-
-static __always_inline u64 put_kept_name(struct saker_scratch *sc, struct uring_kept *kept, u32 i)
-{
-	u8 *to = room(sc);
-	s64 got;
-
-	if (!to || !kept)
-		return var_slot(0, 0, SAKER_VF_FAULT, 0);
-	got = kread_str(to, URING_NAME_BYTES, kept->name[i & (URING_NAMES - 1)]);
-	return took(sc, got > 0 ? got - 1 : got,
-		    got == URING_NAME_BYTES ? SAKER_VF_TRUNCATED : 0, 0);
-}
-
-/* The tuple is read as numbers, too: aligned. */
-static __always_inline u64 put_kept_tuple(struct saker_scratch *sc, struct file_facts *facts)
-{
-	u8 *to;
-
-	sc->off = (sc->off + 7) & ~7u;
-	to = room(sc);
-	return to ? took(sc, read_tuple(facts, (struct saker_tuple *)to), 0, 0) : 0;
-}
-
-#define URING(EV, name, type, source, n) URING_##source(SAKER_P_##EV##_##name, SAKER_T_##type, n)
-#define URING_RET FILL_RET
-#define URING_ARG FILL_ARG
-#define URING_INT FILL_INT
-#define URING_UINT FILL_UINT
-#define URING_FACTS FILL_FACTS
-#define URING_DEV FILL_DEV
-#define URING_INO FILL_INO
-#define URING_REAL(slot, type, n) slots[slot] = reached.n;
-#define URING_HOW(slot, type, n) slots[slot] = c->args[3 + (n)];
-#define URING_USTR(slot, type, n) slots[slot] = put_kept_name(sc, kept, names++);
-#define URING_UADDR(slot, type, n) slots[slot] = put_kept_addr(sc, kept);
-#define URING_TUPLE(slot, type, n) slots[slot] = put_kept_tuple(sc, &c->facts);
-
 /* The whole way of one request's record; `hooked`: from a program that the kernel may preempt. */
 #define URING_RECORD(ID, event_name, cls)                                                          \
+	REQUEST_WRITER(ID, event_name, cls)                                                        \
+												   \
 	static __always_inline void record_uring_at_##event_name(struct uring_end *end,            \
 								 bool hooked)                      \
 	{                                                                                          \
 		struct call call = {}, *c = &call;                                                 \
-		struct reached reached = {};                                                       \
 		struct uring_kept *kept;                                                           \
 		struct saker_scratch *sc;                                                          \
 		struct subject to = {};                                                            \
 		u64 key = (u64)end->req;                                                           \
 		scratch_area area;                                                                 \
 		struct file *file;                                                                 \
-		u32 names = 0;                                                                     \
-		u64 *slots;                                                                        \
                                                                                                    \
 		c->task = uring_owner(end->req);                                                   \
 		if (!uring_subject(&to, c->task, SAKER_CLASS_##cls))                               \
@@ -330,14 +270,7 @@ static __always_inline u64 put_kept_tuple(struct saker_scratch *sc, struct file_
 			scratch_release(sc);                                                       \
 			return;                                                                    \
 		}                                                                                  \
-		slots = (u64 *)(sc->rec + sizeof(struct saker_hdr));                               \
-		((struct saker_hdr *)sc->rec)->flags = SAKER_HF_IO_URING;                          \
-		sc->off = HEAD_LEN(ID);                                                            \
-		if (saker_reached && file)                                                         \
-			put_reached(sc, area, file, &reached);                                     \
-		SAKER_PARAMS_##ID(URING, URING)                                                    \
-		(void)names;                                                                       \
-		emit_reached(sc, &to, SAKER_EV_##ID, SAKER_NP_##ID, SAKER_CLASS_##cls);            \
+		write_request_##event_name(c, &to, sc, area, kept, file);                          \
 		scratch_release(sc);                                                               \
 		if (end->last && uring_keeps(SAKER_EV_##ID))                                       \
 			bpf_map_delete_elem(&uring_kept, &key);                                    \

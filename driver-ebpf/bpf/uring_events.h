@@ -3,23 +3,6 @@
 #ifndef SAKER_URING_EVENTS_H
 #define SAKER_URING_EVENTS_H
 
-/* What is opened, made or named (uring.h). */
-#define SAKER_URING(X)                                                                             \
-	X(OPENAT, openat, FILE)                                                                    \
-	X(OPENAT2, openat2, FILE)                                                                  \
-	X(CLOSE, close, NOISE)                                                                     \
-	X(CONNECT, connect, SECURITY)                                                              \
-	X(ACCEPT4, accept4, SECURITY)                                                              \
-	X(SOCKET, socket, SECURITY)                                                                \
-	X(BIND, bind, SECURITY)                                                                    \
-	X(LISTEN, listen, SECURITY)                                                                \
-	X(UNLINKAT, unlinkat, FILE)                                                                \
-	X(RENAMEAT2, renameat2, FILE)                                                              \
-	X(MKDIRAT, mkdirat, FILE)                                                                  \
-	X(SYMLINKAT, symlinkat, FILE)                                                              \
-	X(LINKAT, linkat, FILE)                                                                    \
-	X(DUP3, dup3, NOISE)
-
 /* What moves data (uring_moved.h). */
 #define SAKER_URING_MOVED(X)                                                                       \
 	X(SENDTO, sendto, FILE)                                                                    \
@@ -41,13 +24,6 @@
 
 #define REQ_F_FIXED_FILE (1u << 0) /* IOSQE_FIXED_FILE */
 #define REQ_F_CQE_SKIP (1u << 6) /* IOSQE_CQE_SKIP_SUCCESS */
-
-/*
- * What is opened into a ring's own table has no number in the process's. It gets one that no descriptor
- * can have (sysctl_nr_open_max), from its place there.
- */
-#define URING_FIXED_FD 0x40000000
-#define URING_FD_UNKNOWN 0x7fffffff
 
 /* Event + 1 of each opcode that is wanted; set by the loader. */
 volatile u8 saker_uring_events[URING_OPCODES] = {};
@@ -118,19 +94,6 @@ static __always_inline struct task_struct *uring_owner(struct io_kiocb *req)
 static __always_inline bool uring_closed(struct io_kiocb *req)
 {
 	return KREAD(running_task(), flags) & PF_KTHREAD && (s32)KREAD(req, cqe.res) == -SAKER_ECANCELED;
-}
-
-/* Whose record it is, and its ring; false when there is none, or it cannot be written (counted). */
-static __always_inline bool uring_subject(struct subject *to, struct task_struct *task, u32 cls)
-{
-	u32 tgid = KREAD(task, tgid);
-
-	if (!tgid || !find_ring(to, tgid, tgid, cls))
-		return false;
-	if (!(KREAD(task, flags) & (PF_IO_WORKER | PF_USER_WORKER)))
-		to->tid = KREAD(task, pid);
-	identify(to, task, FOLLOW_PROBE);
-	return true;
 }
 
 #endif /* SAKER_URING_EVENTS_H */

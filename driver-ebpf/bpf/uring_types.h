@@ -258,4 +258,16 @@ static __always_inline struct file *saker_uring_file(struct io_ring_ctx *ring, u
 	return (struct file *)(file & ~7UL);
 }
 
+#define URING_NAMES 2
+#define URING_NAME_BYTES 512
+#define URING_ADDR_BYTES 128
+
+/* Of a request between submission and completion. */
+struct uring_kept {
+	s32 fd;
+	u32 addr_len;
+	char name[URING_NAMES][URING_NAME_BYTES];
+	u8 addr[URING_ADDR_BYTES];
+};
+
 #endif /* SAKER_URING_TYPES_H */

@@ -155,7 +155,7 @@ impl EbpfDriver {
         if let Some(fillers) = &mut driver.uring_fillers {
             match uring::attach(&mut driver.ebpf) {
                 Ok(programs) => attached.extend(programs),
-                Err(error) => driver.lacks.push(no_uring(error.to_string())),
+                Err(error) => driver.lacks.extend(no_uring(&error.to_string())),
             }
             // They need the scratch memory of those at functions.
             if options.acted() {
@@ -185,11 +185,11 @@ impl EbpfDriver {
         let mut lacks = Vec::new();
         let uring_fillers = if uring::supported(btf) {
             uring::load(&mut ebpf, &options.events).unwrap_or_else(|error| {
-                lacks.push(no_uring(error.to_string()));
+                lacks.extend(no_uring(&error.to_string()));
                 None
             })
         } else {
-            lacks.push(no_uring("this kernel's requests are not known".to_owned()));
+            lacks.extend(no_uring("this kernel's requests are not known"));
             None
         };
         let attached = programs::descriptors(&mut ebpf, &options.events)?;
@@ -243,11 +243,12 @@ impl EbpfDriver {
     }
 }
 
-fn no_uring(reason: String) -> Lack {
-    Lack {
-        feature: Feature::IoUring,
-        reason,
-    }
+/// Neither those that move data nor the others.
+fn no_uring(reason: &str) -> [Lack; 2] {
+    [Feature::IoUring, Feature::IoUringData].map(|feature| Lack {
+        feature,
+        reason: reason.to_owned(),
+    })
 }
 
 /// Parsed once, for the objects and for the iterators.

@@ -7,57 +7,13 @@ use aya::maps::{Array, MapData, ProgramArray};
 use aya::programs::{Program, ProgramError};
 use aya::{Btf, Ebpf};
 use aya_obj::btf::BtfKind;
+use saker_abi::driver::requests::{self, wanted};
 use saker_abi::event::EVENTS;
 use saker_abi::raw::*;
 
 use crate::load::{LoadError, chain};
 use crate::programs::{load_one, program, refused};
 use crate::{EventSet, functions};
-
-/// `IORING_OP_*` of include/uapi/linux/io_uring.h, and the events that the requests amount to.
-const REQUESTS: [(usize, u32); 29] = [
-    (1, SAKER_EV_READV),
-    (2, SAKER_EV_WRITEV),
-    (4, SAKER_EV_READ_CALL),  // READ_FIXED
-    (5, SAKER_EV_WRITE_CALL), // WRITE_FIXED
-    (9, SAKER_EV_SENDMSG),
-    (10, SAKER_EV_RECVMSG),
-    (13, SAKER_EV_ACCEPT4),
-    (16, SAKER_EV_CONNECT),
-    (18, SAKER_EV_OPENAT),
-    (19, SAKER_EV_CLOSE),
-    (22, SAKER_EV_READ_CALL),
-    (23, SAKER_EV_WRITE_CALL),
-    (26, SAKER_EV_SENDTO),
-    (27, SAKER_EV_RECVFROM),
-    (28, SAKER_EV_OPENAT2),
-    (35, SAKER_EV_RENAMEAT2),
-    (36, SAKER_EV_UNLINKAT),
-    (37, SAKER_EV_MKDIRAT),
-    (38, SAKER_EV_SYMLINKAT),
-    (39, SAKER_EV_LINKAT),
-    (45, SAKER_EV_SOCKET),
-    (47, SAKER_EV_SENDTO),    // SEND_ZC
-    (48, SAKER_EV_SENDMSG),   // SENDMSG_ZC
-    (49, SAKER_EV_READ_CALL), // READ_MULTISHOT
-    (54, SAKER_EV_DUP3),      // FIXED_FD_INSTALL
-    (56, SAKER_EV_BIND),
-    (57, SAKER_EV_LISTEN),
-    (60, SAKER_EV_READV),  // READV_FIXED
-    (61, SAKER_EV_WRITEV), // WRITEV_FIXED
-];
-
-/// Those that move data (`SAKER_URING_MOVED`).
-const MOVES: [u32; 8] = [
-    SAKER_EV_SENDTO,
-    SAKER_EV_SENDMSG,
-    SAKER_EV_RECVFROM,
-    SAKER_EV_RECVMSG,
-    SAKER_EV_READ_CALL,
-    SAKER_EV_WRITE_CALL,
-    SAKER_EV_READV,
-    SAKER_EV_WRITEV,
-];
 
 /// Slots of `saker_uring_events`.
 const OPCODES: usize = 128;
@@ -124,7 +80,7 @@ pub(crate) fn supported(btf: &Btf) -> bool {
 /// Maps of what is kept between submission and completion, and their entries: one where nobody uses it.
 pub(crate) fn entries(events: &EventSet, btf: &Btf) -> [(&'static str, u32); 4] {
     let supported = supported(btf);
-    let any = |moves| supported && wanted(events).any(|(_, event)| MOVES.contains(&event) == moves);
+    let any = |moves| supported && wanted(events).any(|(_, event)| requests::moves(event) == moves);
     let accepts = supported && events.contains(SAKER_EV_ACCEPT4 as u16);
     let entries = |used, entries| if used { entries } else { 1 };
     [
@@ -133,12 +89,6 @@ pub(crate) fn entries(events: &EventSet, btf: &Btf) -> [(&'static str, u32); 4] 
         ("uring_staying", entries(any(true), STAYING)),
         ("uring_listening", entries(accepts, STAYING)),
     ]
-}
-
-fn wanted(events: &EventSet) -> impl Iterator<Item = (usize, u32)> {
-    REQUESTS
-        .into_iter()
-        .filter(|&(_, event)| events.contains(event as u16))
 }
 
 /// Contents of `saker_uring_events`: event + 1 by operation.

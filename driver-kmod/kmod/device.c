@@ -40,7 +40,8 @@ static long get_info(void __user *arg, size_t request_bytes)
 		.owner_tgid = saker_session_owner_tgid(),
 		.features = saker_features(),
 		.version = SAKER_KMOD_VERSION,
-		.names_missed = saker_functions_missed(),
+		.names_missed = saker_names_missed(),
+		.requests_missed = saker_requests_missed(),
 	};
 	u32 size;
 

@@ -71,5 +71,9 @@ u32 saker_features(void)
 		features |= SAKER_KMF_NAMES;
 	if (told & SAKER_SESSION_ADDRESSES)
 		features |= SAKER_KMF_ADDRESSES;
+	if (told & SAKER_SESSION_URING)
+		features |= SAKER_KMF_URING;
+	if (!saker_has_rings())
+		features |= SAKER_KMF_NO_URING;
 	return features;
 }

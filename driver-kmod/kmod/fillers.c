@@ -24,6 +24,20 @@
 #include "kinds.h"
 #include "fillers.h"
 
+#define URING_NAMES SAKER_REQUEST_NAMES
+#define URING_NAME_BYTES SAKER_REQUEST_NAME_BYTES
+#define URING_ADDR_BYTES 128
+
+/* A request is recorded by whom it is done by: all is where the kernel has it. */
+struct uring_kept {
+	const char *name[URING_NAMES];
+	const void *addr;
+	u32 addr_len;
+};
+
+#include "requests.h"
+#include "descriptors.h"
+
 static __always_inline scratch_area cpu_area(u32 cpu)
 {
 	BUILD_BUG_ON(sizeof(struct saker_scratch) > SAKER_SCRATCH_BYTES);
@@ -149,15 +163,116 @@ void saker_record_call(struct pt_regs *regs, long ret)
 	}
 }
 
+/* Event + 1 when requests that amount to it are wanted. */
+static __always_inline u32 request_wanted(u32 event)
+{
+	struct saker_session *s = probe_session();
+
+	return s->flags & SAKER_SESSION_URING && saker_wants(s, event) ? event + 1 : 0;
+}
+
+/*
+ * Is `task` in a request of io_uring, in a function that calls come to as well? Workers and polling threads do nothing
+ * else. A program does its requests within io_uring_enter(2) and, those that others waited for, on its way back to
+ * itself from anything: the call it was in has its result then.
+ */
+static __always_inline bool in_request(struct task_struct *task)
+{
+	struct pt_regs *regs = task_pt_regs(task);
+	u32 nr = call_number(regs->orig_ax);
+
+	if (task->tgid == saker_own_tgid || task->flags & PF_KTHREAD)
+		return false;
+	if (task->flags & (PF_IO_WORKER | PF_USER_WORKER))
+		return true;
+#ifdef SAKER_HAVE_TASK_IO_URING
+	if (!task->io_uring)
+		return false;
+#endif
+	if (nr == -1U || regs->ax != (u64)-SAKER_ENOSYS)
+		return true;
+	nr &= ~X32_SYSCALL_BIT;
+	return nr == SAKER_NR_IO_URING_ENTER || nr == SAKER_NR_IO_URING_REGISTER;
+}
+
+bool saker_is_request(u32 event)
+{
+	return request_wanted(event) && in_request(current);
+}
+
+/* The way of a request's record once `kept`, `file` and the numbers of the call are known. */
+#define RECORD_REQUEST(ID, event_name, cls)                                                        \
+	REQUEST_WRITER(ID, event_name, cls)                                                        \
+												   \
+	static noinline void saker_request_##event_name(struct call *c, struct uring_kept *kept,   \
+							struct file *file)                         \
+	{                                                                                          \
+		struct saker_scratch *sc;                                                          \
+		struct subject to = {};                                                            \
+												   \
+		if (!uring_subject(&to, c->task, SAKER_CLASS_##cls))                               \
+			return;                                                                    \
+		sc = scratch_claim(&to, SAKER_CLASS_##cls);                                        \
+		if (!sc)                                                                           \
+			return;                                                                    \
+		saker_file_facts((u64)file, &c->facts);                                            \
+		write_request_##event_name(c, &to, sc, cpu_area(to.cpu), kept, file);              \
+		scratch_release(sc);                                                               \
+	}
+SAKER_URING(RECORD_REQUEST)
+
+#define CASE_REQUEST(ID, name, cls)                                                                \
+	case SAKER_EV_##ID:                                                                        \
+		saker_request_##name(&c, &kept, request->file);                                    \
+		break;
+
+void saker_record_request(const struct saker_request *request)
+{
+	struct uring_kept kept = {
+		.name = { request->name[0], request->name[1] },
+		.addr = request->addr,
+		.addr_len = request->addr_len,
+	};
+	struct call c = { .task = current, .ret = request->ret, .via = SAKER_HF_IO_URING };
+	bool cloexec = false;
+
+	memcpy(c.args, request->args, sizeof(c.args));
+	if (request->makes && request->file) {
+		c.ret = reserved_number(current, &cloexec);
+		/* Of an open the kernel keeps the flag there alone. */
+		if (cloexec && request->event == SAKER_EV_OPENAT)
+			c.args[2] |= O_CLOEXEC;
+		if (cloexec && request->event == SAKER_EV_OPENAT2)
+			c.args[3] |= O_CLOEXEC;
+	} else if (request->file) {
+		c.args[0] = number_of(current, request->file);
+	}
+	switch (request->event) {
+	SAKER_URING(CASE_REQUEST)
+	}
+}
+
 /* No other probe runs on this CPU meanwhile. */
 static __always_inline scratch_area acted_area(u32 cpu)
 {
 	return cpu_area(cpu);
 }
 
-/* Requests of io_uring are not seen by this driver. */
+/* Of what acts on names. */
 static __always_inline u32 wanted_request(u32 opcode)
 {
+	switch (opcode) {
+	case ACTED_RENAMEAT:
+		return request_wanted(SAKER_EV_RENAMEAT2);
+	case ACTED_UNLINKAT:
+		return request_wanted(SAKER_EV_UNLINKAT);
+	case ACTED_MKDIRAT:
+		return request_wanted(SAKER_EV_MKDIRAT);
+	case ACTED_SYMLINKAT:
+		return request_wanted(SAKER_EV_SYMLINKAT);
+	case ACTED_LINKAT:
+		return request_wanted(SAKER_EV_LINKAT);
+	}
 	return 0;
 }
 
@@ -171,7 +286,7 @@ SAKER_ACTED(RECORD_ACTED)
 
 bool saker_is_given_name(void)
 {
-	return gives_name(giving_event(current) - 1);
+	return probe_session()->flags & SAKER_SESSION_NAMES && gives_name(giving_event(current) - 1);
 }
 
 void saker_record_given_name(struct filename *name, unsigned long result)

@@ -50,4 +50,24 @@ void saker_record_given_name(struct filename *name, unsigned long result);
 /* security_socket_connect() is entered with these arguments. */
 void saker_record_given_addr(const u64 *args);
 
+#define SAKER_REQUEST_NAMES 2
+#define SAKER_REQUEST_NAME_BYTES 512
+
+/* What a request of io_uring was given and how it went; arguments are where the call of its event has them. */
+struct saker_request {
+	u32 event;
+	u32 addr_len;
+	long ret;
+	u64 args[6];
+	struct file *file; /* it is about, or has made */
+	bool makes;
+	bool again; /* when it would have to wait (EAGAIN), the kernel tries again: it has not ended */
+	const char *name[SAKER_REQUEST_NAMES];
+	const void *addr;
+};
+
+/* Whether the current task does a request of io_uring, and such that amount to `event` are wanted. */
+bool saker_is_request(u32 event);
+void saker_record_request(const struct saker_request *request);
+
 #endif /* SAKER_FILLERS_H */

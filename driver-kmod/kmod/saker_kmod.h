@@ -44,6 +44,7 @@ struct saker_session {
 	u8 event_of_64[SAKER_MAX_SYSCALLS];
 	u8 event_of_32[SAKER_MAX_SYSCALLS];
 	u8 subcalls[SAKER_MAX_SUBCALLS];
+	u64 events[(SAKER_NR_EVENTS + 63) / 64]; /* those of event_of_64 */
 	u32 flags; /* SAKER_SESSION_* */
 
 	struct saker_kring **rings; /* cpus x partitions, NULL where none was asked for */
@@ -57,6 +58,12 @@ struct saker_session {
 
 /* For probes, which run with preemption off: rcu_dereference_sched(). NULL when nothing is recorded. */
 extern struct saker_session __rcu *saker_active;
+
+/* Whether calls of an event are wanted. */
+static inline bool saker_wants(const struct saker_session *s, u32 event)
+{
+	return s->events[event / 64] >> (event % 64) & 1;
+}
 
 /* Ring of a CPU and partition; NULL when the agent asked for none (SAKER_DROP_NO_RING). */
 static inline struct saker_kring *saker_ring_of(const struct saker_session *s, u32 cpu, u32 partition)
@@ -112,10 +119,17 @@ void saker_device_unregister(void);
 int saker_trace_start(struct saker_session *s);
 void saker_trace_stop(void);
 
-/* functions.c: the same; what cannot be probed is left out. Returns those SAKER_SESSION_* of `flags` that are complete. */
-u32 saker_functions_start(u32 flags);
+/*
+ * functions.c, returns.c: the same; what cannot be probed is left out. Start returns those SAKER_SESSION_* of the
+ * session that are complete.
+ */
+u32 saker_functions_start(const struct saker_session *s);
 void saker_functions_stop(void);
-u32 saker_functions_missed(void); /* opens whose names were not told, because too many were under way */
+u32 saker_returns_start(const struct saker_session *s);
+void saker_returns_stop(void);
+u32 saker_names_missed(void);	 /* opens whose names were not told, because too many were under way */
+u32 saker_requests_missed(void); /* calls and requests of io_uring that act on names or sockets, for the same reason */
+bool saker_has_rings(void);	 /* the kernel has io_uring */
 
 /*
  * fillers.c, for iterate.c: the record of what exists now. The caller holds a reference on the task and

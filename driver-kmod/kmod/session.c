@@ -82,6 +82,7 @@ static int alloc_scratch(struct saker_session *s)
 static struct saker_session *session_new(const struct saker_ioc_create *req)
 {
 	struct saker_session *s = vzalloc(sizeof(*s));
+	u32 i;
 
 	if (!s)
 		return ERR_PTR(-ENOMEM);
@@ -98,6 +99,12 @@ static struct saker_session *session_new(const struct saker_ioc_create *req)
 	memcpy(s->event_of_32, req->event_of_32, sizeof(s->event_of_32));
 	memcpy(s->subcalls, req->subcalls, sizeof(s->subcalls));
 	s->flags = req->flags;
+	for (i = 0; i < SAKER_MAX_SYSCALLS; i++) {
+		u32 event = s->event_of_64[i] - 1;
+
+		if (event < SAKER_NR_EVENTS)
+			s->events[event / 64] |= 1ULL << (event % 64);
+	}
 
 	s->rings = vzalloc(nr_rings(s) * sizeof(*s->rings));
 	s->counter_area = saker_counters_new(nr_rings(s));
@@ -130,7 +137,7 @@ static int check_request(const struct saker_ioc_create *req)
 	    req->ring_bytes > SAKER_RING_BYTES_MAX)
 		return -EINVAL;
 	if (req->flags & ~(SAKER_SESSION_SIGNALS | SAKER_SESSION_REACHED | SAKER_SESSION_ACTED |
-			   SAKER_SESSION_NAMES | SAKER_SESSION_ADDRESSES))
+			   SAKER_SESSION_NAMES | SAKER_SESSION_ADDRESSES | SAKER_SESSION_URING))
 		return -EINVAL;
 	if (req->snaplen_bytes > SAKER_SNAPLEN_MAX || req->reserved)
 		return -EINVAL;
@@ -248,10 +255,11 @@ int saker_session_start(const struct file *owner)
 	s->started = true;
 	rcu_assign_pointer(saker_active, s);
 	/* Before the calls themselves: what a call acts on or was given is told before it returns. */
-	told = saker_functions_start(s->flags);
+	told = saker_functions_start(s) | saker_returns_start(s);
 	ret = saker_trace_start(s);
 	if (ret) {
 		saker_functions_stop();
+		saker_returns_stop();
 		retract(s);
 	}
 	WRITE_ONCE(session_told, ret ? 0 : told);
@@ -266,6 +274,7 @@ static void stop(struct saker_session *s)
 		return;
 	saker_trace_stop();
 	saker_functions_stop();
+	saker_returns_stop();
 	WRITE_ONCE(session_told, 0);
 	retract(s);
 }

@@ -5,8 +5,10 @@ use std::fmt;
 /// Something that is seen only where the kernel allows it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Feature {
-    /// Requests of io_uring.
+    /// Requests of io_uring that open, name or connect something: a driver that lacks it sees none.
     IoUring,
+    /// Requests of io_uring that send, receive, read or write.
+    IoUringData,
     /// What calls that return no descriptor act on: `SAKER_EV_ACTED`.
     ActedPaths,
     /// Names and addresses as the kernel took them: `SAKER_EV_GIVEN`.
@@ -15,12 +17,18 @@ pub enum Feature {
 
 impl Feature {
     /// All of them.
-    pub const ALL: [Self; 3] = [Self::IoUring, Self::ActedPaths, Self::GivenArguments];
+    pub const ALL: [Self; 4] = [
+        Self::IoUring,
+        Self::IoUringData,
+        Self::ActedPaths,
+        Self::GivenArguments,
+    ];
 
     /// Label in metrics and listings.
     pub const fn name(self) -> &'static str {
         match self {
             Self::IoUring => "io_uring",
+            Self::IoUringData => "io_uring_data",
             Self::ActedPaths => "acted_paths",
             Self::GivenArguments => "given_arguments",
         }
@@ -30,6 +38,9 @@ impl Feature {
     pub const fn consequence(self) -> &'static str {
         match self {
             Self::IoUring => "what programs do through io_uring is not seen",
+            Self::IoUringData => {
+                "what programs send, receive, read and write through io_uring is not seen"
+            }
             Self::ActedPaths => {
                 "rules see unlink, rename, link, chmod and the like by the names as given alone, not by the real ones"
             }

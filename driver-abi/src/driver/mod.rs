@@ -4,13 +4,15 @@ use std::os::unix::fs::MetadataExt as _;
 
 use crate::event::EVENTS;
 use crate::raw::{
-    SAKER_EV_CONNECT, SAKER_MAX_CPUS, SAKER_MAX_PARTITIONS, SAKER_RING_BYTES_MAX, SAKER_SNAPLEN_MAX,
+    SAKER_EV_CLOSE, SAKER_EV_CONNECT, SAKER_EV_DUP3, SAKER_MAX_CPUS, SAKER_MAX_PARTITIONS,
+    SAKER_RING_BYTES_MAX, SAKER_SNAPLEN_MAX,
 };
 
 pub mod canary;
 mod event_set;
 pub mod frames;
 mod lack;
+pub mod requests;
 mod tables;
 
 pub use event_set::EventSet;
@@ -123,6 +125,15 @@ impl LoadOptions {
     /// [`Self::addresses`], if connects are wanted.
     pub fn addresses(&self) -> bool {
         self.addresses && self.events.contains(SAKER_EV_CONNECT as u16)
+    }
+
+    /// Whether an event is wanted that requests of io_uring amount to: those that move data if `moves`, else those that
+    /// open, name or connect something.
+    pub fn requests(&self, moves: bool) -> bool {
+        // What only renumbers descriptors is no loss: the table of descriptors heals itself.
+        let counts = |event| event != SAKER_EV_CLOSE && event != SAKER_EV_DUP3;
+        requests::wanted(&self.events)
+            .any(|(_, event)| counts(event) && requests::moves(event) == moves)
     }
 
     /// One more than the highest CPU number: how many CPUs tables have.

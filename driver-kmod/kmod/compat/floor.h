@@ -45,14 +45,35 @@
 #if LINUX_VERSION_CODE >= KERNEL_VERSION(5, 5, 0) && !defined(SAKER_HAVE_START_BOOTTIME)
 #error "compat/probes/start_boottime.c failed where it must not: see its .log"
 #endif
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(5, 5, 0) && !defined(SAKER_HAVE_URING_CONNECTS)
+#error "compat/probes/uring_connects.c failed where it must not: see its .log"
+#endif
 #if LINUX_VERSION_CODE >= KERNEL_VERSION(5, 6, 0) && !defined(SAKER_HAVE_SK_PROTOCOL_WORD)
 #error "compat/probes/sk_protocol_word.c failed where it must not: see its .log"
+#endif
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(5, 6, 0) && !defined(SAKER_HAVE_URING_OPENS)
+#error "compat/probes/uring_opens.c failed where it must not: see its .log"
 #endif
 #if LINUX_VERSION_CODE >= KERNEL_VERSION(5, 8, 0) && !defined(SAKER_HAVE_COPY_FROM_KERNEL_NOFAULT)
 #error "compat/probes/copy_from_kernel_nofault.c failed where it must not: see its .log"
 #endif
 #if LINUX_VERSION_CODE >= KERNEL_VERSION(5, 8, 0) && !defined(SAKER_HAVE_GET_KERNEL_NOFAULT)
 #error "compat/probes/get_kernel_nofault.c failed where it must not: see its .log"
+#endif
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(5, 10, 0) && defined(CONFIG_IO_URING) && !defined(SAKER_HAVE_TASK_IO_URING)
+#error "compat/probes/task_io_uring.c failed where it must not: see its .log"
+#endif
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(5, 11, 0) && !defined(SAKER_HAVE_URING_NAMES)
+#error "compat/probes/uring_names.c failed where it must not: see its .log"
+#endif
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(5, 12, 0) && !defined(SAKER_HAVE_IO_THREAD)
+#error "compat/probes/io_thread.c failed where it must not: see its .log"
+#endif
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(5, 15, 0) && !defined(SAKER_HAVE_URING_LINKS)
+#error "compat/probes/uring_links.c failed where it must not: see its .log"
+#endif
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(5, 19, 0) && !defined(SAKER_HAVE_URING_SOCKETS)
+#error "compat/probes/uring_sockets.c failed where it must not: see its .log"
 #endif
 #if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 2, 0) && !defined(SAKER_HAVE_RSS_PERCPU)
 #error "compat/probes/rss_percpu.c failed where it must not: see its .log"
@@ -70,6 +91,9 @@
 #endif
 #if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 11, 0) && !defined(SAKER_HAVE_INODE_TIME_WORDS)
 #error "compat/probes/inode_time_words.c failed where it must not: see its .log"
+#endif
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 11, 0) && !defined(SAKER_HAVE_URING_BINDS)
+#error "compat/probes/uring_binds.c failed where it must not: see its .log"
 #endif
 #if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 15, 0) && !defined(SAKER_HAVE_KERNFS_RCU_PARENT)
 #error "compat/probes/kernfs_rcu_parent.c failed where it must not: see its .log"

@@ -2,7 +2,7 @@
 
 use saker_abi::raw::{
     SAKER_ABI_VERSION, SAKER_KMF_ACTED, SAKER_KMF_ADDRESSES, SAKER_KMF_MOUNTS, SAKER_KMF_NAMES,
-    saker_ioc_info,
+    SAKER_KMF_NO_URING, SAKER_KMF_URING, saker_ioc_info,
 };
 
 use super::KmodError;
@@ -30,8 +30,14 @@ pub struct Info {
     pub tells_names: bool,
     /// The same of the addresses of connects.
     pub tells_addresses: bool,
+    /// Requests of io_uring that open, name or connect something.
+    pub tells_requests: bool,
+    /// The kernel has io_uring.
+    pub has_rings: bool,
     /// Opens whose names it was not told, because too many were under way at a time.
     pub names_missed: u32,
+    /// The same of other functions that requests of io_uring come to.
+    pub requests_missed: u32,
 }
 
 impl Info {
@@ -53,7 +59,10 @@ impl Info {
             tells_acted: raw.features & SAKER_KMF_ACTED != 0,
             tells_names: raw.features & SAKER_KMF_NAMES != 0,
             tells_addresses: raw.features & SAKER_KMF_ADDRESSES != 0,
+            tells_requests: raw.features & SAKER_KMF_URING != 0,
+            has_rings: raw.features & SAKER_KMF_NO_URING == 0,
             names_missed: raw.names_missed,
+            requests_missed: raw.requests_missed,
         }
     }
 

@@ -186,13 +186,20 @@ impl KmodDriver {
 }
 
 fn lacks(options: &LoadOptions, info: &Info) -> Vec<Lack> {
-    let mut lacks = vec![Lack {
-        feature: Feature::IoUring,
-        reason: "the module looks at system calls alone".to_owned(),
-    }];
+    let mut lacks = Vec::new();
+    let mut add = |feature, reason: String| lacks.push(Lack { feature, reason });
+    if info.has_rings && options.requests(false) && !info.tells_requests {
+        let reason = "the module cannot probe the kernel's functions that do it; it needs CONFIG_KRETPROBES and \
+                      Linux 5.12, where requests are done by threads of the process";
+        add(Feature::IoUring, reason.to_owned());
+    }
+    if info.has_rings && options.requests(true) {
+        let reason = "the module sees of requests what they open, name or connect";
+        add(Feature::IoUringData, reason.to_owned());
+    }
     let mut lack = |feature, functions, needs| {
         let reason = format!("the module cannot probe the kernel's {functions}; it needs {needs}");
-        lacks.push(Lack { feature, reason });
+        add(feature, reason);
     };
     if options.acted() && !info.tells_acted {
         let needs = "CONFIG_KPROBES and CONFIG_SECURITY_PATH";
@@ -306,6 +313,9 @@ fn session_flags(tables: &SyscallTables, options: &LoadOptions) -> u32 {
     }
     if options.addresses() {
         flags |= SAKER_SESSION_ADDRESSES;
+    }
+    if options.requests(false) {
+        flags |= SAKER_SESSION_URING;
     }
     flags
 }

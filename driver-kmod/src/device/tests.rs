@@ -37,7 +37,7 @@ impl Fake {
             features: SAKER_KMF_MOUNTS,
             version,
             names_missed: 0,
-            reserved: 0,
+            requests_missed: 0,
         };
         Self {
             info,
@@ -236,19 +236,42 @@ fn what_the_module_does_not_see_is_said() {
     acting.events.insert(SAKER_EV_UNLINK as u16);
     assert!(acting.acted());
     // Execs have names and are always wanted; connects are not.
-    let given = [Feature::IoUring, Feature::GivenArguments];
+    let given = [Feature::GivenArguments];
     assert_eq!(features(&module, &options()), given);
     module.info.features |= SAKER_KMF_NAMES;
-    assert_eq!(features(&module, &options()), [Feature::IoUring]);
+    assert_eq!(features(&module, &options()), []);
     let mut connecting = options();
     connecting.events.insert(SAKER_EV_CONNECT as u16);
+    let neither = [Feature::IoUring, Feature::GivenArguments];
+    assert_eq!(features(&module, &connecting), neither);
+    module.info.features |= SAKER_KMF_URING;
     assert_eq!(features(&module, &connecting), given);
     module.info.features |= SAKER_KMF_ADDRESSES;
-    assert_eq!(features(&module, &connecting), [Feature::IoUring]);
-    assert_eq!(
-        features(&module, &acting),
-        [Feature::IoUring, Feature::ActedPaths]
-    );
+    assert_eq!(features(&module, &connecting), []);
+    assert_eq!(features(&module, &acting), [Feature::ActedPaths]);
     module.info.features |= SAKER_KMF_ACTED;
-    assert_eq!(features(&module, &acting), [Feature::IoUring]);
+    assert_eq!(features(&module, &acting), []);
+}
+
+#[test]
+fn what_rings_do_is_missing_where_there_are_any() {
+    let features = |module: u32, events: &[u32]| -> Vec<Feature> {
+        let mut options = options();
+        options.names = false;
+        for &event in events {
+            options.events.insert(event as u16);
+        }
+        let mut info = Fake::new().info;
+        info.features = module;
+        let lacks = lacks(&options, &Info::new(&info));
+        lacks.iter().map(|lack| lack.feature).collect()
+    };
+    let both = [SAKER_EV_OPENAT, SAKER_EV_SENDTO];
+    assert_eq!(features(SAKER_KMF_NO_URING, &both), []);
+    let none = [Feature::IoUring, Feature::IoUringData];
+    assert_eq!(features(0, &both), none);
+    assert_eq!(features(SAKER_KMF_URING, &both), [Feature::IoUringData]);
+    assert_eq!(features(SAKER_KMF_URING, &both[..1]), []);
+    // The table of descriptors heals itself.
+    assert_eq!(features(0, &[SAKER_EV_CLOSE]), []);
 }

@@ -216,7 +216,10 @@ mod tests {
             tells_acted: false,
             tells_names: false,
             tells_addresses: false,
+            tells_requests: false,
+            has_rings: true,
             names_missed: 0,
+            requests_missed: 0,
         };
         let (_root, host) = machine("6.1.0", &[MODULES, ("/proc/42/comm", b"saker\n")]);
         let status = with_device(&host, DeviceState::Fits(info));

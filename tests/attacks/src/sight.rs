@@ -1,18 +1,15 @@
 //! What the driver sees on this host of what attacks hide behind. An attack that needs more is not detected here, and
 //! the suite says so; guests (tests/vm/tests/attacks.rs) have kernels that allow all of it.
 
-use std::fs;
-
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, ensure};
 use saker_tests_live::agent::Agent;
+use saker_tests_live::kernel;
 use saker_tests_live::metrics::Page;
 
 use crate::attack::Attack;
 
 /// Set where the driver must see what calls act on (tests/live/tests/acted).
 const EXPECTED_VARIABLE: &str = "SAKER_TEST_ACTED";
-/// The kernel's own word.
-const RELEASE: &str = "/proc/sys/kernel/osrelease";
 /// The agent's own word.
 const LACKS: &str = "saker_driver_lacks";
 
@@ -23,6 +20,8 @@ pub enum Sight {
     Functions,
     /// What programs do through io_uring.
     Rings,
+    /// The same by requests that old kernels do not have.
+    NewRings,
 }
 
 impl Sight {
@@ -31,6 +30,7 @@ impl Sight {
         match self {
             Self::Functions => "needs hooks at functions",
             Self::Rings => "needs a driver that sees io_uring",
+            Self::NewRings => "needs requests that this kernel has and the driver sees",
         }
     }
 
@@ -38,7 +38,7 @@ impl Sight {
     pub const fn feature(self) -> &'static str {
         match self {
             Self::Functions => "acted_paths",
-            Self::Rings => "io_uring",
+            Self::Rings | Self::NewRings => "io_uring",
         }
     }
 }
@@ -80,7 +80,7 @@ impl Sights {
         let sights = Self {
             functions: sees(Sight::Functions)?,
             rings: sees(Sight::Rings)?,
-            old_kernel: is_old(&fs::read_to_string(RELEASE).context(RELEASE)?)?,
+            old_kernel: kernel::is_old()?,
         };
         ensure!(
             sights.functions || std::env::var_os(EXPECTED_VARIABLE).is_none(),
@@ -96,35 +96,14 @@ impl Sights {
         attack.needs.iter().copied().find(|sight| match sight {
             Sight::Functions => !self.functions,
             Sight::Rings => !self.rings,
+            Sight::NewRings => !self.rings || self.old_kernel,
         })
     }
-}
-
-/// Whether a release as `5.10.0-46-amd64` is before 6.1.
-fn is_old(release: &str) -> Result<bool> {
-    let mut numbers = release.split('.').map(str::parse::<u32>);
-    let (Some(Ok(major)), Some(Ok(minor))) = (numbers.next(), numbers.next()) else {
-        bail!("{RELEASE}: {release}");
-    };
-    Ok((major, minor) < (6, 1))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn releases_are_numbers() {
-        for (release, old) in [
-            ("5.10.0-46-amd64\n", true),
-            ("6.1.0-57-amd64", false),
-            ("6.0.1", true),
-            ("10.0.1", false),
-        ] {
-            assert_eq!(is_old(release).expect("a release"), old, "{release}");
-        }
-        assert!(is_old("newest").is_err());
-    }
 
     #[test]
     fn an_attack_misses_what_is_not_seen() {
@@ -144,5 +123,13 @@ mod tests {
             old_kernel: true,
         };
         assert_eq!(module.missing(&both), Some(Sight::Rings));
+        let new = Attack::host("r", "a", "b").needs(&[Sight::NewRings]);
+        assert_eq!(all.missing(&new), None);
+        let old = Sights {
+            old_kernel: true,
+            ..all
+        };
+        assert_eq!(old.missing(&new), Some(Sight::NewRings));
+        assert_eq!(old.missing(&both), None);
     }
 }

@@ -20,6 +20,7 @@ pub mod evader;
 pub mod functions;
 pub mod host;
 pub mod http;
+pub mod kernel;
 pub mod lab;
 pub mod metrics;
 mod process;

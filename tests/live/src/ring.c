@@ -24,8 +24,13 @@ struct ring {
 /* What a ring needs once it is set up; `files` get places in its own table. */
 static int ring_map(struct ring *ring, const int *files, int count)
 {
-	ring->queues = mmap(NULL, 65536, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_POPULATE, ring->fd,
-			    IORING_OFF_SQ_RING);
+	const struct io_uring_params *p = &ring->p;
+	size_t asked = p->sq_off.array + p->sq_entries * sizeof(unsigned int);
+	size_t done = p->cq_off.cqes + p->cq_entries * sizeof(struct io_uring_cqe);
+
+	/* Both queues in one; not more than there is, older kernels say. */
+	ring->queues = mmap(NULL, asked > done ? asked : done, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_POPULATE,
+			    ring->fd, IORING_OFF_SQ_RING);
 	ring->sqes = mmap(NULL, ring->p.sq_entries * sizeof(*ring->sqes), PROT_READ | PROT_WRITE,
 			  MAP_SHARED | MAP_POPULATE, ring->fd, IORING_OFF_SQES);
 	if (ring->queues == MAP_FAILED || ring->sqes == MAP_FAILED)

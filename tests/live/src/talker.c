@@ -345,6 +345,37 @@ static void serve(void)
 	check(result_of(&ring, listen_request) == 0, "listen");
 }
 
+static struct io_uring_sqe connect_request(int port, const struct sockaddr_in *to)
+{
+	at(SECOND, socket(AF_INET, SOCK_STREAM, 0));
+	bind_to(SECOND, port);
+	return (struct io_uring_sqe){
+		.opcode = IORING_OP_CONNECT, .fd = SECOND, .addr = (unsigned long)to, .addr2 = sizeof(*to),
+	};
+}
+
+/* join: connects, by a worker, and to nobody; accepts what is there, and what comes later. */
+static void joins(void)
+{
+	struct io_uring_sqe sqe, accepting = { .opcode = IORING_OP_ACCEPT, .fd = FIRST };
+	struct sockaddr_in to = there(), nobody = there();
+	struct ring ring;
+
+	nobody.sin_port = htons(PORT + 9);
+	at(FIRST, socket(AF_INET, SOCK_STREAM, 0));
+	bind_to(FIRST, PORT);
+	check(!listen(FIRST, 4) && !ring_open(&ring, 0, -2), "listen");
+	check(result_of(&ring, connect_request(PORT + 6, &to)) == 0, "connect");
+	sqe = connect_request(PORT + 7, &to);
+	sqe.flags = IOSQE_ASYNC;
+	check(result_of(&ring, sqe) == 0, "connect");
+	check(result_of(&ring, connect_request(PORT + 8, &nobody)) == -ECONNREFUSED, "connect");
+	check(result_of(&ring, accepting) >= 0 && result_of(&ring, accepting) >= 0, "accept");
+	check(ring_enter(&ring, &accepting, 0) == 1, "accept");
+	client(PORT + 8);
+	check(next_result(&ring) >= 0, "accept");
+}
+
 /* zero: without copies: two completions each. The last one is an ordinary one. */
 static void zero(void)
 {
@@ -485,6 +516,7 @@ int main(int argc, char **argv)
 		{ "pair", pair }, { "table", table }, { "address", address },
 		{ "message", message }, { "stay", stay }, { "file", file }, { "again", again },
 		{ "accept", accepts }, { "places", places }, { "once", once }, { "serve", serve },
+		{ "join", joins },
 		{ "zero", zero }, { "narrow", narrow }, { "ways", all_ways }, { "quiet", quiet },
 		{ "many", many },
 	};

@@ -4,7 +4,9 @@
 use saker_tests_live::action;
 use saker_tests_live::agent::{Agent, Options};
 use saker_tests_live::case::{Case, check, check_all, of_session, outputs, stop_cleanly};
+use saker_tests_live::driver::Driver;
 use saker_tests_live::evader;
+use saker_tests_live::kernel;
 use saker_tests_live::lab::Lab;
 use serde_json::json;
 
@@ -177,7 +179,6 @@ const RINGS: &[Case] = &[
     ring!("$LAB/evader linked /etc/shadow", "/etc/shadow"),
     ring!("$LAB/evader drained /etc/shadow", "/etc/shadow"),
     ring!("$LAB/evader fixed /etc/shadow", "/etc/shadow"),
-    ring!("$LAB/evader quiet /etc/shadow", "/etc/shadow"),
     ring!("$LAB/evader overflow /etc/shadow", "/etc/shadow"),
     ring!("$LAB/evader overflow-worker /etc/shadow", "/etc/shadow"),
     ring!(
@@ -193,10 +194,31 @@ const RINGS: &[Case] = &[
         "$LAB/replaced"
     ),
     Case {
-        rule: "renumbered",
-        script: "$LAB/evader installed /etc/shadow",
-        fields: &[("fd.name", "/etc/shadow"), ("proc.name", "evader")],
+        rule: "changed",
+        script: "mkdir $LAB/one; $LAB/evader ring-rename $LAB/one $LAB/other; rmdir $LAB/other",
+        fields: &[
+            ("evt.type", "renameat2"),
+            ("fs.path.source", "$LAB/other"),
+            ("fs.path.target", "$LAB/one"),
+        ],
     },
+    Case {
+        rule: "changed",
+        script: ": > $LAB/gone; $LAB/evader ring-unlink $LAB/gone",
+        fields: &[("evt.type", "unlinkat"), ("fs.path.name", "$LAB/gone")],
+    },
+];
+
+/// What the eBPF driver alone sees.
+const RENUMBERED: Case = Case {
+    rule: "renumbered",
+    script: "$LAB/evader installed /etc/shadow",
+    fields: &[("fd.name", "/etc/shadow"), ("proc.name", "evader")],
+};
+
+/// The same by requests that 5.10 does not have.
+const NEW_RINGS: &[Case] = &[
+    ring!("$LAB/evader quiet /etc/shadow", "/etc/shadow"),
     Case {
         rule: "changed",
         script: "$LAB/evader change $LAB",
@@ -325,6 +347,12 @@ fn no_depth_hides_a_file() {
 fn what_io_uring_does_is_seen() {
     let (agent, lab) = start();
     check_all(&agent, &lab, RINGS).expect("every alert");
+    if !kernel::is_old().expect("a release") {
+        check_all(&agent, &lab, NEW_RINGS).expect("every alert");
+    }
+    if Driver::tested() == Driver::Ebpf {
+        check(&agent, &lab, &RENUMBERED).expect("an alert");
+    }
     stop_cleanly(agent).expect("a clean end");
 }
 

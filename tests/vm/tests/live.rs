@@ -60,12 +60,10 @@ fn live(kernel: Kernel, driver: &str, wanted: impl Fn(&str) -> bool) {
     println!("{kernel} {driver}: {:.1} s", outcome.duration.as_secs_f64());
 }
 
-/// Arguments that leave out tests of a program: guests have no overlays, and the module does not see what
-/// io_uring does.
+/// Arguments that leave out tests of a program: guests have no overlays, and the module does not see what data requests
+/// of io_uring move.
 fn not_with(driver: &str, program: &str) -> &'static str {
     match (driver, program) {
-        ("kmod", "evasion") => "--skip what_only_looks_like_it --skip what_io_uring_does",
-        ("kmod", "acted") => "--skip what_io_uring_does",
         ("kmod", "ring_data") => "--skip what_rings",
         (_, "evasion") => "--skip what_only_looks_like_it",
         _ => "",
@@ -93,6 +91,14 @@ fn short_what_calls_act_on_with_ebpf() {
 #[ignore = "boots guests: make vm-test"]
 fn short_what_calls_act_on_with_the_module() {
     live(Kernel::V5_10, "kmod", |name| name == "acted");
+}
+
+#[test]
+#[ignore = "boots guests: make vm-test"]
+fn short_what_rings_do_with_the_module() {
+    for kernel in [Kernel::V5_10, Kernel::V6_1] {
+        live(kernel, "kmod", |name| name == "ring_calls");
+    }
 }
 
 #[test]

@@ -197,5 +197,6 @@ fn info_json(info: &Info) -> Json {
         "possible_cpus": info.possible_cpus,
         "crosses_mounts": info.crosses_mounts,
         "names_missed": info.names_missed,
+        "requests_missed": info.requests_missed,
     })
 }

@@ -28,6 +28,9 @@ macro_rules! hidden {
 /// Through io_uring; `$way` is one of the ways of the evader.
 macro_rules! ring {
     ($way:literal) => {
+        ring!($way, Sight::Rings)
+    };
+    ($way:literal, $needs:expr) => {
         way!(
             concat!("$LAB/evader ", $way, " /etc/shadow"),
             concat!("$LAB/evader ", $way, " /etc/hostname"),
@@ -35,7 +38,7 @@ macro_rules! ring {
             concat!("evader ", $way, " /etc/shadow"),
             VIA => "io_uring"
         )
-        .needs(&[Sight::Rings])
+        .needs(&[$needs])
     };
 }
 
@@ -123,7 +126,7 @@ pub const ATTACKS: &[Attack] = &[
     ring!("poller"),
     ring!("fixed"),
     // Whether it succeeded is not told.
-    ring!("quiet"),
+    ring!("quiet", Sight::NewRings),
     hidden!(
         "$LAB/evader uring /proc/self/root/etc/shadow",
         "$LAB/evader uring /proc/self/root/etc/hostname",

@@ -10,8 +10,11 @@ use crate::sight::Sight;
 const HIDDEN: &[Sight] = &[Sight::Functions];
 /// Plain names through io_uring.
 const RINGED: &[Sight] = &[Sight::Rings];
-/// Both.
+/// The same by requests that old kernels do not have.
+const NEWLY_RINGED: &[Sight] = &[Sight::NewRings];
+/// Hidden ones.
 const HIDDEN_RINGED: &[Sight] = &[Sight::Rings, Sight::Functions];
+const HIDDEN_NEWLY_RINGED: &[Sight] = &[Sight::NewRings, Sight::Functions];
 
 /// A hard link to /etc/shadow, by the line that makes it: its names as `$old` and `$new`.
 macro_rules! tied {
@@ -239,7 +242,7 @@ pub const ATTACKS: &[Attack] = &[
         "$LAB/evader ring-link /etc/shadow $LAB/tied",
         "$LAB/evader ring-link $LAB/network.sh $LAB/tied",
     )
-    .needs(RINGED)
+    .needs(NEWLY_RINGED)
     .fields(&[
         ("evt.arg.oldpath", "/etc/shadow"),
         ("evt.arg.newpath", "$LAB/tied"),
@@ -252,7 +255,7 @@ pub const ATTACKS: &[Attack] = &[
         "$LAB/evader ring-symlink /etc/shadow $LAB/link",
         "$LAB/evader ring-symlink /etc/shells $LAB/link",
     )
-    .needs(RINGED)
+    .needs(NEWLY_RINGED)
     .fields(&[
         ("evt.arg.target", "/etc/shadow"),
         ("evt.arg.linkpath", "$LAB/link"),
@@ -281,7 +284,7 @@ pub const ATTACKS: &[Attack] = &[
         "$LAB/evader ring-mkdir /usr/bin/d",
         "$LAB/evader ring-mkdir /opt/d",
     )
-    .needs(RINGED)
+    .needs(NEWLY_RINGED)
     .fields(&[
         ("evt.arg.path", "/usr/bin/d"),
         ("evt.type", "mkdirat"),
@@ -293,7 +296,7 @@ pub const ATTACKS: &[Attack] = &[
         "$LAB/evader ring-link /proc/self/root/etc/shadow $LAB/tied",
         "$LAB/evader ring-link /proc/self/root$LAB/network.sh $LAB/tied",
     )
-    .needs(HIDDEN_RINGED)
+    .needs(HIDDEN_NEWLY_RINGED)
     .fields(&[
         ("evt.arg.oldpath", "/proc/self/root/etc/shadow"),
         ("evt.arg.newpath", "$LAB/tied"),

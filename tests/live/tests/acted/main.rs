@@ -9,6 +9,7 @@ use saker_tests_live::alert::Alert;
 use saker_tests_live::case::{Case, check_all, of_session, outputs, stop_cleanly};
 use saker_tests_live::evader;
 use saker_tests_live::functions;
+use saker_tests_live::kernel;
 use saker_tests_live::lab::Lab;
 
 const RULES: &str = "
@@ -163,29 +164,41 @@ fn what_io_uring_does_to_a_name_is_seen() {
     }
     evader::compile(&lab).expect("compiled");
     fs::create_dir(lab.path().join("real")).expect("a directory");
-    let case = |fields| Case {
+    let case = |script, fields| Case {
         rule: "ring",
-        script: "ln -sfn real $LAB/link; $LAB/evader change $LAB/link",
+        script,
         fields,
     };
-    let cases = [
-        case(&[
-            ("evt.type", "mkdirat"),
-            ("fs.path.name", "$LAB/link/old"),
-            ("fs.realpath.name", "$LAB/real/old"),
-        ]),
-        case(&[
-            ("evt.type", "renameat2"),
-            ("fs.path.target", "$LAB/link/old"),
-            ("fs.realpath.source", "$LAB/real/new"),
-            ("fs.realpath.target", "$LAB/real/old"),
-        ]),
-        case(&[
-            ("evt.type", "unlinkat"),
-            ("fs.path.name", "$LAB/link/new"),
-            ("fs.realpath.name", "$LAB/real/new"),
-        ]),
+    let mut cases = vec![
+        case(
+            "ln -sfn real $LAB/link; mkdir $LAB/real/old\n\
+             $LAB/evader ring-rename $LAB/link/old $LAB/link/new; rmdir $LAB/real/new",
+            &[
+                ("evt.type", "renameat2"),
+                ("fs.path.target", "$LAB/link/old"),
+                ("fs.realpath.source", "$LAB/real/new"),
+                ("fs.realpath.target", "$LAB/real/old"),
+            ],
+        ),
+        case(
+            "ln -sfn real $LAB/link; : > $LAB/real/new; $LAB/evader ring-unlink $LAB/link/new",
+            &[
+                ("evt.type", "unlinkat"),
+                ("fs.path.name", "$LAB/link/new"),
+                ("fs.realpath.name", "$LAB/real/new"),
+            ],
+        ),
     ];
+    if !kernel::is_old().expect("a release") {
+        cases.push(case(
+            "ln -sfn real $LAB/link; $LAB/evader change $LAB/link",
+            &[
+                ("evt.type", "mkdirat"),
+                ("fs.path.name", "$LAB/link/old"),
+                ("fs.realpath.name", "$LAB/real/old"),
+            ],
+        ));
+    }
     check_all(&agent, &lab, &cases).expect("every alert");
     stop_cleanly(agent).expect("a clean end");
 }

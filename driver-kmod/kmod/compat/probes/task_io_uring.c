@@ -1,0 +1,8 @@
+// SPDX-License-Identifier: GPL-2.0
+/* 5.10: a task knows whether it uses io_uring. */
+#include <linux/sched.h>
+
+struct io_uring_task *test(const struct task_struct *task)
+{
+	return task->io_uring;
+}

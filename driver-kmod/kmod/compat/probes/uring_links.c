@@ -1,0 +1,5 @@
+// SPDX-License-Identifier: GPL-2.0
+/* 5.15: rings make directories and links. */
+#include <uapi/linux/io_uring.h>
+
+int wanted = IORING_OP_LINKAT;
