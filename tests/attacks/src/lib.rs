@@ -6,6 +6,7 @@
 #![forbid(unsafe_code)]
 
 pub mod attack;
+pub mod busy;
 pub mod compare;
 pub mod container;
 pub mod judge;

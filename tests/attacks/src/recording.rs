@@ -14,8 +14,7 @@ use crate::sight::Sights;
 /// Rules that need more than records: names are looked up where the agent runs.
 const NOT_RECORDED: [&str; 1] = ["Detect outbound connections to common miner pool ports"];
 
-/// Rules of which containers are recorded, too: each is 30 kB, most of it its runtime's work. Their actions run no program
-/// of the laboratory, whose names on the host are of mounts that the recording does not have.
+/// Rules of which containers are recorded, too: each takes 7 kB, most of it its runtime's work.
 const CONTAINERS: [&str; 8] = [
     "Change namespace privileges via unshare",
     "Container Drift Detected (chmod)",

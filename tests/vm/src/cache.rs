@@ -96,6 +96,17 @@ impl Cache {
         Some(stamp.lines().map(str::to_owned).collect())
     }
 
+    /// Whether an entry has all of these packages; one that an older tree made may lack some.
+    pub fn has_all(&self, name: &str, wanted: &[&str]) -> bool {
+        let packages = self.packages(name).unwrap_or_default();
+        let has = |wanted: &&str| {
+            packages
+                .iter()
+                .any(|package| package.split(' ').next() == Some(*wanted))
+        };
+        wanted.iter().all(has)
+    }
+
     /// Puts a finished directory in place of the entry `name`. Who uses the entry it replaces keeps
     /// what is open.
     ///
@@ -132,6 +143,20 @@ fn move_away(from: &Path, to: &Path) -> Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_entry_that_lacks_a_package_is_not_complete() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let cache = Cache::at(dir.path().to_owned()).expect("a cache");
+        let wanted = ["one", "two"];
+        assert!(!cache.has_all("x", &wanted));
+        for (names, complete) in [(&["two", "onerous"][..], false), (&["two", "one"], true)] {
+            let versions: Vec<_> = names.iter().map(|name| format!("{name} 1.0")).collect();
+            let scratch = cache.scratch().expect("a scratch directory");
+            cache.publish(scratch, "x", &versions).expect("published");
+            assert_eq!(cache.has_all("x", &wanted), complete);
+        }
+    }
 
     #[test]
     fn entries_are_replaced_in_one_step() {

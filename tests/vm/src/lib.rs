@@ -27,6 +27,7 @@ pub mod guest;
 pub mod image;
 pub mod kernel;
 pub mod module;
+pub mod packages;
 pub mod process;
 pub mod programs;
 pub mod protocol;

@@ -6,7 +6,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use saker_vm::{Cache, Guest, Kernel, fetch, programs};
+use saker_vm::{Cache, Guest, Kernel, fetch, packages, programs};
 
 /// Longest run, of some 290 actions: 10 minutes on a busy host, three times that on a very busy one.
 const LIMIT: Duration = Duration::from_secs(3600);
@@ -40,8 +40,17 @@ ln -s /saker-vm/busybox /usr/bin/busybox
 cp /usr/share/base-files/profile /etc/profile
 ip address add 198.18.0.1/32 dev lo
 failed=0
-/attacks/attacks --ignored --nocapture compat_attacks || failed=1
 ";
+/// The attacks and twins, what must raise nothing, each alone.
+const ATTACKS: Suite = Suite {
+    program: "attacks",
+    tests: "compat_attacks",
+};
+/// Ordinary work, of which real names must raise nothing more than given ones.
+const BUSY: Suite = Suite {
+    program: "busy",
+    tests: "",
+};
 
 /// Where a kernel's own module of overlays is.
 const OVERLAYS: &str = "kernel/fs/overlayfs";
@@ -51,6 +60,13 @@ const NOT_SEEN: &str = "not seen here";
 
 /// Why, of requests of io_uring that 5.10 does not have.
 const OLD_RINGS: &str = "needs requests that this kernel has";
+
+/// A test program of tests/attacks, and which of its tests.
+#[derive(Debug, Clone, Copy)]
+struct Suite {
+    program: &'static str,
+    tests: &'static str,
+}
 
 /// Directory of the stock rules.
 fn compat() -> PathBuf {
@@ -69,26 +85,30 @@ fn only() -> String {
     std::env::var("SAKER_TEST_ATTACKS").unwrap_or_default()
 }
 
-/// Runs the suite with `driver`, of its actions those that `only` is part of.
-fn attack(kernel: Kernel, driver: &str, only: &str) {
+/// Runs a suite with `driver`, of its actions those that `only` is part of. What it printed.
+fn run(suite: Suite, kernel: Kernel, driver: &str, only: &str) -> String {
     let cache = Cache::open().expect("a cache");
     let files = fetch::kernel(&cache, kernel, false).expect("a kernel");
     let overlays = files.modules().expect("its modules").join(OVERLAYS);
     // insmod takes either.
     let overlay = ["overlay.ko", "overlay.ko.xz"].map(|name| overlays.join(name));
     let overlay = overlay.iter().find(|path| path.exists());
-    let (_, suite) = programs::tests("saker-tests-attacks")
+    let (_, program) = programs::tests("saker-tests-attacks")
         .expect("test programs")
         .into_iter()
-        .find(|(name, _)| name == "attacks")
+        .find(|(name, _)| name == suite.program)
         .expect("the suite");
     let mut run = RUN.to_owned();
+    run += &format!(
+        "/attacks/suite --ignored --nocapture {} || failed=1\n",
+        suite.tests
+    );
     let mut guest = Guest::new(kernel)
         .userland(true)
         .memory_mib(MEMORY_MIB)
         .timeout(LIMIT)
         .file(programs::agent().expect("an agent"), "/usr/bin/saker")
-        .file(suite, "/attacks/attacks")
+        .file(program, "/attacks/suite")
         .file(compat(), COMPAT)
         .file(overlay.expect("overlays, a module"), "/overlay.ko")
         .environment("SAKER_BIN", "/usr/bin/saker")
@@ -106,6 +126,12 @@ fn attack(kernel: Kernel, driver: &str, only: &str) {
     let dir = tempfile::tempdir().expect("a directory");
     let script = dir.path().join("run.sh");
     std::fs::write(&script, run).expect("written");
+    if suite.program == BUSY.program {
+        let packages = packages::directory(&cache).expect("packages");
+        guest = guest
+            .file(packages, "/packages")
+            .environment("SAKER_TEST_BUSY", "guest");
+    }
     let outcome = guest
         .file(script, "/attacks/run.sh")
         .script(HOST)
@@ -115,7 +141,13 @@ fn attack(kernel: Kernel, driver: &str, only: &str) {
     println!("{kernel} {driver}: {:.1} s", outcome.duration.as_secs_f64());
     outcome.success().expect("success");
     assert!(outcome.output.contains("test result: ok. 1 passed"));
-    let unseen = outcome.output.lines();
+    outcome.output
+}
+
+/// Attacks with `driver`; what it cannot tell is listed.
+fn attack(kernel: Kernel, driver: &str, only: &str) {
+    let output = run(ATTACKS, kernel, driver, only);
+    let unseen = output.lines();
     let unseen: Vec<_> = unseen.filter(|line| line.starts_with(NOT_SEEN)).collect();
     // Old kernels do not have all requests of io_uring, and nothing else may be missing.
     let old = kernel == Kernel::V5_10 && unseen.iter().all(|line| line.contains(OLD_RINGS));
@@ -139,5 +171,19 @@ fn attacks_with_ebpf() {
 fn attacks_with_the_module() {
     for kernel in Kernel::selected().expect("kernels") {
         attack(kernel, "kmod", &only());
+    }
+}
+
+#[test]
+#[ignore = "boots a guest and needs SAKER_COMPAT: make vm-attacks"]
+fn attacks_none_in_ordinary_work_with_ebpf() {
+    run(BUSY, Kernel::V6_1, "ebpf", &only());
+}
+
+#[test]
+#[ignore = "boots guests and needs SAKER_COMPAT: make vm-attacks"]
+fn attacks_none_in_ordinary_work_with_the_module() {
+    for kernel in Kernel::selected().expect("kernels") {
+        run(BUSY, kernel, "kmod", &only());
     }
 }
