@@ -85,18 +85,24 @@ impl Files {
         found.with_context(|| format!("no modules of {} in {}", self.release, self.root.display()))
     }
 
-    /// One of them, `fs/fuse/fuse`; unpacked in `work` where Debian packs them.
+    /// One of them, `fs/fuse/fuse`; unpacked in `work` where Debian packs them. `None` where the kernel has it built in.
     ///
     /// # Errors
     /// When there is none or it cannot be unpacked.
-    pub fn module(&self, name: &str, work: &Path) -> Result<PathBuf> {
-        let plain = self
-            .modules()?
-            .join("kernel")
-            .join(name)
-            .with_extension("ko");
+    pub fn module(&self, name: &str, work: &Path) -> Result<Option<PathBuf>> {
+        let modules = self.modules()?;
+        let plain = modules.join("kernel").join(name).with_extension("ko");
         if plain.is_file() {
-            return Ok(plain);
+            return Ok(Some(plain));
+        }
+        let built_in = modules.join("modules.builtin");
+        let built_in =
+            fs::read_to_string(&built_in).with_context(|| built_in.display().to_string())?;
+        if built_in
+            .lines()
+            .any(|line| line == format!("kernel/{name}.ko"))
+        {
+            return Ok(None);
         }
         let packed = plain.with_extension("ko.xz");
         let unpacked = work.join(plain.file_name().context("a name")?);
@@ -112,7 +118,7 @@ impl Files {
             "cannot unpack {}",
             packed.display()
         );
-        Ok(unpacked)
+        Ok(Some(unpacked))
     }
 }
 

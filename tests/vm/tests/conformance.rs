@@ -57,8 +57,9 @@ fn run(kernel: Kernel) -> Result<Dump> {
     let work = tempfile::tempdir()?;
     let with_ebpf = kernel.has_ebpf();
     // Files have layers there.
-    let overlay =
-        fetch::kernel(&cache, kernel, false)?.module("fs/overlayfs/overlay", work.path())?;
+    let overlay = fetch::kernel(&cache, kernel, false)?
+        .module("fs/overlayfs/overlay", work.path())?
+        .context("overlays, a module")?;
     let mut guest = Guest::new(kernel)
         .file(
             programs::program("saker-conformance")?,

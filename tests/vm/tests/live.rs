@@ -33,9 +33,11 @@ fn live(kernel: Kernel, driver: &str, wanted: impl Fn(&str) -> bool) {
     let cache = Cache::open().expect("a cache");
     let files = fetch::kernel(&cache, kernel, false).expect("a kernel");
     let work = tempfile::tempdir().expect("a directory");
-    let fuse = files.module("fs/fuse/fuse", work.path());
-    let mut guest = guest.file(fuse.expect("FUSE"), "/fuse.ko");
-    let mut script = "failed=0\ninsmod /fuse.ko || exit 1\n".to_owned();
+    let mut script = "failed=0\n".to_owned();
+    if let Some(fuse) = files.module("fs/fuse/fuse", work.path()).expect("FUSE") {
+        guest = guest.file(fuse, "/fuse.ko");
+        script += "insmod /fuse.ko || exit 1\n";
+    }
     if driver == "kmod" {
         let module = programs::module(kernel).expect("a module");
         guest = guest.file(module, "/saker.ko");
