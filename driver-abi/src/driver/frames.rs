@@ -31,6 +31,13 @@ pub fn read_frames(iterator: &mut impl Read) -> io::Result<Vec<u8>> {
     }
 }
 
+/// Adds a record as a frame of an iterator.
+pub fn push(bytes: &mut Vec<u8>, record: &[u8]) {
+    bytes.extend_from_slice(&(record.len() as u64).to_ne_bytes());
+    bytes.extend_from_slice(record);
+    bytes.resize(bytes.len().next_multiple_of(8), 0);
+}
+
 /// The records in `bytes`, up to the first frame that is cut.
 pub fn records(bytes: &[u8]) -> impl Iterator<Item = &[u8]> {
     let mut rest = bytes;
@@ -48,9 +55,8 @@ mod tests {
     use super::*;
 
     fn frame(record: &[u8]) -> Vec<u8> {
-        let mut bytes = (record.len() as u64).to_ne_bytes().to_vec();
-        bytes.extend_from_slice(record);
-        bytes.resize(bytes.len().next_multiple_of(8), 0);
+        let mut bytes = Vec::new();
+        push(&mut bytes, record);
         bytes
     }
 

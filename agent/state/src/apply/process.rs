@@ -308,14 +308,14 @@ fn exec_identity(process: &mut Process, rec: &Record<'_>) {
 
 /// What an exec record says of its thread, or a task record, whose slots are the same.
 pub(crate) fn told_cred(rec: &Record<'_>) -> Cred {
-    Cred {
+    let mut told = Cred {
         uid: rec.u64(SAKER_P_EXECVE_uid) as u32,
         gid: rec.u64(SAKER_P_EXECVE_gid) as u32,
         loginuid: rec.u64(SAKER_P_EXECVE_loginuid) as u32,
-        cap_inheritable: rec.u64(SAKER_P_EXECVE_cap_inheritable),
-        cap_permitted: rec.u64(SAKER_P_EXECVE_cap_permitted),
-        cap_effective: rec.u64(SAKER_P_EXECVE_cap_effective),
-    }
+        ..Cred::default()
+    };
+    told.set_capabilities(cred::three(rec, SAKER_P_EXECVE_cap_inheritable));
+    told
 }
 
 /// `old` if it is the same directory, so that most execs allocate none.

@@ -6,7 +6,7 @@ use saker_abi::driver::frames;
 use saker_abi::raw::*;
 use saker_abi::record::{Record, RecordBuilder, Var};
 
-use super::memory::{MAX_ARGS, Words};
+use super::memory::Words;
 use super::records::{says_arguments, says_program};
 use super::{Scanned, Scanner};
 use crate::directory::MAX_PROCESSES;
@@ -33,7 +33,7 @@ pub fn complete(tasks: &[u8], proc: &mut Scanner) -> Vec<u8> {
             && let Some(words) = proc.words(rec.hdr().tgid, rec.u64(SAKER_P_TASK_start_ns))
             && with_words(rec, &words, &mut completed)
         {
-            put(&mut bytes, &completed);
+            frames::push(&mut bytes, &completed);
         }
     }
     let mut at = 0;
@@ -45,24 +45,16 @@ pub fn complete(tasks: &[u8], proc: &mut Scanner) -> Vec<u8> {
         if found.ppid != 0 && told.insert(found.ppid) {
             asked.push(found.ppid);
         }
-        put(&mut bytes, &record(&found));
+        frames::push(&mut bytes, &record(&found));
     }
     bytes
-}
-
-/// Adds a record as a frame.
-fn put(frames: &mut Vec<u8>, record: &[u8]) {
-    frames.extend_from_slice(&(record.len() as u64).to_ne_bytes());
-    frames.extend_from_slice(record);
-    frames.resize(frames.len().next_multiple_of(8), 0);
 }
 
 /// Writes the record with arguments and environment that it could not say; false when they have no room. A title
 /// stands for the arguments, as in /proc.
 fn with_words(rec: &Record<'_>, words: &Words, into: &mut Vec<u8>) -> bool {
-    let all = &words.cmdline;
-    let end = all.iter().position(|&b| b == 0).unwrap_or(all.len());
-    let args = crate::apply::terminated(all.get(end + 1..).unwrap_or_default());
+    let (exe, args) = words.exe_and_args();
+    let args = crate::apply::terminated(args);
     let var = |bytes, truncated| Var {
         bytes,
         truncated,
@@ -70,9 +62,9 @@ fn with_words(rec: &Record<'_>, words: &Words, into: &mut Vec<u8>) -> bool {
         fault: false,
     };
     let vars = [
-        (SAKER_P_TASK_exe, var(&all[..end], false)),
+        (SAKER_P_TASK_exe, var(exe, false)),
         // Of a driver's record only what follows argv[0] has lost its end.
-        (SAKER_P_TASK_args, var(&args, all.len() == MAX_ARGS)),
+        (SAKER_P_TASK_args, var(&args, words.is_cut())),
         (SAKER_P_TASK_env, var(&words.environ, false)),
     ];
     rec.replace(&vars, into)
@@ -150,9 +142,8 @@ mod tests {
             .num(SAKER_P_TASK_ptid, std::process::id().into())
             .var(SAKER_P_TASK_exe, b"x")
             .build();
-        let mut bytes = (record.len() as u64).to_ne_bytes().to_vec();
-        bytes.extend_from_slice(&record);
-        bytes.resize(bytes.len().next_multiple_of(8), 0);
+        let mut bytes = Vec::new();
+        frames::push(&mut bytes, &record);
         bytes
     }
 
@@ -173,10 +164,10 @@ mod tests {
         let rec = [SAKER_P_TASK_exe, SAKER_P_TASK_args, SAKER_P_TASK_env]
             .into_iter()
             .fold(rec, fault);
-        put(&mut tasks, &rec.build());
+        frames::push(&mut tasks, &rec.build());
         let mut earlier = Vec::new();
         let rec = rec.num(SAKER_P_TASK_start_ns, start_ns as i64 - 1);
-        put(&mut earlier, &rec.build());
+        frames::push(&mut earlier, &rec.build());
         assert!(
             complete(&earlier, &mut proc).is_empty(),
             "this process has the number of one that ended"

@@ -12,7 +12,7 @@ use std::time::Duration;
 use super::read::Reader;
 
 /// Bytes of arguments and of environment, as the drivers cut them.
-pub(super) const MAX_ARGS: usize = saker_abi::raw::SAKER_ARGS_MAX as usize;
+const MAX_ARGS: usize = saker_abi::raw::SAKER_ARGS_MAX as usize;
 const MAX_ENV: usize = saker_abi::raw::SAKER_ENV_MAX as usize;
 
 /// Longest wait for the memory of one process.
@@ -71,6 +71,20 @@ pub(super) struct Words {
     pub cmdline: Vec<u8>,
     /// NUL-separated variables.
     pub environ: Vec<u8>,
+}
+
+impl Words {
+    /// argv\[0\] and what follows it.
+    pub(super) fn exe_and_args(&self) -> (&[u8], &[u8]) {
+        let all = &self.cmdline;
+        let end = all.iter().position(|&b| b == 0).unwrap_or(all.len());
+        (&all[..end], all.get(end + 1..).unwrap_or_default())
+    }
+
+    /// Whether arguments are missing behind these.
+    pub(super) fn is_cut(&self) -> bool {
+        self.cmdline.len() == MAX_ARGS
+    }
 }
 
 /// Reads the memory of processes in a bounded time.

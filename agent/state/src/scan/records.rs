@@ -1,8 +1,9 @@
 //! Processes as the iterators of a driver tell them: records of what there is.
 //!
 //! A record says what an event's would have said. What it cannot say is read from /proc, for exactly the
-//! process or the descriptor concerned: arguments and environment, which the drivers leave out, cgroups where the driver does not tell any, files without a path whose kind their
-//! name does not tell. The root directory is left out: nothing asks for it.
+//! process or the descriptor concerned: arguments and environment, which the drivers leave out, cgroups where
+//! the driver does not tell any, files without a path whose kind their name does not tell. The root directory is
+//! left out: nothing asks for it.
 
 use rustc_hash::{FxHashMap, FxHashSet};
 use saker_abi::driver::frames;
@@ -349,9 +350,8 @@ mod tests {
 
     fn frame(record: &RecordBuilder) -> Vec<u8> {
         let record = record.build();
-        let mut bytes = (record.len() as u64).to_ne_bytes().to_vec();
-        bytes.extend_from_slice(&record);
-        bytes.resize(bytes.len().next_multiple_of(8), 0);
+        let mut bytes = Vec::new();
+        frames::push(&mut bytes, &record);
         bytes
     }
 

@@ -4,7 +4,7 @@ use std::os::fd::{AsFd, OwnedFd};
 
 use rustix::fs::{Dir, Mode, OFlags, openat};
 
-use super::memory::{MAX_ARGS, Memory, Words};
+use super::memory::{Memory, Words};
 use super::read::{MAX_FILE, Reader, facts, link, number};
 use super::{Scanned, ScannedThread};
 use crate::apply::{cmdline, joined, terminated};
@@ -90,16 +90,12 @@ pub(super) fn read_image(memory: &mut Memory, dir: &OwnedFd, comm: &[u8]) -> Opt
 
 /// Puts arguments and environment into the image of their process.
 pub(super) fn say(image: &mut Image, words: &Words) {
-    let Words {
-        cmdline: all,
-        environ,
-    } = words;
-    let end = all.iter().position(|&b| b == 0).unwrap_or(all.len());
-    image.exe = all[..end].into();
-    (image.args, image.arg_ends) = joined(all.get(end + 1..).unwrap_or_default());
+    let (exe, args) = words.exe_and_args();
+    image.exe = exe.into();
+    (image.args, image.arg_ends) = joined(args);
     image.cmdline = cmdline(&image.comm, &image.args, image.arg_ends.len());
-    image.env = terminated(environ);
-    image.incomplete |= all.len() == MAX_ARGS;
+    image.env = terminated(&words.environ);
+    image.incomplete |= words.is_cut();
 }
 
 /// The link's text without the mark of a deleted file; memory files without their slash.
