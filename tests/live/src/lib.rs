@@ -24,3 +24,4 @@ pub mod kernel;
 pub mod lab;
 pub mod metrics;
 mod process;
+pub mod talker;

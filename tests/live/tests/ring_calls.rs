@@ -6,6 +6,7 @@ use saker_tests_live::case::{Case, check, of_session, outputs, stop_cleanly};
 use saker_tests_live::driver::Driver;
 use saker_tests_live::evader;
 use saker_tests_live::lab::Lab;
+use saker_tests_live::talker;
 
 const RULES: &str = r#"
 - rule: connection
@@ -39,11 +40,7 @@ const RINGS_OWN: i64 = 0x4000_0000;
 
 fn start() -> (Agent, Lab) {
     let lab = Lab::new().expect("a laboratory, as root");
-    let source = concat!(
-        include_str!("../src/ring.c"),
-        include_str!("../src/talker.c")
-    );
-    lab.compile("talker", source, &[]).expect("compiled");
+    talker::compile(&lab).expect("compiled");
     evader::compile(&lab).expect("compiled");
     let rules = lab.write("rules.yaml", RULES).expect("written");
     (

@@ -3,6 +3,7 @@
 use saker_tests_live::agent::{Agent, Options};
 use saker_tests_live::case::{Case, check, check_all, of_session, outputs, stop_cleanly};
 use saker_tests_live::lab::Lab;
+use saker_tests_live::talker;
 
 const RULES: &str = r#"
 - rule: moved by a ring
@@ -463,11 +464,7 @@ const ZERO: Case = talk!(
 
 fn start() -> (Agent, Lab) {
     let lab = Lab::new().expect("a laboratory, as root");
-    let source = concat!(
-        include_str!("../src/ring.c"),
-        include_str!("../src/talker.c")
-    );
-    lab.compile("talker", source, &[]).expect("compiled");
+    talker::compile(&lab).expect("compiled");
     let rules = lab.write("rules.yaml", RULES).expect("written");
     (
         Agent::start(&Options::rules([rules])).expect("an agent"),
