@@ -7,22 +7,16 @@
 #ifndef SAKER_ACTED_H
 #define SAKER_ACTED_H
 
-/* IORING_OP_* that the kernel serves by the same functions; none for the others. */
-#define ACTED_RENAMEAT 35
-#define ACTED_UNLINKAT 36
-#define ACTED_MKDIRAT 37
-#define ACTED_SYMLINKAT 38
-#define ACTED_LINKAT 39
-#define ACTED_NO_REQUEST 0
+#define ACTED_NO_REQUEST 0 /* none comes there */
 
 /* X(name of security_path_NAME, first and last event of the calls that come there, request of io_uring). */
 #define SAKER_ACTED(X)                                                                             \
-	X(unlink, UNLINK, UNLINKAT, ACTED_UNLINKAT)                                                \
-	X(rmdir, UNLINKAT, RMDIR, ACTED_UNLINKAT)                                                  \
-	X(rename, RENAME, RENAMEAT2, ACTED_RENAMEAT)                                               \
-	X(symlink, SYMLINK, SYMLINKAT, ACTED_SYMLINKAT)                                            \
-	X(link, LINK, LINKAT, ACTED_LINKAT)                                                        \
-	X(mkdir, MKDIR, MKDIRAT, ACTED_MKDIRAT)                                                    \
+	X(unlink, UNLINK, UNLINKAT, SAKER_URING_UNLINKAT)                                          \
+	X(rmdir, UNLINKAT, RMDIR, SAKER_URING_UNLINKAT)                                            \
+	X(rename, RENAME, RENAMEAT2, SAKER_URING_RENAMEAT)                                         \
+	X(symlink, SYMLINK, SYMLINKAT, SAKER_URING_SYMLINKAT)                                      \
+	X(link, LINK, LINKAT, SAKER_URING_LINKAT)                                                  \
+	X(mkdir, MKDIR, MKDIRAT, SAKER_URING_MKDIRAT)                                              \
 	X(mknod, MKNOD, MKNODAT, ACTED_NO_REQUEST)                                                 \
 	X(chmod, CHMOD, FCHMODAT2, ACTED_NO_REQUEST)                                               \
 	X(chown, CHOWN, FCHOWNAT, ACTED_NO_REQUEST)

@@ -6,6 +6,8 @@
 #include "saker_ioctl.h"
 extern const struct saker_event_info saker_event_table[SAKER_NR_EVENTS];
 extern const struct saker_subcall_info saker_subcalls[SAKER_NR_SUBCALLS];
+extern const struct saker_uring_info saker_uring_requests[SAKER_NR_URING_REQUESTS];
+extern const __u16 saker_uring_moved[SAKER_NR_URING_MOVED];
 /* bindgen does not evaluate macros with arguments. */
 enum saker_request {
 	SAKER_REQUEST_INFO = SAKER_IOC_INFO,

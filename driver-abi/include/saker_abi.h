@@ -278,6 +278,12 @@ struct saker_subcall_info {
 	__u8 nr32;    /* the multiplexed call */
 };
 
+/* A request of io_uring. */
+struct saker_uring_info {
+	__u16 opcode;
+	__u16 event;
+};
+
 struct saker_event_info {
 	const char *name;
 	__u16 cls;
@@ -289,5 +295,6 @@ struct saker_event_info {
 };
 
 #include "saker_events.h"
+#include "saker_requests.h"
 
 #endif /* SAKER_ABI_H */

@@ -17,6 +17,12 @@ const struct saker_event_info saker_event_table[SAKER_NR_EVENTS] = { SAKER_EVENT
 	{ SAKER_EV_##ID, SAKER_SUBCALL(SAKER_NR32_##call, number), SAKER_NR32_##call },
 const struct saker_subcall_info saker_subcalls[SAKER_NR_SUBCALLS] = { SAKER_SUBCALLS(SUBCALL) };
 
+#define URING(NAME, number, ID) { number, SAKER_EV_##ID },
+const struct saker_uring_info saker_uring_requests[SAKER_NR_URING_REQUESTS] = { SAKER_REQUESTS(URING) };
+
+#define MOVED(ID, name, cls) SAKER_EV_##ID,
+const __u16 saker_uring_moved[SAKER_NR_URING_MOVED] = { SAKER_REQUESTS_MOVED(MOVED) };
+
 _Static_assert(sizeof(struct saker_hdr) == 40, "record header");
 _Static_assert(sizeof(struct saker_var) == 8, "a slot");
 _Static_assert(sizeof(struct saker_tuple) == 184, "socket tuple");

@@ -424,4 +424,4 @@ SAKER_QUIET(PROGRAM_QUIET)
 		record_uring_##name(ctx);                                                          \
 		return 0;                                                                          \
 	}
-SAKER_URING_MOVED(PROGRAM_URING_MOVED)
+SAKER_REQUESTS_MOVED(PROGRAM_URING_MOVED)

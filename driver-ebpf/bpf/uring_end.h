@@ -224,8 +224,8 @@ static __always_inline bool uring_by_number(u64 *ctx, struct uring_end *end)
 	struct uring_told told = {};
 	u64 members[3] = {};
 
-	if (!wanted_request(IORING_OP_RECVMSG_NR) && !wanted_request(IORING_OP_RECV_NR) &&
-	    !wanted_request(IORING_OP_ACCEPT_NR) && !wanted_request(IORING_OP_READ_MULTISHOT_NR))
+	if (!wanted_request(SAKER_URING_RECVMSG) && !wanted_request(SAKER_URING_RECV) &&
+	    !wanted_request(SAKER_URING_ACCEPT) && !wanted_request(SAKER_URING_READ_MULTISHOT))
 		return false;
 	end->ring = (void *)ctx[0];
 	if ((s64)ctx[2] < 0 && !kread(&told, sizeof(told), (void *)ctx[2]) && uring_find(&told, end))

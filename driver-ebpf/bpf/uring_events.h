@@ -3,30 +3,11 @@
 #ifndef SAKER_URING_EVENTS_H
 #define SAKER_URING_EVENTS_H
 
-/* What moves data (uring_moved.h). */
-#define SAKER_URING_MOVED(X)                                                                       \
-	X(SENDTO, sendto, FILE)                                                                    \
-	X(SENDMSG, sendmsg, FILE)                                                                  \
-	X(RECVFROM, recvfrom, FILE)                                                                \
-	X(RECVMSG, recvmsg, FILE)                                                                  \
-	X(READ_CALL, read, NOISE)                                                                  \
-	X(WRITE_CALL, write, NOISE)                                                                \
-	X(READV, readv, NOISE)                                                                     \
-	X(WRITEV, writev, NOISE)
-
-#define URING_OPCODES 128 /* a power of two above them */
-
-/* IORING_OP_* of include/uapi/linux/io_uring.h */
-#define IORING_OP_RECVMSG_NR 10
-#define IORING_OP_ACCEPT_NR 13
-#define IORING_OP_RECV_NR 27
-#define IORING_OP_READ_MULTISHOT_NR 49
-
 #define REQ_F_FIXED_FILE (1u << 0) /* IOSQE_FIXED_FILE */
 #define REQ_F_CQE_SKIP (1u << 6) /* IOSQE_CQE_SKIP_SUCCESS */
 
 /* Event + 1 of each opcode that is wanted; set by the loader. */
-volatile u8 saker_uring_events[URING_OPCODES] = {};
+volatile u8 saker_uring_events[SAKER_URING_OPCODES] = {};
 
 /* Requests of which was not known any more what they had been given when they were done. */
 struct {
@@ -47,7 +28,7 @@ static __always_inline void count_forgotten(void)
 
 static __always_inline u32 wanted_request(u32 opcode)
 {
-	return saker_uring_events[opcode & (URING_OPCODES - 1)];
+	return saker_uring_events[opcode & (SAKER_URING_OPCODES - 1)];
 }
 
 static __always_inline u32 uring_event(struct io_kiocb *req)
@@ -58,7 +39,7 @@ static __always_inline u32 uring_event(struct io_kiocb *req)
 static __always_inline bool uring_moves(u32 event)
 {
 #define IS_MOVED(ID, name, cls) || event == SAKER_EV_##ID
-	return false SAKER_URING_MOVED(IS_MOVED);
+	return false SAKER_REQUESTS_MOVED(IS_MOVED);
 #undef IS_MOVED
 }
 

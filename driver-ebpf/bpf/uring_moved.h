@@ -81,7 +81,7 @@ SAKER_SUBPROGRAM int saker_uring_keep_moved(u64 at, u32 event)
 		kept.size = saker_parts_bytes(KREAD(rw, addr), KREAD(rw, len), kept.compat);
 	} else {
 		kept.size = KREAD(rw, len);
-		kept.stays = KREAD(req, opcode) == IORING_OP_READ_MULTISHOT_NR;
+		kept.stays = KREAD(req, opcode) == SAKER_URING_READ_MULTISHOT;
 	}
 	if (IS_SEND(event))
 		keep_far_end(&kept, req, &message);

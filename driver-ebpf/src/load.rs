@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use aya::maps::{ArrayOfMaps, MapData, MapError, ProgramArray};
 use aya::{Btf, Ebpf, EbpfLoader, VerifierLogLevel};
-use saker_abi::driver::{Feature, Lack, LoadOptions, OptionsError, SyscallTables};
+use saker_abi::driver::{Feature, Lack, LoadOptions, OptionsError, SyscallTables, requests};
 use saker_abi::ring::{Counters, RingFd};
 
 use crate::{Hooks, Missed, acted, functions, given, hooks, iterate, programs, schema, uring};
@@ -270,7 +270,7 @@ fn load_object(
     let shed_bytes = (options.ring_bytes / 4 * 3) as u32;
     let wakeup_bytes = (options.ring_bytes / 4) as u32;
     let own_tgid = options.own_tgid as i32;
-    let uring_events = uring::table(&options.events);
+    let uring_events = requests::marks(&options.events);
     let mut loader = EbpfLoader::new();
     for (map, entries) in uring::entries(&options.events, btf) {
         loader.map_max_entries(map, entries);

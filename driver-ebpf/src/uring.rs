@@ -15,8 +15,6 @@ use crate::load::{LoadError, chain};
 use crate::programs::{load_one, program, refused};
 use crate::{EventSet, functions};
 
-/// Slots of `saker_uring_events`.
-const OPCODES: usize = 128;
 /// Requests whose names are kept between submission and completion.
 const KEPT: u32 = 1024;
 /// Requests that move data on their way: one a connection of a busy server.
@@ -80,7 +78,8 @@ pub(crate) fn supported(btf: &Btf) -> bool {
 /// Maps of what is kept between submission and completion, and their entries: one where nobody uses it.
 pub(crate) fn entries(events: &EventSet, btf: &Btf) -> [(&'static str, u32); 4] {
     let supported = supported(btf);
-    let any = |moves| supported && wanted(events).any(|(_, event)| requests::moves(event) == moves);
+    let any =
+        |moves| supported && wanted(events).any(|request| requests::moves(request.event) == moves);
     let accepts = supported && events.contains(SAKER_EV_ACCEPT4 as u16);
     let entries = |used, entries| if used { entries } else { 1 };
     [
@@ -89,15 +88,6 @@ pub(crate) fn entries(events: &EventSet, btf: &Btf) -> [(&'static str, u32); 4] 
         ("uring_staying", entries(any(true), STAYING)),
         ("uring_listening", entries(accepts, STAYING)),
     ]
-}
-
-/// Contents of `saker_uring_events`: event + 1 by operation.
-pub(crate) fn table(events: &EventSet) -> [u8; OPCODES] {
-    let mut table = [0; OPCODES];
-    for (opcode, event) in wanted(events) {
-        table[opcode] = event as u8 + 1;
-    }
-    table
 }
 
 fn jumps(ebpf: &mut Ebpf, name: &str) -> Result<ProgramArray<MapData>, LoadError> {
@@ -118,7 +108,7 @@ pub(crate) fn load(ebpf: &mut Ebpf, events: &EventSet) -> Result<Option<Fillers>
     }
     let mut told = jumps(ebpf, "uring_fillers")?;
     let mut quiet = jumps(ebpf, "uring_quiet")?;
-    let events: BTreeSet<u32> = wanted(events).map(|(_, event)| event).collect();
+    let events: BTreeSet<u32> = wanted(events).map(|request| request.event.into()).collect();
     for event in events {
         let name = format!("saker_uring_{}", EVENTS[event as usize].name);
         let filler = program(ebpf, &name)?;

@@ -258,20 +258,14 @@ static __always_inline scratch_area acted_area(u32 cpu)
 	return cpu_area(cpu);
 }
 
-/* Of what acts on names. */
+#define CASE_WANTED(NAME, number, ID)                                                              \
+	case number:                                                                               \
+		return request_wanted(SAKER_EV_##ID);
+
 static __always_inline u32 wanted_request(u32 opcode)
 {
 	switch (opcode) {
-	case ACTED_RENAMEAT:
-		return request_wanted(SAKER_EV_RENAMEAT2);
-	case ACTED_UNLINKAT:
-		return request_wanted(SAKER_EV_UNLINKAT);
-	case ACTED_MKDIRAT:
-		return request_wanted(SAKER_EV_MKDIRAT);
-	case ACTED_SYMLINKAT:
-		return request_wanted(SAKER_EV_SYMLINKAT);
-	case ACTED_LINKAT:
-		return request_wanted(SAKER_EV_LINKAT);
+	SAKER_REQUESTS(CASE_WANTED)
 	}
 	return 0;
 }

@@ -131,9 +131,9 @@ impl LoadOptions {
     /// open, name or connect something.
     pub fn requests(&self, moves: bool) -> bool {
         // What only renumbers descriptors is no loss: the table of descriptors heals itself.
-        let counts = |event| event != SAKER_EV_CLOSE && event != SAKER_EV_DUP3;
+        let counts = |event| event != SAKER_EV_CLOSE as u16 && event != SAKER_EV_DUP3 as u16;
         requests::wanted(&self.events)
-            .any(|(_, event)| counts(event) && requests::moves(event) == moves)
+            .any(|request| counts(request.event) && requests::moves(request.event) == moves)
     }
 
     /// One more than the highest CPU number: how many CPUs tables have.
