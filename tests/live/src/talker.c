@@ -14,6 +14,8 @@
 #define OP_READ_MULTISHOT 49
 #define OP_BIND 56
 #define OP_LISTEN 57
+#define OP_READV_FIXED 60
+#define OP_WRITEV_FIXED 61
 
 static char buffer[BUFFER];
 
@@ -211,6 +213,26 @@ static void file(void)
 	socket_pair();
 	check(result_of(&ring, data_request(IORING_OP_WRITE, FIRST, "eight...", 8)) == 8, "write");
 	check(result_of(&ring, data_request(IORING_OP_READ, SECOND, buffer, BUFFER)) == 8, "read");
+}
+
+/* vectors: written and read in parts of a registered buffer, where there are such requests; elsewhere of any. */
+static void vectors(void)
+{
+	struct iovec all = { buffer, BUFFER };
+	struct iovec parts[2] = { { buffer, 6 }, { buffer + 20, 9 } };
+	struct iovec room[2] = { { buffer, 10 }, { buffer + 30, 15 } };
+	int fd = at(FIRST, open("/tmp/talker-vectors", O_RDWR | O_CREAT | O_TRUNC, 0600));
+	struct ring ring;
+	int fixed;
+
+	unlink("/tmp/talker-vectors");
+	check(!ring_open(&ring, 0, -2), "ring");
+	check(!syscall(SYS_io_uring_register, ring.fd, IORING_REGISTER_BUFFERS, &all, 1), "buffers");
+	fixed = supported(&ring, OP_WRITEV_FIXED);
+	check(result_of(&ring, data_request(fixed ? OP_WRITEV_FIXED : IORING_OP_WRITEV, fd, parts, 2)) == 15,
+	      "writev");
+	check(result_of(&ring, data_request(fixed ? OP_READV_FIXED : IORING_OP_READV, fd, room, 2)) == 15,
+	      "readv");
 }
 
 /* again: one request reads twice, where there are such; elsewhere there are two. */
@@ -514,7 +536,8 @@ int main(int argc, char **argv)
 		void (*way)(void);
 	} ways[] = {
 		{ "pair", pair }, { "table", table }, { "address", address },
-		{ "message", message }, { "stay", stay }, { "file", file }, { "again", again },
+		{ "message", message }, { "stay", stay }, { "file", file },
+		{ "vectors", vectors }, { "again", again },
 		{ "accept", accepts }, { "places", places }, { "once", once }, { "serve", serve },
 		{ "join", joins },
 		{ "zero", zero }, { "narrow", narrow }, { "ways", all_ways }, { "quiet", quiet },

@@ -250,6 +250,28 @@ const CASES: &[Case] = &[
             ("evt.rawarg.size", "64")
         ]
     ),
+    talk!(
+        "read or written by a ring",
+        "vectors",
+        &[
+            ("evt.type", "writev"),
+            ("fd.num", "100"),
+            ("fd.type", "file"),
+            ("evt.rawres", "15"),
+            ("evt.rawarg.size", "15")
+        ]
+    ),
+    talk!(
+        "read or written by a ring",
+        "vectors",
+        &[
+            ("evt.type", "readv"),
+            ("fd.num", "100"),
+            ("fd.type", "file"),
+            ("evt.rawres", "15"),
+            ("evt.rawarg.size", "25")
+        ]
+    ),
     // One request, two reads.
     talk!(
         "read or written by a ring",
