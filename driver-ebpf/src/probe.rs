@@ -30,7 +30,15 @@ impl Check {
 
 /// Looks at the host without loading anything. The real test is [`crate::EbpfDriver::load`].
 pub fn probe() -> Vec<Check> {
-    vec![kernel(), privilege(), btf(), lockdown(), jit()]
+    let capabilities = effective_capabilities();
+    vec![
+        kernel(),
+        privilege(capabilities),
+        processes(capabilities),
+        btf(),
+        lockdown(),
+        jit(),
+    ]
 }
 
 fn kernel() -> Check {
@@ -46,9 +54,9 @@ fn kernel() -> Check {
     )
 }
 
-fn privilege() -> Check {
-    let uid = geteuid().as_raw();
-    let effective = fs::read_to_string("/proc/self/status")
+/// A bit each, as in proc_pid_status(5).
+fn effective_capabilities() -> u64 {
+    fs::read_to_string("/proc/self/status")
         .ok()
         .and_then(|status| {
             let line = status
@@ -56,7 +64,11 @@ fn privilege() -> Check {
                 .find_map(|line| line.strip_prefix("CapEff:\t"))?;
             u64::from_str_radix(line.trim(), 16).ok()
         })
-        .unwrap_or(0);
+        .unwrap_or(0)
+}
+
+fn privilege(effective: u64) -> Check {
+    let uid = geteuid().as_raw();
     // CAP_SYS_ADMIN 21, CAP_PERFMON 38, CAP_BPF 39 (include/uapi/linux/capability.h).
     let ok = effective >> 21 & 1 == 1 || (effective >> 38 & 3) == 3;
     Check::new(
@@ -64,6 +76,23 @@ fn privilege() -> Check {
         ok,
         format!("effective uid {uid}, capabilities {effective:#x}"),
         "run as root, or grant CAP_BPF, CAP_PERFMON and CAP_SYS_RESOURCE",
+    )
+}
+
+/// What /proc tells of others (PTRACE_MODE_READ, proc(5)); what runs later comes from the driver.
+fn processes(effective: u64) -> Check {
+    // CAP_SYS_PTRACE 19.
+    let ok = effective >> 19 & 1 == 1;
+    let detail = if ok {
+        "what runs already is read whole"
+    } else {
+        "the environment of what others run already cannot be read, nor the users of containers"
+    };
+    Check::new(
+        "processes",
+        ok,
+        detail.to_owned(),
+        "run as root, or grant CAP_SYS_PTRACE",
     )
 }
 
@@ -122,6 +151,7 @@ mod tests {
             assert!(!check.detail.is_empty(), "{}", check.name);
             assert_eq!(check.ok, check.action.is_none(), "{}", check.name);
         }
+        assert!(processes(1 << 19).ok && !processes(!(1 << 19)).ok);
         let failed = Check::new("x", false, "y".into(), "do z");
         assert_eq!(failed.action.as_deref(), Some("do z"));
     }
