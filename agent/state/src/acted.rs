@@ -22,6 +22,8 @@ const SPARE_BYTES: usize = 4096;
 pub(crate) struct Acted {
     /// By thread, with the time: it is in one call at a time.
     threads: FxHashMap<u32, (u64, Vec<u8>)>,
+    /// These times and threads in order; some have gone since, or have a later time. At most twice as many.
+    order: VecDeque<(u64, u32)>,
     /// Workers of one ring run side by side, under the number of its owner; the oldest first.
     requests: VecDeque<Vec<u8>>,
     spare: Vec<Vec<u8>>,
@@ -63,6 +65,7 @@ impl Acted {
             *kept_ns = ts_ns;
             kept.clear();
             kept.extend_from_slice(rec.bytes());
+            self.put_last(ts_ns, tid);
         } else {
             if self.threads.len() >= MAX_ACTED_THREADS {
                 counters.acted_overflow += 1;
@@ -70,16 +73,27 @@ impl Acted {
             }
             let bytes = self.copy(rec);
             self.threads.insert(tid, (ts_ns, bytes));
+            self.put_last(ts_ns, tid);
         }
+    }
+
+    fn put_last(&mut self, ts_ns: u64, tid: u32) {
+        if self.order.len() >= 2 * MAX_ACTED_THREADS {
+            let waits = |&(ts_ns, tid): &(u64, u32)| is_since(&self.threads, tid, ts_ns);
+            self.order.retain(waits);
+        }
+        self.order.push_back((ts_ns, tid));
     }
 
     /// A thread that waits longest is the likeliest to be gone.
     fn drop_oldest_thread(&mut self) {
-        let by_time = self.threads.iter().map(|(&tid, &(ts_ns, _))| (ts_ns, tid));
-        if let Some((_, tid)) = by_time.min()
-            && let Some((_, oldest)) = self.threads.remove(&tid)
-        {
-            self.reuse(oldest);
+        while let Some((ts_ns, tid)) = self.order.pop_front() {
+            if is_since(&self.threads, tid, ts_ns)
+                && let Some((_, oldest)) = self.threads.remove(&tid)
+            {
+                self.reuse(oldest);
+                return;
+            }
         }
     }
 
@@ -196,6 +210,11 @@ impl Acted {
             self.spare.push(bytes);
         }
     }
+}
+
+/// Whether `tid` waits since then.
+fn is_since(threads: &FxHashMap<u32, (u64, Vec<u8>)>, tid: u32, ts_ns: u64) -> bool {
+    threads.get(&tid).is_some_and(|&(since, _)| since == ts_ns)
 }
 
 /// What a call that opens has returned: its first parameter.
@@ -440,16 +459,24 @@ mod tests {
     fn the_tables_have_an_end() {
         let mut case = Case::default();
         for tid in 0..MAX_ACTED_THREADS as u32 + 3 {
-            // The times are not in the order they come in.
-            case.keep(acted(u64::from(tid ^ 1), tid, SAKER_EV_UNLINK, "/etc/a"));
+            case.keep(acted(u64::from(tid), tid, SAKER_EV_UNLINK, "/etc/a"));
+            // One that is told again waits anew.
+            if tid == 9 {
+                case.keep(acted(9_000, 0, SAKER_EV_UNLINK, "/etc/b"));
+            }
         }
         assert_eq!(case.0.threads.len(), MAX_ACTED_THREADS);
         let last = MAX_ACTED_THREADS as u32 + 2;
         assert!(case.attach(unlink(9_999, last, "x")), "the newest is kept");
-        for gone in [0, 1, 3] {
+        for gone in 1..4 {
             assert!(!case.attach(unlink(9_999, gone, "x")), "{gone}: the oldest");
         }
-        assert!(case.attach(unlink(9_999, 2, "x")));
+        assert!(case.attach(unlink(9_999, 0, "x")), "told again");
+        for ts_ns in 0..5 * MAX_ACTED_THREADS as u64 {
+            case.keep(acted(ts_ns, 2, SAKER_EV_UNLINK, "/etc/a"));
+            assert!(case.attach(unlink(ts_ns, 2, "x")));
+        }
+        assert!(case.0.order.len() <= 2 * MAX_ACTED_THREADS);
         case.keep(acted(9_999, 2, SAKER_EV_UNLINK, "/etc/a"));
         for number in 0..MAX_ACTED_REQUESTS + 2 {
             let name = format!("/etc/{number}");
