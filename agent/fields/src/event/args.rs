@@ -13,6 +13,8 @@ use crate::render::{self, NOT_AVAILABLE, NULL, put};
 
 /// `openat` and its kin: the working directory.
 const AT_FDCWD: i32 = -100;
+/// There is no such process.
+const ESRCH: i64 = 3;
 
 /// One descriptor of a list, and the events reported of it.
 pub(super) struct Polled {
@@ -366,7 +368,13 @@ impl<'a> EventView<'a> {
             }
             _ => {
                 let lineage = self.state.lineage();
-                if let Some(cell) = lineage.by_tgid(pid) {
+                let nobody = self.return_value() == Some(-ESRCH);
+                let found = if nobody {
+                    lineage.by_tgid(pid)
+                } else {
+                    lineage.last_of_tgid(pid)
+                };
+                if let Some(cell) = found {
                     out.extend_from_slice(&lineage.image(&cell).comm);
                 }
             }

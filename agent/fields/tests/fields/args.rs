@@ -203,6 +203,22 @@ fn users_signals_processes() {
     );
 }
 
+/// Whom a signal ends may be gone before the call that sent it returns.
+#[test]
+fn processes_that_a_call_ended_have_a_name() {
+    let mut world = World::new();
+    let exit = record(SAKER_EV_PROCEXIT, 5_000, SHELL).num(SAKER_P_PROCEXIT_group_dead, 1);
+    world.feed(&exit);
+    let kill = |res| {
+        record(SAKER_EV_KILL, 5_100, CHILD)
+            .num(SAKER_P_KILL_res, res)
+            .num(SAKER_P_KILL_pid, SHELL.into())
+            .num(SAKER_P_KILL_sig, 9)
+    };
+    world.expect(&kill(0), &[("evt.arg.pid", "sh")]);
+    world.expect(&kill(-3), &[("evt.arg.pid", "20")]);
+}
+
 #[test]
 fn requests_and_commands() {
     let one = |event, slot, value: i64, field: &str, name: &str| {

@@ -87,12 +87,15 @@ impl<'a> Reader<'a> {
 
     /// The thread group `tgid` that lives at the time of the event.
     pub fn by_tgid(&self, tgid: u32) -> Option<Arc<Cell>> {
+        self.last_of_tgid(tgid)
+            .filter(|cell| cell.exit_ns().is_none_or(|exit_ns| exit_ns > self.as_of()))
+    }
+
+    /// The same, or the last one that lived: a call is told when it returns, and whom it ended may be gone by then.
+    pub fn last_of_tgid(&self, tgid: u32) -> Option<Arc<Cell>> {
         let cell = self.directory.get(tgid)?;
         self.wait_for(&cell);
-        let gone = cell
-            .exit_ns()
-            .is_some_and(|exit_ns| exit_ns <= self.as_of());
-        (cell.start_ns() <= self.ts_ns && !gone).then_some(cell)
+        (cell.start_ns() <= self.ts_ns).then_some(cell)
     }
 
     /// Program of the session leader (rules-spec D3, `proc.sname`): the leader itself, else the
