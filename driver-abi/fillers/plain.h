@@ -187,12 +187,12 @@ static __always_inline u64 typed(u64 value, u32 type)
 		slots[slot] = cap_word(FIELD_AT(saker_cred(task), n));                             \
 	}
 
-/* Arguments that no rule and no state can use do not leave the kernel. */
+/* What state has no use for does not leave the kernel unless a rule asks for it. */
 static __always_inline bool args_wanted(struct call *c, u32 event)
 {
 	u32 cmd;
 
-	if (event != SAKER_EV_FCNTL)
+	if (event != SAKER_EV_FCNTL || saker_every_fcntl)
 		return true;
 	cmd = c->args[1];
 	return cmd == F_DUPFD || cmd == F_DUPFD_CLOEXEC || cmd == F_SETFD;

@@ -62,6 +62,7 @@ struct saker_ioc_create {
 #define SAKER_SESSION_ACTED 0x4 /* SAKER_EV_ACTED is wanted; what cannot be told is left out (SAKER_KMF_ACTED) */
 #define SAKER_SESSION_NAMES 0x8 /* the same of SAKER_EV_GIVEN of opens and execs that fail */
 #define SAKER_SESSION_ADDRESSES 0x10 /* and of connects */
+#define SAKER_SESSION_FCNTL 0x40 /* every fcntl(2), not only those that renumber or mark descriptors */
 #define SAKER_SESSION_URING 0x20 /* requests of io_uring are wanted whose events are, but for those that close or move data */
 
 /*

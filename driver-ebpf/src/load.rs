@@ -7,6 +7,7 @@ use std::sync::Arc;
 use aya::maps::{ArrayOfMaps, MapData, MapError, ProgramArray};
 use aya::{Btf, Ebpf, EbpfLoader, VerifierLogLevel};
 use saker_abi::driver::{Feature, Lack, LoadOptions, OptionsError, SyscallTables, requests};
+use saker_abi::raw::SAKER_SESSION_FCNTL;
 use saker_abi::ring::{Counters, RingFd};
 
 use crate::{Hooks, Missed, acted, functions, given, hooks, iterate, programs, schema, uring};
@@ -270,6 +271,7 @@ fn load_object(
     let shed_bytes = (options.ring_bytes / 4 * 3) as u32;
     let wakeup_bytes = (options.ring_bytes / 4) as u32;
     let own_tgid = options.own_tgid as i32;
+    let every_fcntl = tables.session_flags & SAKER_SESSION_FCNTL != 0;
     let uring_events = requests::marks(&options.events);
     let mut loader = EbpfLoader::new();
     for (map, entries) in uring::entries(&options.events, btf) {
@@ -286,6 +288,7 @@ fn load_object(
         .override_global("saker_acted_areas", &(cpus + 1), true)
         .override_global("saker_uring_events", &uring_events, true)
         .override_global("saker_reached", &u8::from(options.reached), true)
+        .override_global("saker_every_fcntl", &u8::from(every_fcntl), true)
         .override_global("saker_iterator_area", &cpus, true)
         .override_global("saker_partitions", &options.partitions, true)
         .override_global("saker_own_tgid", &own_tgid, true)

@@ -137,7 +137,8 @@ static int check_request(const struct saker_ioc_create *req)
 	    req->ring_bytes > SAKER_RING_BYTES_MAX)
 		return -EINVAL;
 	if (req->flags & ~(SAKER_SESSION_SIGNALS | SAKER_SESSION_REACHED | SAKER_SESSION_ACTED |
-			   SAKER_SESSION_NAMES | SAKER_SESSION_ADDRESSES | SAKER_SESSION_URING))
+			   SAKER_SESSION_NAMES | SAKER_SESSION_ADDRESSES | SAKER_SESSION_URING |
+			   SAKER_SESSION_FCNTL))
 		return -EINVAL;
 	if (req->snaplen_bytes > SAKER_SNAPLEN_MAX || req->reserved)
 		return -EINVAL;

@@ -18,6 +18,7 @@ mod clock;
 mod event;
 mod field;
 mod host_names;
+mod inodes;
 mod keys;
 mod missing;
 mod mounts;
@@ -35,6 +36,7 @@ pub use event::{
     Elsewhere, EventView, HostInfo, MAX_REAL_NAMES, RealNames, category_is_of_descriptor,
 };
 pub use host_names::HostNames;
+pub use inodes::Inodes;
 pub use keys::MAX_KEYS;
 pub use missing::is_missing_field;
 pub use mounts::Mounts;

@@ -34,6 +34,7 @@ use crate::http::Pages;
 use crate::losses::{dropped, missed, produced};
 use crate::metrics::{self, DriverInfo, Sources, WorkerMetrics};
 use crate::mounts::{MountWatch, mounts};
+use crate::named_files::NamedFiles;
 use crate::needs::Needs;
 use crate::rules::Rules;
 use crate::worker::{Context, RealPaths, RuleWorker, WakeWorkers, labels};
@@ -195,6 +196,9 @@ impl Agent {
         let hostname = host.hostname.clone();
         let context = Arc::new(context(config, schema, rules, host));
         // Before the workers take over what is known of the host.
+        let files = (config.path_identity == PathIdentity::Any)
+            .then(|| NamedFiles::of(&context.rules))
+            .inspect(|files| files.refresh(&context));
         let resolver = Resolver::start(&context)?;
         let (sender, receiver) = queue(usize::try_from(config.alert_queue_capacity)?);
         let monitor = receiver.monitor();
@@ -242,7 +246,8 @@ impl Agent {
             ),
             PathIdentity::Given => None,
         };
-        let background = Background::start(state.recovery, Arc::clone(&state.shared), context)?;
+        let background =
+            Background::start(state.recovery, Arc::clone(&state.shared), context, files)?;
         let facts = facts(&plan, first_look);
         let agent = Self {
             driver,

@@ -6,10 +6,11 @@ use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use saker_fields::{Clock, HostInfo, HostNames, Mounts};
+use saker_fields::{Clock, HostInfo, Mounts};
 use saker_state::{Interfaces, Recovery, RollCall, SharedState};
 
 use crate::host;
+use crate::named_files::NamedFiles;
 use crate::worker::Context;
 
 /// Longest wait for a look-up before the stop flag is looked at.
@@ -35,6 +36,7 @@ impl Background {
         mut recovery: Recovery,
         state: Arc<SharedState>,
         context: Arc<Context>,
+        files: Option<NamedFiles>,
     ) -> io::Result<Self> {
         let stop = Arc::new(AtomicBool::new(false));
         let stopped = Arc::clone(&stop);
@@ -51,6 +53,9 @@ impl Background {
                         state.users().refresh();
                         state.sweep_cgroups();
                         refresh_host(&context, &state);
+                        if let Some(files) = &files {
+                            files.refresh(&context);
+                        }
                         return_memory();
                     }
                     if called.elapsed() >= ROLL_CALL_PERIOD {
@@ -124,11 +129,11 @@ pub(crate) fn host_info(
     HostInfo {
         hostname: hostname.to_owned(),
         addresses: host::addresses(interfaces),
-        names: HostNames::default(),
         boot_to_epoch_ns: host::boot_to_epoch_ns(),
         mounts,
         clock,
         capture_start_ns: saker_state::boot_ns(),
+        ..HostInfo::default()
     }
 }
 
@@ -150,12 +155,10 @@ fn refresh_host(context: &Context, state: &SharedState) {
     );
     let moved = new.boot_to_epoch_ns.abs_diff(old.boot_to_epoch_ns) > CLOCK_NOISE_NS;
     if moved || new.addresses != old.addresses {
-        // Mounts and names are other threads'.
         context.host.rcu(|host| HostInfo {
-            mounts: Arc::clone(&host.mounts),
-            capture_start_ns: host.capture_start_ns,
-            names: host.names.clone(),
-            ..new.clone()
+            addresses: new.addresses.clone(),
+            boot_to_epoch_ns: new.boot_to_epoch_ns,
+            ..(**host).clone()
         });
     }
 }

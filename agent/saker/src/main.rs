@@ -34,6 +34,7 @@ mod logging;
 mod losses;
 mod metrics;
 mod mounts;
+mod named_files;
 mod needs;
 mod replay;
 mod rules;

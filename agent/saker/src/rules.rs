@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use anyhow::anyhow;
 use saker_abi::driver::EventSet;
+use saker_abi::raw::SAKER_EV_FCNTL;
 use saker_engine::compiler::{RuleMeta, RuleSet, Selection, compile};
 use saker_engine::loader::{
     Loader, LoaderOptions, MAX_FILE_BYTES, Outcome, SkippedRule, UnknownField,
@@ -178,6 +179,9 @@ pub(crate) fn wanted_events(set: &RuleSet, schema: &FieldSchema) -> EventSet {
         for event in rule.event_types.iter().filter(wanted) {
             schema.request(event, &mut events);
         }
+    }
+    if events.contains(SAKER_EV_FCNTL as u16) {
+        events.want_every_fcntl();
     }
     events
 }

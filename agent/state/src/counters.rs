@@ -96,6 +96,8 @@ counters! {
     cgroups_cut,
     /// Paths of files that calls reached that were.
     reached_cut,
+    /// Files without a name that were opened by a handle.
+    handles_nameless,
     /// Processes replaced because their number had been reused unnoticed.
     pid_reused,
     /// Programs forgotten that a lagging worker might have asked for.

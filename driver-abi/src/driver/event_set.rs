@@ -1,7 +1,7 @@
 //! A set of events.
 
 use crate::event::{EVENT_COUNT, EVENTS};
-use crate::raw::{SAKER_EV_GENERIC, SAKER_MAX_SYSCALLS};
+use crate::raw::{SAKER_EV_FCNTL, SAKER_EV_GENERIC, SAKER_MAX_SYSCALLS};
 use crate::syscalls::{GENERIC, Syscall};
 
 const WORDS: usize = EVENT_COUNT.div_ceil(64);
@@ -14,6 +14,8 @@ pub struct EventSet {
     events: [u64; WORDS],
     /// By position in [`GENERIC`].
     calls: [u64; CALL_WORDS],
+    /// Of the event `fcntl` not those alone that state needs.
+    every_fcntl: bool,
 }
 
 impl EventSet {
@@ -33,7 +35,21 @@ impl EventSet {
 
     /// Every event of the table; no generic calls.
     pub fn all() -> Self {
-        EVENTS.iter().map(|event| event.id).collect()
+        let mut set: Self = EVENTS.iter().map(|event| event.id).collect();
+        set.want_every_fcntl();
+        set
+    }
+
+    /// Adds the event `fcntl` with all its commands. Without this it is recorded for those that renumber and mark
+    /// descriptors (`F_DUPFD`, `F_DUPFD_CLOEXEC`, `F_SETFD`): the others are frequent, and state has no use for them.
+    pub fn want_every_fcntl(&mut self) {
+        self.insert(SAKER_EV_FCNTL as u16);
+        self.every_fcntl = true;
+    }
+
+    /// Whether all commands of `fcntl` are wanted.
+    pub fn has_every_fcntl(&self) -> bool {
+        self.every_fcntl
     }
 
     /// Adds an event; numbers outside the table are ignored.

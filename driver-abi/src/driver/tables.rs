@@ -130,6 +130,9 @@ impl SyscallTables {
         if events.contains(SAKER_EV_SIGNALDELIVER as u16) {
             tables.session_flags |= SAKER_SESSION_SIGNALS;
         }
+        if events.has_every_fcntl() {
+            tables.session_flags |= SAKER_SESSION_FCNTL;
+        }
         tables
     }
 
@@ -183,6 +186,17 @@ mod tests {
         };
         assert_eq!(flags(SAKER_EV_SIGNALDELIVER), SAKER_SESSION_SIGNALS);
         assert_eq!(flags(SAKER_EV_KILL), 0);
+    }
+
+    #[test]
+    fn fcntl_is_whole_for_who_asks_for_it() {
+        let mut events: EventSet = [SAKER_EV_FCNTL as u16].into_iter().collect();
+        assert_eq!(SyscallTables::new(&events).session_flags, 0);
+        events.want_every_fcntl();
+        assert_eq!(
+            SyscallTables::new(&events).session_flags,
+            SAKER_SESSION_FCNTL
+        );
     }
 
     #[test]

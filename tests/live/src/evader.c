@@ -1,5 +1,6 @@
 /* Opens and changes files in ways that hide their names. Behind ring.c and evader_ring.c. */
 #include <fcntl.h>
+#include <linux/magic.h>
 #include <pthread.h>
 #include <sched.h>
 #include <stdatomic.h>
@@ -10,6 +11,7 @@
 #include <sys/sendfile.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/vfs.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -109,18 +111,63 @@ static int in_tree(char **args)
 	return take(openat(tree, args[1], O_RDONLY));
 }
 
+union handle {
+	struct file_handle handle;
+	char bytes[sizeof(struct file_handle) + MAX_HANDLE_SZ];
+};
+
+/* Its handle, and any descriptor in the mount that DIR is in. */
+static int handle_of(char **args, union handle *of)
+{
+	int mount_id, dir = open(args[0], O_RDONLY | O_DIRECTORY);
+
+	of->handle.handle_bytes = MAX_HANDLE_SZ;
+	return dir < 0 || name_to_handle_at(AT_FDCWD, args[1], &of->handle, &mount_id, 0) ? -1 : dir;
+}
+
 /* handle DIR NAME: by the number that its file system knows it by, in the mount that DIR is in. */
 static int by_handle(char **args)
 {
-	union {
-		struct file_handle handle;
-		char bytes[sizeof(struct file_handle) + MAX_HANDLE_SZ];
-	} of = { .handle.handle_bytes = MAX_HANDLE_SZ };
-	int mount_id, dir = open(args[0], O_RDONLY | O_DIRECTORY);
+	union handle of;
+	int dir = handle_of(args, &of);
 
-	if (dir < 0 || name_to_handle_at(AT_FDCWD, args[1], &of.handle, &mount_id, 0))
+	return dir < 0 ? failed(args[1]) : take(open_by_handle_at(dir, &of.handle, O_RDONLY));
+}
+
+/* The kernel lets go of names that nobody uses. */
+static void forget_names(void)
+{
+	int fd = open("/proc/sys/vm/drop_caches", O_WRONLY);
+
+	if (fd >= 0 && write(fd, "2", 1) != 1)
+		failed("drop_caches");
+	close(fd);
+}
+
+#define TRIES 100
+
+/*
+ * forgotten DIR NAME: the same when the kernel has no name for the file. In memory (tmpfs) all files keep their names.
+ */
+static int forgotten(char **args)
+{
+	union handle of;
+	int dir = handle_of(args, &of), fd, i;
+	struct statfs fs;
+	char link[64], name[8];
+
+	if (dir < 0 || fstatfs(dir, &fs))
 		return failed(args[1]);
-	return take(open_by_handle_at(dir, &of.handle, O_RDONLY));
+	for (i = 0; i < TRIES; i++) {
+		forget_names();
+		fd = open_by_handle_at(dir, &of.handle, O_RDONLY);
+		snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
+		if (fs.f_type == TMPFS_MAGIC || fs.f_type == RAMFS_MAGIC || readlink(link, name, sizeof(name)) == 1)
+			return take(fd);
+		close(fd);
+	}
+	fprintf(stderr, "the kernel keeps the name of %s\n", args[1]);
+	return 1;
 }
 
 /* number NAME: by a number of the call whose upper half, which the kernel does not look at, is not zero. */
@@ -287,6 +334,7 @@ int main(int argc, char **argv)
 		{ "deep", 5, mounted_deep },
 		{ "below", 4, run_below },
 		{ "handle", 2, by_handle },
+		{ "forgotten", 2, forgotten },
 		{ "number", 1, by_number },
 		{ "unnamed", 1, unnamed },
 		{ "race", 3, race },

@@ -123,6 +123,11 @@ const WAYS: &[Case] = &[
             ("fd.name", "/etc/shadow"),
         ],
     },
+    Case {
+        rule: "shadow",
+        script: "$LAB/evader forgotten /etc /etc/shadow",
+        fields: &[("evt.type", "open_by_handle_at")],
+    },
     way!(
         "mkdir -p $LAB/held\n\
          unshare -m sh -euc 'mount --bind /etc $0/held; $0/evader handle $0/held $0/held/shadow' $LAB",
@@ -292,6 +297,7 @@ const TWINS: &[&str] = &[
     "$LAB/evader unnamed $LAB/removed",
     // A file by its handle.
     "$LAB/evader handle /etc /etc/hostname",
+    "$LAB/evader forgotten /etc /etc/hostname",
     // Another file through links.
     "ln -s /etc/hostname $LAB/harmless; cat $LAB/harmless /proc/self/root/etc/hostname",
     // An exception by the name of a link, and by the real one.

@@ -19,6 +19,11 @@ const RULES: &str = r#"
   condition: evt.type=signaldeliver and evt.arg.sig=SIGTERM
   output: "%evt.arg.sig %evt.dir %evt.rawres"
   priority: INFO
+- rule: made not to wait
+  desc: A command of fcntl that state has no use for.
+  condition: evt.type=fcntl and evt.arg.cmd=F_SETFL and proc.name=perl
+  output: "%evt.arg.cmd %fd.num"
+  priority: INFO
 - rule: anything
   desc: No event type.
   condition: fd.name endswith unlikely-name-of-saker
@@ -32,6 +37,7 @@ echo x > $LAB/file
 sync $LAB/file
 sync -d $LAB/file
 sh -c 'trap : TERM; kill -TERM $$'
+perl -MFcntl -e 'fcntl(STDIN, F_SETFL, O_NONBLOCK)'
 "#;
 
 #[test]
@@ -67,6 +73,8 @@ fn what_a_rule_names_is_recorded() {
             && synced[1].contains("fdatasync ID=75(fdatasync)"),
         "{synced:?}"
     );
+    let flagged = &by_rule["made not to wait"];
+    assert!(flagged[0].contains("F_SETFL 0"), "{flagged:?}");
     let signalled = &by_rule["signalled"];
     assert!(signalled[0].contains("SIGTERM > <NA>"), "{signalled:?}");
 }

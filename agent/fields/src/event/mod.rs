@@ -34,6 +34,7 @@ use self::reached::Called;
 use crate::HostNames;
 use crate::clock::Clock;
 use crate::field::{Arg, Extract, Field};
+use crate::inodes::Inodes;
 use crate::mounts::Mounts;
 use crate::schema::FieldSchema;
 use crate::scratch::Scratch;
@@ -51,6 +52,8 @@ pub struct HostInfo {
     pub boot_to_epoch_ns: u64,
     /// Where the host's file systems are, for the names of files.
     pub mounts: Arc<Mounts>,
+    /// Files by inode, for those that the kernel has no name for at the moment.
+    pub inodes: Arc<Inodes>,
     /// How times are spelled.
     pub clock: Clock,
     /// When capture began, `CLOCK_BOOTTIME` ns; `evt.reltime` counts from here.

@@ -154,6 +154,20 @@ impl<'a> EventView<'a> {
             .then_some(SAKER_EV_OPENAT)
     }
 
+    /// What the host has under the inode that a handle opened, where the kernel has no name for it.
+    fn by_inode(&self) -> Option<&'a [u8]> {
+        let path = || self.record.var(SAKER_P_OPEN_BY_HANDLE_AT_path);
+        if self.record.event() != SAKER_EV_OPEN_BY_HANDLE_AT
+            || !path().bytes.is_empty()
+            || path().truncated
+        {
+            return None;
+        }
+        let dev = self.record.u64(SAKER_P_OPEN_BY_HANDLE_AT_dev) as u32;
+        let ino = self.record.u64(SAKER_P_OPEN_BY_HANDLE_AT_ino);
+        self.host.inodes.name(dev, ino)
+    }
+
     fn told(&self) -> Option<Told<'a>> {
         if let Some(slots) = slots(self.record.event()) {
             return Some(Told {
@@ -196,7 +210,7 @@ impl<'a> EventView<'a> {
     fn names_on_host(&self, told: &Told<'a>) -> RealNames<'a> {
         let reached = self.names_reached(told);
         let name = |nth| self.path_on_host(told, nth).or(reached.0[nth]);
-        RealNames([name(0), name(1)])
+        RealNames([name(0).or_else(|| self.by_inode()), name(1)])
     }
 
     /// The real names: in an evaluation by such a name that one, else the host's.
@@ -331,7 +345,7 @@ impl<'a> EventView<'a> {
         let Some(told) = self.told() else {
             return [None; MAX_REAL_NAMES];
         };
-        if told.path(0).is_none() && told.path(1).is_none() {
+        if told.path(0).is_none() && told.path(1).is_none() && self.by_inode().is_none() {
             return [None; MAX_REAL_NAMES];
         }
         let reached = self.names_reached(&told);

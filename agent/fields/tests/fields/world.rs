@@ -54,6 +54,7 @@ impl World {
                 mounts: Arc::new(Mounts::parse(MOUNTS)),
                 clock: Clock::default(),
                 capture_start_ns: 50,
+                ..HostInfo::default()
             },
             scratch: Scratch::new(),
             num: 0,

@@ -18,6 +18,8 @@ mod acted;
 
 const SHELL: u32 = 400;
 const CAT: u32 = 500;
+/// The host's /etc/shadow.
+const SHADOW_INO: u64 = 77;
 /// Boot time of the host in these tests, nanoseconds since the epoch.
 const BOOT_NS: u64 = 1_700_000_000_000_000_000;
 
@@ -56,6 +58,11 @@ impl Bench {
             mounts: Arc::new(Mounts::parse(MOUNTS)),
             clock: saker_fields::Clock::default(),
             capture_start_ns: 0,
+            inodes: Arc::new(
+                [((0x800, SHADOW_INO), b"/etc/shadow"[..].into())]
+                    .into_iter()
+                    .collect(),
+            ),
         };
         let context = Arc::new(Context {
             real_paths: Some(RealPaths::new(&schema)),
@@ -369,9 +376,19 @@ fn an_open_by_handle_is_an_open_to_rules_and_itself_in_alerts() {
         open_handle("/etc/hostname", 0, "", 3_002),
         // Real names are not asked for, or it has none.
         open_handle("/etc/shadow", 0, "", 3_003).var(SAKER_P_OPEN_BY_HANDLE_AT_real, b""),
+        // The kernel has no name for it at the moment.
+        open_handle("", 0, "", 3_004).num(SAKER_P_OPEN_BY_HANDLE_AT_ino, SHADOW_INO as i64),
+        open_handle("", 0, "", 3_005).num(SAKER_P_OPEN_BY_HANDLE_AT_ino, 1),
     ];
     let condition = "fd.name=/etc/shadow and evt.is_open_read=true and fd.num>=0";
-    let expected = ["/etc/shadow", "/mnt/shadow realpath=/etc/shadow", "", ""];
+    let expected = [
+        "/etc/shadow",
+        "/mnt/shadow realpath=/etc/shadow",
+        "",
+        "",
+        "<NA> realpath=/etc/shadow",
+        "",
+    ];
     assert_eq!(said(condition, &opens), expected);
     let rule = b"- rule: r\n  desc: d\n  condition: evt.type in (openat, open_by_handle_at) and fd.name=/etc/shadow\n  \
                  output: \"%evt.type %syscall.type\"\n  priority: NOTICE\n";

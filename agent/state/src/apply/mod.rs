@@ -146,6 +146,15 @@ pub(crate) fn reached_cut(rec: &Record<'_>) -> u64 {
     }
 }
 
+/// Whether a handle has opened a file that the kernel has no name for.
+pub(crate) fn is_nameless(rec: &Record<'_>) -> bool {
+    let path = || rec.var(SAKER_P_OPEN_BY_HANDLE_AT_path);
+    rec.event() == SAKER_EV_OPEN_BY_HANDLE_AT
+        && crate::view::fd_in(rec, SAKER_P_OPEN_BY_HANDLE_AT_fd) >= 0
+        && path().bytes.is_empty()
+        && !path().truncated
+}
+
 /// Directory that paths of an event are relative to: the working directory for `AT_FDCWD`, else
 /// the name of the descriptor.
 pub(crate) fn base_dir(process: &Process, dirfd: i32) -> &[u8] {

@@ -45,6 +45,15 @@ fn conditions_on_all_parameters_look_at_data_and_descriptors() {
 }
 
 #[test]
+fn rules_on_fcntl_get_all_of_it() {
+    let asked = needs("evt.type=fcntl and evt.arg.cmd=F_SETFL", "x");
+    assert!(asked.events.has_every_fcntl());
+    // For the table of descriptors alone.
+    let kept = needs("evt.type=read and fd.name=/x", "x");
+    assert!(wants(&kept, SAKER_EV_FCNTL) && !kept.events.has_every_fcntl());
+}
+
+#[test]
 fn paths_after_a_directory_need_the_opens() {
     for event in ["renameat", "renameat2", "linkat"] {
         for field in [

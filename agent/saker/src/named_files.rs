@@ -1,0 +1,137 @@
+//! The files that rules name, by their inodes: what a handle opens has no name in the kernel when nobody has looked the
+//! file up for a while (open_by_handle_at(2)). The looks here also keep these names where the kernel finds them.
+
+use std::collections::BTreeSet;
+use std::ffi::OsStr;
+use std::fs::{self, Metadata};
+use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
+use std::os::unix::fs::MetadataExt as _;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use saker_engine::compiler::RuleSet;
+use saker_engine::typed::{Literal, Side};
+use saker_fields::{HostInfo, Inodes};
+
+use crate::worker::Context;
+
+/// Paths of all rules together; more are not looked at.
+const MAX_PATHS: usize = 4096;
+/// Directories with more files are left out: those of programs and libraries.
+const MAX_LISTED: usize = 256;
+/// Files in all.
+const MAX_FILES: usize = 8192;
+
+/// The paths that rules compare with, and what is there.
+#[derive(Debug)]
+pub(crate) struct NamedFiles {
+    paths: Vec<PathBuf>,
+}
+
+impl NamedFiles {
+    /// Those of `rules`.
+    pub(crate) fn of(rules: &RuleSet) -> Self {
+        let mut paths = BTreeSet::new();
+        for predicate in rules.predicates() {
+            let Side::Literals(literals) = &predicate.rhs else {
+                continue;
+            };
+            paths.extend(literals.iter().filter_map(|literal| match literal {
+                Literal::Bytes(text) if text.starts_with(b"/") => {
+                    Some(PathBuf::from(OsStr::from_bytes(text)))
+                }
+                _ => None,
+            }));
+        }
+        if paths.len() > MAX_PATHS {
+            tracing::warn!(
+                "rules name {} paths; files of only {MAX_PATHS} are known when a handle opens them",
+                paths.len()
+            );
+        }
+        Self {
+            paths: paths.into_iter().take(MAX_PATHS).collect(),
+        }
+    }
+
+    /// The regular files under these paths now, and those in directories under them.
+    pub(crate) fn look(&self) -> Inodes {
+        let mut inodes = Vec::new();
+        for path in &self.paths {
+            // As ordinary as one that is there; whatever fails is not there for others either.
+            let Ok(found) = fs::metadata(path) else {
+                continue;
+            };
+            if found.is_dir() {
+                list(path, &mut inodes);
+            } else {
+                inodes.extend(inode(path.clone(), &found));
+            }
+            if inodes.len() >= MAX_FILES {
+                break;
+            }
+        }
+        inodes.into_iter().take(MAX_FILES).collect()
+    }
+
+    /// Tells the workers.
+    pub(crate) fn refresh(&self, context: &Context) {
+        let inodes = Arc::new(self.look());
+        if context.host.load().inodes != inodes {
+            context.host.rcu(|host| HostInfo {
+                inodes: Arc::clone(&inodes),
+                ..(**host).clone()
+            });
+        }
+    }
+}
+
+type Inode = ((u32, u64), Box<[u8]>);
+
+fn inode(path: PathBuf, found: &Metadata) -> Option<Inode> {
+    // The kernel's 32 bits of a device (new_encode_dev) are what stat(2) gives.
+    let name = path.into_os_string().into_vec().into_boxed_slice();
+    found
+        .is_file()
+        .then_some(((found.dev() as u32, found.ino()), name))
+}
+
+fn list(directory: &Path, inodes: &mut Vec<Inode>) {
+    let Ok(entries) = fs::read_dir(directory) else {
+        return;
+    };
+    let entries: Vec<_> = entries.take(MAX_LISTED + 1).flatten().collect();
+    if entries.len() <= MAX_LISTED {
+        let files = entries.into_iter().map(|entry| entry.path());
+        inodes.extend(files.filter_map(|path| {
+            let found = fs::metadata(&path).ok()?;
+            inode(path, &found)
+        }));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn files_and_those_in_directories_are_found() {
+        let lab = tempfile::tempdir().expect("a directory");
+        let at = |name: &str| lab.path().join(name);
+        fs::write(at("secret"), "").expect("written");
+        fs::create_dir(at("few")).expect("made");
+        fs::write(at("few/one"), "").expect("written");
+        fs::create_dir(at("many")).expect("made");
+        for number in 0..=MAX_LISTED {
+            fs::write(at("many").join(number.to_string()), "").expect("written");
+        }
+        let named = NamedFiles {
+            paths: ["secret", "few", "many", "gone"].map(at).into(),
+        };
+        let expected: Inodes = ["secret", "few/one"]
+            .map(|name| inode(at(name), &fs::metadata(at(name)).expect("there")).expect("a file"))
+            .into_iter()
+            .collect();
+        assert_eq!(named.look(), expected);
+    }
+}
