@@ -177,6 +177,13 @@ pub static EXCEPTIONS: &[Exception] = &[
     },
     Exception {
         since: (6, 12),
+        steps: &["failed exec/how long an argument", "failed exec of 32 bits"],
+        event: "given",
+        parameter: None,
+        reason: "the same: before, the kernel had not looked for the file",
+    },
+    Exception {
+        since: (6, 12),
         steps: &["*"],
         event: "execve",
         parameter: Some("vm_rss"),

@@ -7,7 +7,7 @@ use std::time::Duration;
 use saker_vm::{Cache, Guest, Kernel, fetch, programs};
 
 /// Emulated and on a busy host they take ten times as long.
-const LIMIT: Duration = Duration::from_secs(600);
+const LIMIT: Duration = Duration::from_secs(1500);
 /// Agents, a compiler and a userland, all in memory.
 const MEMORY_MIB: u32 = 2048;
 
@@ -46,7 +46,7 @@ fn live(kernel: Kernel, driver: &str, wanted: impl Fn(&str) -> bool) {
     for (name, program) in programs::tests("saker-tests-live").expect("test programs") {
         if wanted(&name) {
             guest = guest.file(program, format!("/live/{name}"));
-            let skipped = not_with(driver, &name);
+            let skipped = not_with(kernel, driver, &name);
             script += &format!("/live/{name} --test-threads=1 {skipped} || failed=1\n");
         }
     }
@@ -62,12 +62,15 @@ fn live(kernel: Kernel, driver: &str, wanted: impl Fn(&str) -> bool) {
     println!("{kernel} {driver}: {:.1} s", outcome.duration.as_secs_f64());
 }
 
-/// Arguments that leave out tests of a program: guests have no overlays, and the module does not see what data requests
-/// of io_uring move.
-fn not_with(driver: &str, program: &str) -> &'static str {
-    match (driver, program) {
-        ("kmod", "ring_data") => "--skip what_rings",
-        (_, "evasion") => "--skip what_only_looks_like_it",
+/// Arguments that leave out tests of a program: guests have no overlays, the module does not see what data requests of
+/// io_uring move, and in 5.10 there are neither requests whose success is not told nor rings that tell when they are asked.
+fn not_with(kernel: Kernel, driver: &str, program: &str) -> &'static str {
+    match (kernel, driver, program) {
+        (_, "kmod", "ring_data") => "--skip what_rings",
+        (Kernel::V5_10, _, "evasion") => {
+            "--skip what_only_looks_like_it --skip in_silence --skip does_unasked"
+        }
+        (_, _, "evasion") => "--skip what_only_looks_like_it",
         _ => "",
     }
 }
