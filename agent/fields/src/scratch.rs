@@ -35,6 +35,7 @@ pub struct Scratch {
     used: Cell<usize>,
     pool: RefCell<Vec<Vec<u8>>>,
     overflows: Cell<u64>,
+    lines_cut: Cell<u64>,
     /// Parent, grandparent, ...
     line: Vec<OnceCell<Option<Relative>>>,
     line_used: Cell<usize>,
@@ -61,6 +62,7 @@ impl Default for Scratch {
             used: Cell::new(0),
             pool: RefCell::default(),
             overflows: Cell::new(0),
+            lines_cut: Cell::new(0),
             line: (0..MAX_ANCESTORS).map(|_| OnceCell::new()).collect(),
             line_used: Cell::new(0),
             leaders: Default::default(),
@@ -129,6 +131,11 @@ impl Scratch {
         self.overflows.get()
     }
 
+    /// Walks to ancestors that ended at the [`MAX_ANCESTORS`]th, not at the first process.
+    pub fn lines_cut(&self) -> u64 {
+        self.lines_cut.get()
+    }
+
     /// The text of `key`, rendered by `fill` on first use; `fill` returning false means absent.
     /// `fill` may ask for other texts.
     pub(crate) fn text(&self, key: u64, fill: impl FnOnce(&mut Vec<u8>) -> bool) -> Option<&[u8]> {
@@ -160,15 +167,22 @@ impl Scratch {
         level: usize,
         up: impl Fn(Option<&Relative>) -> Option<Relative>,
     ) -> Option<&Relative> {
-        let mut below = None;
-        for (at, cell) in self.line.iter().enumerate().take(level + 1) {
-            let found = cell.get_or_init(|| {
-                self.line_used.set(at + 1);
-                up(below)
-            });
-            below = Some(found.as_ref()?);
+        let known = |at: usize| self.line.get(at)?.get()?.as_ref();
+        // All before the last one that was looked for have been found.
+        let mut at = self.line_used.get();
+        while at <= level {
+            let below = at.checked_sub(1).and_then(known);
+            let Some(cell) = self.line.get(at).filter(|_| at == 0 || below.is_some()) else {
+                // Asked for the one that follows the last.
+                let cut = u64::from(at == self.line.len() && at == level && below.is_some());
+                self.lines_cut.set(self.lines_cut.get() + cut);
+                return None;
+            };
+            cell.get_or_init(|| up(below));
+            at += 1;
+            self.line_used.set(at);
         }
-        if level < self.line.len() { below } else { None }
+        known(level)
     }
 
     pub(crate) fn leader(

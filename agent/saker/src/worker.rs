@@ -310,6 +310,7 @@ impl Evaluator {
     /// Publishes what was counted up to `now_ns`.
     fn publish(&mut self, now_ns: u64) {
         self.metrics.publish_evaluated(self.events);
+        self.metrics.publish_bounds(&self.scratch);
         if let Some(profile) = self.matcher.profile()
             && now_ns.saturating_sub(self.costs_published_ns) >= COSTS_PERIOD_NS
         {

@@ -2,6 +2,7 @@
 
 use saker_abi::raw::*;
 use saker_abi::record::RecordBuilder;
+use saker_state::limits::MAX_ANCESTORS;
 
 use crate::world::{BOOT_NS, CHILD, INIT, SHELL, World, exec, fork, openat, record};
 
@@ -95,6 +96,29 @@ fn ancestors() {
             ("proc.ppid.duration", "~"),
         ],
     );
+}
+
+/// Forks are cheap: many of them hide nobody.
+#[test]
+fn ancestors_are_found_however_many_stand_between() {
+    const FIRST: u32 = 10_000;
+    let mut world = World::new();
+    let mut parent = CHILD;
+    let mut fork_to = |world: &mut World, last: u32| {
+        while parent < last {
+            let child = if parent == CHILD { FIRST } else { parent + 1 };
+            world.feed(&fork(parent, child, 5_000 + u64::from(child)));
+            parent = child;
+        }
+        record(SAKER_EV_PRCTL, 100_000, parent)
+    };
+    let deep = fork_to(&mut world, FIRST + 200);
+    let fields = [("proc.loginshellid", "20"), ("proc.apid[202]", "20")];
+    world.expect(&deep, &fields);
+    assert_eq!(world.scratch.lines_cut(), 0);
+    let deeper = fork_to(&mut world, FIRST + MAX_ANCESTORS as u32);
+    world.expect(&deeper, &[("proc.loginshellid", "~")]);
+    assert_eq!(world.scratch.lines_cut(), 1);
 }
 
 #[test]

@@ -35,7 +35,7 @@ pub(crate) struct World {
     schema: FieldSchema,
     names: Names,
     host: HostInfo,
-    scratch: Scratch,
+    pub(crate) scratch: Scratch,
     num: u64,
 }
 

@@ -338,6 +338,13 @@ impl Scrape {
             .map(|worker| worker.by_real_name())
             .sum();
         families.value(&def::BY_REAL_NAME, &[], by_real_name as f64);
+        let workers = sources.workers.iter();
+        let bounds = workers.map(|worker| worker.bounds());
+        let bounds =
+            bounds.reduce(|sum, one| std::array::from_fn(|at| (sum[at].0, sum[at].1 + one[at].1)));
+        for (bound, count) in bounds.unwrap_or_default() {
+            families.value(&def::FIELDS_BOUNDED, &[("bound", bound)], count as f64);
+        }
         for priority in PRIORITIES {
             let dropped = sources.queue.dropped(priority) as f64;
             families.value(

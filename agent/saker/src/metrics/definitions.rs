@@ -89,6 +89,8 @@ definitions! {
         "Alerts raised, by rule: one for each match.";
     BY_REAL_NAME = Counter "saker_alerts_by_real_name_total" []
         "Alerts raised by the real name of a file, not by the name it was opened, removed, renamed or changed by.";
+    FIELDS_BOUNDED = Counter "saker_fields_bounded_total" ["bound"]
+        "Fields that met a bound: without a value because an event had too many texts (texts), or without the ancestors above the last one looked at (ancestors).";
     QUEUE_DROPPED = Counter "saker_alert_queue_dropped_total" ["priority"]
         "Alerts dropped because the queue to the output was full.";
     QUEUE_LENGTH = Gauge "saker_alert_queue_length" [] "Alerts waiting for the output.";

@@ -3,6 +3,7 @@
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use saker_engine::profile::Cost;
+use saker_fields::Scratch;
 
 use super::histogram::{Histogram, bump};
 
@@ -20,6 +21,8 @@ pub(crate) struct WorkerMetrics {
     /// Empty without a profile.
     costs: Box<[RuleCost]>,
     by_real_name: AtomicU64,
+    texts_lost: AtomicU64,
+    ancestors_cut: AtomicU64,
 }
 
 /// Counters of one rule, of some: [`Cost`] for readers in other threads.
@@ -46,12 +49,28 @@ impl WorkerMetrics {
             alerts: (0..rules).map(|_| AtomicU64::new(0)).collect(),
             costs: (0..costs).map(|_| RuleCost::default()).collect(),
             by_real_name: AtomicU64::new(0),
+            texts_lost: AtomicU64::new(0),
+            ancestors_cut: AtomicU64::new(0),
         }
     }
 
     /// Stores the number of events evaluated so far.
     pub(crate) fn publish_evaluated(&self, events: u64) {
         self.evaluated.store(events, Relaxed);
+    }
+
+    /// Stores how often fields met one of their bounds so far.
+    pub(crate) fn publish_bounds(&self, fields: &Scratch) {
+        self.texts_lost.store(fields.overflows(), Relaxed);
+        self.ancestors_cut.store(fields.lines_cut(), Relaxed);
+    }
+
+    /// The same by bound.
+    pub(crate) fn bounds(&self) -> [(&'static str, u64); 2] {
+        [
+            ("texts", self.texts_lost.load(Relaxed)),
+            ("ancestors", self.ancestors_cut.load(Relaxed)),
+        ]
     }
 
     /// Counts an alert of rule number `rule`.

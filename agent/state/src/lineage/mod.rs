@@ -16,8 +16,8 @@ use crate::directory::Directory;
 use crate::image::Image;
 use crate::progress::{Progress, Waited};
 
-/// Ancestors a walk visits at most.
-pub const MAX_ANCESTORS: usize = 64;
+/// Ancestors a walk visits at most: as deep as paths and cgroups are followed.
+pub const MAX_ANCESTORS: usize = 4096;
 
 /// Dead parents a walk passes on its way to the one living at its time.
 const MAX_REAPER_HOPS: usize = 32;
