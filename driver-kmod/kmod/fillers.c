@@ -171,10 +171,28 @@ static __always_inline u32 request_wanted(u32 event)
 	return s->flags & SAKER_SESSION_URING && saker_wants(s, event) ? event + 1 : 0;
 }
 
+#define CALL_NUMBERS(ID, name, cls, flags, kind, nr64, nr32) CALL64_##ID = nr64, CALL32_##ID = nr32,
+enum { SAKER_EVENTS(CALL_NUMBERS) };
+
+/* Calls that come to the same functions as requests. All kernels with io_uring have them: none is unknown. */
+#define SHARED_CALLS(X)                                                                            \
+	X(OPEN) X(OPENAT) X(OPENAT2) X(CREAT) X(EXECVE) X(EXECVEAT)                                \
+	X(SOCKET) X(CONNECT) X(ACCEPT) X(ACCEPT4) X(BIND) X(LISTEN)                                \
+	X(UNLINK) X(UNLINKAT) X(RMDIR) X(RENAME) X(RENAMEAT) X(RENAMEAT2)                          \
+	X(LINK) X(LINKAT) X(SYMLINK) X(SYMLINKAT) X(MKDIR) X(MKDIRAT)
+
+static __always_inline bool is_shared_call(u32 nr, bool compat)
+{
+#define IS_CALL(ID) || nr == (compat ? (u32)CALL32_##ID : (u32)CALL64_##ID)
+	return (compat && nr == SAKER_NR32_SOCKETCALL) SHARED_CALLS(IS_CALL);
+#undef IS_CALL
+}
+
 /*
  * Is `task` in a request of io_uring, in a function that calls come to as well? Workers and polling threads do nothing
  * else. A program does its requests within io_uring_enter(2) and, those that others waited for, on its way back to
- * itself from anything: the call it was in has its result then.
+ * itself from anything: the call it was in has its result then. Until a call has one it says ENOSYS, and one that
+ * does not exist says so to the end. A number of the x32 ABI is no call here either: most kernels do not have it.
  */
 static __always_inline bool in_request(struct task_struct *task)
 {
@@ -189,10 +207,7 @@ static __always_inline bool in_request(struct task_struct *task)
 	if (!task->io_uring)
 		return false;
 #endif
-	if (nr == -1U || regs->ax != (u64)-SAKER_ENOSYS)
-		return true;
-	nr &= ~X32_SYSCALL_BIT;
-	return nr == SAKER_NR_IO_URING_ENTER || nr == SAKER_NR_IO_URING_REGISTER;
+	return nr == -1U || regs->ax != (u64)-SAKER_ENOSYS || !is_shared_call(nr, saker_task_compat(task));
 }
 
 bool saker_is_request(u32 event)

@@ -62,8 +62,6 @@ struct saker_open_flags {
 
 struct open_under_way {
 	struct filename *name;
-	bool given; /* its name is wanted if it fails */
-	bool requested;
 	struct saker_request request;
 };
 
@@ -123,7 +121,7 @@ static bool begin_open(struct saker_request *request, const struct pt_regs *regs
 	struct saker_open_flags flags = {};
 	u64 resolve, given;
 
-	if (!plain && !extended)
+	if ((!plain && !extended) || !saker_is_programs((const struct filename *)regs->si))
 		return false;
 	saker_kread(&flags, sizeof(flags), (const void *)regs->dx);
 	resolve = RESOLVE_OF(flags.lookup_flags);
@@ -149,34 +147,46 @@ static bool begin_open(struct saker_request *request, const struct pt_regs *regs
 }
 
 /* Nonzero: nobody wants to know. */
+static int enter_given(struct kretprobe_instance *instance, struct pt_regs *regs)
+{
+	struct filename **name = (void *)instance->data;
+	bool wanted;
+
+	*name = (struct filename *)regs->si;
+	wanted = saker_probe_begin() && saker_is_given_name();
+	saker_probe_end();
+	return !wanted;
+}
+
+static int leave_given(struct kretprobe_instance *instance, struct pt_regs *regs)
+{
+	struct filename **name = (void *)instance->data;
+
+	if (saker_probe_begin())
+		saker_record_given_name(*name, regs_return_value(regs));
+	saker_probe_end();
+	return 0;
+}
+
 static int enter_open(struct kretprobe_instance *instance, struct pt_regs *regs)
 {
 	struct open_under_way *open = (void *)instance->data;
+	bool wanted;
 
 	memset(open, 0, sizeof(*open));
 	open->name = (struct filename *)regs->si;
-	if (saker_probe_begin()) {
-		open->requested = begin_open(&open->request, regs);
-		open->given = !open->requested && saker_is_given_name();
-	}
+	wanted = saker_probe_begin() && begin_open(&open->request, regs);
 	saker_probe_end();
-	return !open->given && !open->requested;
+	return !wanted;
 }
 
 static int leave_open(struct kretprobe_instance *instance, struct pt_regs *regs)
 {
 	struct open_under_way *open = (void *)instance->data;
-	unsigned long result = regs_return_value(regs);
 
-	if (open->requested) {
-		open->request.name[0] = text_of(open->name);
-		set_file(&open->request, result);
-		tell(&open->request);
-		return 0;
-	}
-	if (saker_probe_begin())
-		saker_record_given_name(open->name, result);
-	saker_probe_end();
+	open->request.name[0] = text_of(open->name);
+	set_file(&open->request, regs_return_value(regs));
+	tell(&open->request);
 	return 0;
 }
 
@@ -351,16 +361,15 @@ static int leave_file(struct kretprobe_instance *instance, struct pt_regs *regs)
 #define SOCKETS(function, way, symbol, id, has)                                                    \
 	{ PROBE(function, way, saker_request, id, has), .symbols = { symbol } }
 
-static struct return_probe open_probe = {
-	.enter = enter_open,
-	.leave = leave_open,
-	.data_size = sizeof(struct open_under_way),
-	.at_once = OPENS_AT_ONCE,
-	.symbols = { "do_filp_open", "do_file_open" },
-	.event = SAKER_EV_OPENAT,
-	.requested = RINGS_OPEN,
+#define OPENS .symbols = { "do_filp_open", "do_file_open" }, .at_once = OPENS_AT_ONCE
+
+/* Calls take no room from requests: each has a probe of its own at the same function. */
+static struct return_probe given_probe = {
+	OPENS, .enter = enter_given, .leave = leave_given, .data_size = sizeof(struct filename *),
 };
 static struct return_probe probes[] = {
+	{ OPENS, .enter = enter_open, .leave = leave_open, .data_size = sizeof(struct open_under_way),
+	  .event = SAKER_EV_OPENAT, .requested = RINGS_OPEN },
 	NAMES(unlinkat, UNLINKAT, RINGS_NAME),
 	NAMES(rmdir, UNLINKAT, RINGS_NAME),
 	NAMES(renameat2, RENAMEAT2, RINGS_NAME),
@@ -412,11 +421,10 @@ static bool is_requested(const struct return_probe *probe, const struct saker_se
 u32 saker_returns_start(const struct saker_session *s)
 {
 	u32 told = s->flags & (SAKER_SESSION_NAMES | SAKER_SESSION_URING);
-	bool requested = is_requested(&open_probe, s);
 	size_t i;
 
-	if ((s->flags & SAKER_SESSION_NAMES || requested) && !probe_start(&open_probe))
-		told &= ~(SAKER_SESSION_NAMES | (requested ? SAKER_SESSION_URING : 0));
+	if (s->flags & SAKER_SESSION_NAMES && !probe_start(&given_probe))
+		told &= ~SAKER_SESSION_NAMES;
 	for (i = 0; i < ARRAY_SIZE(probes); i++)
 		if (is_requested(&probes[i], s) && !probe_start(&probes[i]))
 			told &= ~SAKER_SESSION_URING;
@@ -429,14 +437,14 @@ void saker_returns_stop(void)
 {
 	size_t i;
 
-	probe_stop(&open_probe);
+	probe_stop(&given_probe);
 	for (i = 0; i < ARRAY_SIZE(probes); i++)
 		probe_stop(&probes[i]);
 }
 
 u32 saker_names_missed(void)
 {
-	return READ_ONCE(open_probe.kretprobe.nmissed);
+	return READ_ONCE(given_probe.kretprobe.nmissed);
 }
 
 u32 saker_requests_missed(void)

@@ -106,7 +106,7 @@ impl Driver {
     pub fn missed(&self) -> Option<Arc<dyn MissedCalls>> {
         match self {
             Self::Ebpf(driver) => Some(driver.missed()),
-            Self::Kmod(_) => None,
+            Self::Kmod(driver) => Some(Arc::new(driver.missed())),
         }
     }
 
@@ -129,12 +129,20 @@ impl Driver {
 
 /// Calls that the driver was not told of, though it is attached: the loss that no ring knows.
 pub trait MissedCalls: std::fmt::Debug + Send + Sync {
-    /// How many by program; readable after the driver was detached, too.
-    fn by_program(&self) -> Vec<(&'static str, u64)>;
+    /// How many by program of the eBPF driver; readable after the driver was detached, too.
+    fn by_program(&self) -> Vec<(&'static str, u64)> {
+        Vec::new()
+    }
 
-    /// Requests of io_uring that ended when it was forgotten what they had been given: recorded without it.
-    fn forgotten_requests(&self) -> u64 {
-        0
+    /// How many by kind of the module's probes; not all of them were wanted.
+    fn by_probe(&self) -> Vec<(&'static str, u64)> {
+        Vec::new()
+    }
+
+    /// Requests of io_uring that ended when it was forgotten what they had been given: recorded without it. `None`
+    /// where nothing is kept of them.
+    fn forgotten_requests(&self) -> Option<u64> {
+        None
     }
 
     /// The sum by program.
@@ -148,8 +156,14 @@ impl MissedCalls for Missed {
         Missed::by_program(self).collect()
     }
 
-    fn forgotten_requests(&self) -> u64 {
-        self.forgotten()
+    fn forgotten_requests(&self) -> Option<u64> {
+        Some(self.forgotten())
+    }
+}
+
+impl MissedCalls for saker_driver_kmod::device::Missed {
+    fn by_probe(&self) -> Vec<(&'static str, u64)> {
+        saker_driver_kmod::device::Missed::by_probe(self).into()
     }
 }
 

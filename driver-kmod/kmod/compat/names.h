@@ -19,4 +19,17 @@ static inline bool saker_is_given(struct task_struct *task, struct filename *nam
 #endif
 }
 
+/* Whether a name came from a program. The kernel opens files by names of its own, too: core dumps, interpreters. */
+static inline bool saker_is_programs(const struct filename *name)
+{
+#ifdef SAKER_HAVE_FILENAME_UPTR
+	const char __user *uptr = NULL;
+
+	saker_kread(&uptr, sizeof(uptr), &name->uptr);
+	return uptr;
+#else /* 7.0 */
+	return !(current->flags & PF_DUMPCORE);
+#endif
+}
+
 #endif /* SAKER_COMPAT_NAMES_H */

@@ -13,7 +13,7 @@ use std::fs::File;
 use std::io;
 use std::os::fd::AsFd as _;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use saker_abi::driver::{Feature, Iterate, Lack, LoadOptions, OptionsError, SyscallTables};
 use saker_abi::raw::*;
@@ -111,7 +111,7 @@ fn owner(tgid: &Option<u32>) -> String {
 #[derive(Debug)]
 pub struct KmodDriver {
     /// Closing it detaches.
-    device: Device,
+    device: Arc<Device>,
     info: Info,
     rings: Vec<RingFd>,
     counters: Arc<Counters>,
@@ -132,7 +132,7 @@ impl KmodDriver {
             counters,
         } = set_up(&device, options)?;
         Ok(Self {
-            device,
+            device: Arc::new(device),
             lacks: lacks(options, &info),
             info,
             rings,
@@ -153,6 +153,14 @@ impl KmodDriver {
     /// Counters of all rings, shared with the kernel.
     pub fn counters(&self) -> Arc<Counters> {
         Arc::clone(&self.counters)
+    }
+
+    /// What the probes were not run for, to be asked while this driver is there and after.
+    pub fn missed(&self) -> Missed {
+        Missed {
+            device: Arc::downgrade(&self.device),
+            last: Mutex::default(),
+        }
     }
 
     /// What the module says about itself.
@@ -182,6 +190,27 @@ impl KmodDriver {
     pub fn detach(self) {
         // Closing the device stops the probes as well, so a refusal changes nothing.
         let _ = self.device.stop();
+    }
+}
+
+/// Functions of the kernel that were entered while too many were under way: what was told of them is missing.
+#[derive(Debug)]
+pub struct Missed {
+    /// The driver's: this one keeps nothing attached.
+    device: Weak<Device>,
+    last: Mutex<[u32; 2]>,
+}
+
+impl Missed {
+    /// Opens whose names were not told as the kernel took them, and functions that calls and requests of io_uring come
+    /// to; of the latter those that were requests are lost.
+    pub fn by_probe(&self) -> [(&'static str, u64); 2] {
+        // Never held over a panic.
+        let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(Ok(info)) = self.device.upgrade().map(|device| device.info()) {
+            *last = [info.names_missed, info.requests_missed];
+        }
+        [("names", last[0].into()), ("requests", last[1].into())]
     }
 }
 

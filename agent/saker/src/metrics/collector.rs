@@ -64,7 +64,7 @@ pub(crate) struct Sources {
     pub labels: Vec<Arc<RuleLabel>>,
     /// The driver's counters; none without a driver.
     pub rings: Option<Arc<Counters>>,
-    /// What the driver's programs missed; none without programs.
+    /// What the driver's programs and probes missed.
     pub missed: Option<Arc<dyn MissedCalls>>,
     /// What the driver was asked for and this host does not allow.
     pub lacks: Vec<Feature>,
@@ -249,7 +249,12 @@ impl Scrape {
         for (program, count) in missed.by_program() {
             families.value(&def::MISSED, &[("program", program)], count as f64);
         }
-        families.value(&def::FORGOTTEN, &[], missed.forgotten_requests() as f64);
+        for (probe, count) in missed.by_probe() {
+            families.value(&def::KMOD_MISSED, &[("probe", probe)], count as f64);
+        }
+        if let Some(forgotten) = missed.forgotten_requests() {
+            families.value(&def::FORGOTTEN, &[], forgotten as f64);
+        }
     }
 
     /// What the readers count, ring by ring.

@@ -53,6 +53,8 @@ definitions! {
         "Sum of saker_dropped_total.";
     MISSED = Counter "saker_ebpf_missed_total" ["program"]
         "Calls the kernel did not run an eBPF program for, as it was running on that CPU.";
+    KMOD_MISSED = Counter "saker_kmod_missed_total" ["probe"]
+        "Functions of the kernel that were entered while too many were under way for the module: opens whose names are the program's (names), calls and requests of io_uring of which the requests are lost (requests).";
     FORGOTTEN = Counter "saker_uring_forgotten_total" []
         "Requests of io_uring recorded without their names, size and descriptor, as too many were on their way.";
     LOST = Counter "saker_lost_total" ["cpu", "partition"]

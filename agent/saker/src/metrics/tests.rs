@@ -25,8 +25,12 @@ impl MissedCalls for Missed {
         vec![("saker_fork", 42), ("saker_exit", 0)]
     }
 
-    fn forgotten_requests(&self) -> u64 {
-        7
+    fn by_probe(&self) -> Vec<(&'static str, u64)> {
+        vec![("names", 3), ("requests", 0)]
+    }
+
+    fn forgotten_requests(&self) -> Option<u64> {
+        Some(7)
     }
 }
 
@@ -155,6 +159,8 @@ fn values_arrive() {
         r#"saker_driver_lacks{feature="io_uring"} 0"#,
         r#"saker_ebpf_missed_total{program="saker_fork"} 42"#,
         r#"saker_ebpf_missed_total{program="saker_exit"} 0"#,
+        r#"saker_kmod_missed_total{probe="names"} 3"#,
+        r#"saker_kmod_missed_total{probe="requests"} 0"#,
         "saker_uring_forgotten_total 7",
         r#"saker_alerts_total{rule="A \"rule\"",priority="Notice"} 2"#,
         r#"saker_alert_queue_dropped_total{priority="Notice"} 1"#,
