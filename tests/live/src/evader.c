@@ -351,6 +351,7 @@ int main(int argc, char **argv)
 		{ "replaced", 1, replaced },
 		{ "installed", 1, installed },
 		{ "deferred", 1, deferred },
+		{ "nocall", 1, nocall },
 		{ "change", 1, change },
 		{ "ring-unlink", 1, ring_unlink },
 		{ "ring-mkdir", 1, ring_mkdir },

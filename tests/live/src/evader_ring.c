@@ -1,6 +1,7 @@
 /* Ways of evader.c that lead through a ring. Behind ring.c. */
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <sched.h>
 #include <stdio.h>
 #include <string.h>
@@ -194,6 +195,36 @@ static int deferred(char **args)
 	while (fcntl(ring + 1, F_GETFD) < 0)
 		sched_yield();
 	return 0;
+}
+
+#define NO_SUCH_CALL 511
+
+/* nocall NAME: on the way out of a call that does not exist, when another process has written what was waited for. */
+static int nocall(char **args)
+{
+	struct io_uring_sqe wait = { .opcode = IORING_OP_POLL_ADD, .poll_events = POLLIN, .flags = IOSQE_IO_LINK };
+	struct io_uring_sqe sqe = open_request(args[0]);
+	volatile unsigned int *done;
+	struct ring ring;
+	int ends[2];
+
+	if (pipe(ends) || (ring_open(&ring, IORING_SETUP_COOP_TASKRUN, -2) && ring_open(&ring, 0, -2)))
+		return 1;
+	wait.fd = ends[0];
+	ring_put(&ring, &wait);
+	ring_put(&ring, &sqe);
+	if (ring_take(&ring, 2, 0) != 2)
+		return 1;
+	done = (void *)(ring.queues + ring.p.cq_off.tail);
+	switch (fork()) {
+	case -1:
+		return failed("fork");
+	case 0:
+		_exit(write(ends[1], "", 1) != 1);
+	}
+	while (*done < 2)
+		syscall(NO_SUCH_CALL);
+	return ring_result(&ring) != POLLIN || take(ring_result(&ring));
 }
 
 /* One request about names; where it needs a second, `other` is it. */
