@@ -21,25 +21,6 @@ static __always_inline bool is_memfd(struct dentry *dentry)
 	       name[4] == 'd' && name[5] == ':';
 }
 
-/* Could the process write its own executable? By mode bits and capabilities (rules-spec F5). */
-static __always_inline bool exe_writable(struct inode *inode, const struct cred *cred)
-{
-	u16 mode = KREAD(inode, i_mode);
-	u64 effective = cap_word(FIELD_AT(cred, cap_effective));
-
-	if (KREAD(inode, i_sb, s_flags) & SB_RDONLY)
-		return false;
-	if (KREAD(inode, i_flags) & S_IMMUTABLE)
-		return false;
-	if (effective & (1ULL << CAP_DAC_OVERRIDE | 1ULL << CAP_FOWNER))
-		return true;
-	if (KREAD_ID(inode, i_uid) == KREAD_ID(cred, fsuid))
-		return true;
-	if (KREAD_ID(inode, i_gid) == KREAD_ID(cred, fsgid))
-		return mode & 0020;
-	return mode & 0002;
-}
-
 #define SLOT(name) slots[SAKER_P_EXECVE_##name]
 
 /* `reached`: with what the host's name of it needs, as opens have it (reached.h). */

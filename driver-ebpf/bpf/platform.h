@@ -103,6 +103,12 @@ static __always_inline s64 uread_str(void *to, u32 size, u64 from)
 #define FIELD_OFFSET(type, member) bpf_core_field_offset(type, member)
 #define TYPE_SIZE(type) bpf_core_type_size(type)
 
+/* Where group number `i` is. */
+static __always_inline const void *saker_group_at(struct group_info *groups, u32 i)
+{
+	return FIELD_AT(groups, gid) + i * sizeof(u32);
+}
+
 /*
  * One copy of the head of a structure instead of one per member: a probe read costs 31 ns whatever
  * its size (driver-study 6.1). The offset is a constant after relocation, so the verifier sees a

@@ -17,6 +17,7 @@
 #include "paths.h"
 #include "reached.h"
 #include "handle.h"
+#include "writable.h"
 #include "exec.h"
 #include "lifecycle.h"
 #include "signal.h"

@@ -39,6 +39,7 @@
 #include "attach.h"
 #include "task.h"
 #include "cgroup.h"
+#include "creds.h"
 #include "inode.h"
 #include "mount.h"
 #include "names.h"
