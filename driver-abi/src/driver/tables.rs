@@ -10,7 +10,7 @@ const CALLS: usize = SAKER_MAX_SYSCALLS as usize;
 /// ABI can still make (arch/x86/entry/syscalls/syscall_32.tbl). Ids of some have 16 bits; state takes the
 /// resulting ids from the kernel. Where they point to other widths, the fillers know the number
 /// (driver-abi/fillers/sources.h).
-const LEGACY_32: [(u32, u16); 25] = [
+const LEGACY_32: [(u32, u16); 26] = [
     (SAKER_EV_LCHOWN, 16),
     (SAKER_EV_STAT, 18),
     (SAKER_EV_SETUID, 23),
@@ -35,6 +35,7 @@ const LEGACY_32: [(u32, u16); 25] = [
     (SAKER_EV_FCNTL, 221),
     (SAKER_EV_SENDFILE, 239),
     (SAKER_EV_PPOLL, 414),
+    (SAKER_EV_RECVMMSG, 417),
     (SAKER_EV_FUTEX, 422),
 ];
 
@@ -212,6 +213,25 @@ mod tests {
         assert_eq!(u32::from(tables.event_of_32[23]), SAKER_EV_SETUID + 1);
         assert_eq!(u32::from(tables.event_of_32[213]), SAKER_EV_SETUID + 1);
         assert_eq!(tables.event_of_64[23], 0, "select, in the other ABI");
+    }
+
+    /// Only the timeout is wider, which the fillers know or do not read.
+    #[test]
+    fn calls_with_wide_times_are_the_same_events() {
+        let mut seen = 0;
+        for call in crate::syscalls::SYSCALLS.iter() {
+            let base = call.name.strip_suffix("_time64");
+            let event = EVENTS.iter().find(|event| Some(event.name) == base);
+            if let (Some(nr), Some(event)) = (call.nr32, event) {
+                assert_eq!(event_of_32(nr), Some(event.id), "{}", call.name);
+                seen += 1;
+            }
+        }
+        assert!(seen >= 3, "{seen} calls");
+        let mut events = EventSet::new();
+        events.insert(SAKER_EV_RECVMMSG as u16);
+        let tables = SyscallTables::new(&events);
+        assert_eq!(u32::from(tables.event_of_32[417]), SAKER_EV_RECVMMSG + 1);
     }
 
     #[test]
