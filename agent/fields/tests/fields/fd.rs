@@ -288,6 +288,26 @@ fn a_new_socket_has_no_role() {
     );
 }
 
+/// connect(2) with AF_UNSPEC: a rule on outbound connections asks for ends that are not unspecified.
+#[test]
+fn a_socket_that_was_disconnected_has_no_peer() {
+    let mut world = World::new();
+    world.set_interfaces(&[LOCAL.0]);
+    world.feed(&connect(5_000, 0, 4, &tcp(LOCAL, REMOTE)));
+    world.expect(
+        &connect(5_001, 0, 4, &tcp(([0; 4], 0), ([0; 4], 0))),
+        &[
+            ("fd.name", ""),
+            ("fd.name_changed", "true"),
+            ("fd.connected", "false"),
+            ("fd.sip", "~"),
+            ("fd.rip", "~"),
+            ("fd.ip", "0.0.0.0"),
+            ("evt.arg.tuple", "0.0.0.0:0->0.0.0.0:0"),
+        ],
+    );
+}
+
 #[test]
 fn the_kernel_tells_which_end_is_local_even_when_both_are() {
     let mut world = World::new();

@@ -13,6 +13,7 @@ use crate::interfaces::incomplete;
 use crate::process::Process;
 use crate::view::{Applied, fd_in};
 
+const AF_UNSPEC: u16 = 0;
 pub(super) const AF_UNIX: u16 = 1;
 const AF_INET: u16 = 2;
 const AF_INET6: u16 = 10;
@@ -77,8 +78,48 @@ pub(super) fn connect(
     let tuple = tuple.or_else(|| from_address(rec.var(SAKER_P_CONNECT_addr).bytes));
     let Some(tuple) = tuple else { return };
     heal(ctx, process, number, &tuple);
+    if has_no_peer(rec, &tuple) {
+        applied.name_changed = disconnect(ctx, process, number, &tuple);
+        return;
+    }
     // Whatever it was before: a bound socket and one that has heard from others are no servers of whom they ask.
     applied.name_changed = update(ctx, process, number, &tuple, Role::Client, Far::Own);
+}
+
+/// Whether a successful connect has taken the peer away (AF_UNSPEC, connect(2)). The kernel's tuple must agree: the
+/// address may be the caller's memory, which another thread can rewrite. A stream keeps the old address beside port 0.
+fn has_no_peer(rec: &Record<'_>, tuple: &saker_tuple) -> bool {
+    let inet = matches!(tuple.family, AF_INET | AF_INET6);
+    let unspecified = rec
+        .var(SAKER_P_CONNECT_addr)
+        .bytes
+        .starts_with(&AF_UNSPEC.to_ne_bytes());
+    inet && tuple.remote_port == 0 && (unspecified || tuple.remote_addr == [0; 16])
+}
+
+/// The entry is again what bind or, without a port of its own, socket made of it; true when its name changed.
+fn disconnect(ctx: &mut Ctx, process: &mut Process, number: i32, tuple: &saker_tuple) -> bool {
+    let alone = saker_tuple {
+        remote_addr: [0; 16],
+        ..*tuple
+    };
+    let bound = tuple.local_port != 0;
+    let mut changed = bound && update(ctx, process, number, &alone, Role::Listener, Far::Own);
+    let Some(fd) = process.fds.get_mut(number) else {
+        return false;
+    };
+    if !bound {
+        changed = !fd.name.is_empty();
+        fd.name.clear();
+        fd.kind = kind_of(tuple.family);
+    }
+    let socket = fd.socket.get_or_insert_default();
+    socket.sock_id = tuple.sock_id;
+    // Unspecified, as the kernel has it, where it is not bound: no end would differ from every address in rules.
+    (socket.local, socket.remote) = (ends(&alone).0, None);
+    socket.role = if bound { Role::Listener } else { Role::Unknown };
+    socket.connected = false;
+    changed
 }
 
 pub(super) fn accept(

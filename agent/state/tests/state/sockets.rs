@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use crate::common::*;
 use saker_abi::raw::*;
 use saker_abi::record::RecordBuilder;
-use saker_state::{Fd, FdKind, Partition, Role};
+use saker_state::{Address, Fd, FdKind, Interfaces, Partition, Role};
 
 fn tuple(family: u16, local: &str, remote: &str) -> saker_tuple {
     let mut tuple = saker_tuple {
@@ -83,6 +83,68 @@ fn clients() {
         applied.name_changed
     });
     assert!(!again);
+}
+
+/// connect(2) with AF_UNSPEC: what resolvers do between the addresses they try.
+#[test]
+fn a_socket_whose_connection_is_dissolved_has_no_peer() {
+    let mut partition = alone();
+    let own = Address {
+        ip: [10, 0, 0, 5].into(),
+        prefix: 24,
+    };
+    partition.shared().set_interfaces(Interfaces::new([own]));
+    let dissolve = |ts, tuple: &saker_tuple| {
+        RecordBuilder::new(SAKER_EV_CONNECT, ts, 60, 60)
+            .num(SAKER_P_CONNECT_fd, 3)
+            .tuple(SAKER_P_CONNECT_tuple, tuple)
+            .var(SAKER_P_CONNECT_addr, &[0; 16])
+            .build()
+    };
+    let state = |partition: &Partition| {
+        let entry = fd(partition, 3);
+        let socket = entry.socket.as_ref().expect("a socket");
+        assert!(!socket.connected && socket.remote.is_none());
+        let local = socket.local.map(|(ip, port)| format!("{ip} {port}"));
+        (text(&entry.name), socket.role, local.expect("its own end"))
+    };
+    let to = tuple(2, "10.0.0.5 40000", "1.2.3.4 53");
+    run(&mut partition, &socket(2, 3, 2, 2));
+    run(&mut partition, &connect(3, 3, 0, &to));
+    let none = tuple(2, "0.0.0.0 0", "0.0.0.0 0");
+    let changed = step(&mut partition, &dissolve(4, &none), |_, applied| {
+        applied.name_changed
+    });
+    assert!(changed);
+    assert_eq!(
+        state(&partition),
+        (String::new(), Role::Unknown, "0.0.0.0 0".into())
+    );
+    assert_eq!(fd(&partition, 3).ends(), (None, None));
+
+    // One that was bound is so still; a stream keeps the address it was connected to.
+    run(&mut partition, &connect(5, 3, 0, &to));
+    run(
+        &mut partition,
+        &dissolve(6, &tuple(2, "10.0.0.5 40000", "1.2.3.4 0")),
+    );
+    assert_eq!(
+        state(&partition),
+        (
+            "10.0.0.5:40000".into(),
+            Role::Listener,
+            "10.0.0.5 40000".into()
+        )
+    );
+
+    // Whoever rewrites the address during the call hides no peer, nor does a port that is 0.
+    run(&mut partition, &dissolve(7, &to));
+    assert_eq!(text(&fd(&partition, 3).name), "10.0.0.5:40000->1.2.3.4:53");
+    run(
+        &mut partition,
+        &connect(8, 3, 0, &tuple(2, "10.0.0.5 40000", "1.2.3.4 0")),
+    );
+    assert_eq!(text(&fd(&partition, 3).name), "10.0.0.5:40000->1.2.3.4:0");
 }
 
 #[test]
