@@ -10,6 +10,7 @@ use rustc_hash::FxHashMap;
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct HostNames {
     by_address: Arc<FxHashMap<IpAddr, Vec<Box<str>>>>,
+    awaited: bool,
 }
 
 impl HostNames {
@@ -26,7 +27,18 @@ impl HostNames {
         }
         Self {
             by_address: Arc::new(by_address),
+            awaited: false,
         }
+    }
+
+    /// The same; `awaited`: names are still being looked up for the first time.
+    pub fn awaited(self, awaited: bool) -> Self {
+        Self { awaited, ..self }
+    }
+
+    /// Whether an address without a name may have one soon.
+    pub fn are_awaited(&self) -> bool {
+        self.awaited
     }
 
     /// Names of an address, none when it has none that is known.

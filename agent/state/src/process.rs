@@ -273,6 +273,13 @@ impl Process {
         self.threads.get(&tid).map_or(-1, |thread| thread.vtid)
     }
 
+    /// Whether a look at it may be under way that tells what is not known. A child of one that is looked at is not
+    /// looked at itself, whatever it inherits of the doubt, unless it inherits that of the program.
+    pub fn is_looked_up(&self) -> bool {
+        let asked = self.doubt.has(Doubt::IMAGE) || self.doubt.has(Doubt::STALE);
+        self.origin == Origin::Placeholder || asked
+    }
+
     /// Whether it runs in a container.
     pub fn in_container(&self) -> bool {
         self.cgroup.container.is_some()

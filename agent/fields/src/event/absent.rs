@@ -3,7 +3,7 @@
 use std::ops::ControlFlow;
 
 use saker_engine::schema::{Event, FieldRef};
-use saker_state::{Absent, Doubt, Origin, Process};
+use saker_state::{Absent, Doubt, Process};
 
 use super::EventView;
 use crate::field::{Extract, Presence};
@@ -24,10 +24,10 @@ impl EventView<'_> {
             _ if field.arg != 0 => self.get(field).is_some(),
             _ => self.each(field, &mut |_| ControlFlow::Break(())),
         };
-        (!present).then(|| self.reason(known.presence))
+        (!present).then(|| self.reason(known.info.name, known.presence))
     }
 
-    fn reason(&self, presence: Presence) -> Absent {
+    fn reason(&self, name: &str, presence: Presence) -> Absent {
         let of_process = !presence.of_event();
         let Some(process) = self.process().filter(|_| of_process) else {
             let lost = of_process && self.record.hdr().tgid != 0;
@@ -41,7 +41,11 @@ impl EventView<'_> {
             Presence::Metadata | Presence::Contained | Presence::Pod => {
                 self.of_engine(process, presence)
             }
-            Presence::Known | Presence::Relative => of_doubt(process, Doubt::IMAGE),
+            Presence::Known => of_doubt(process, is_of_every_process(name)),
+            Presence::Relative => of_doubt(process, self.had_relative(name, process)),
+            // A process that is known may have closed it, but not one whose descriptors are not.
+            Presence::Standard => of_doubt(process, process.doubt.has(Doubt::FDS)),
+            Presence::NamedEnd if self.awaits_name(name) => Absent::Pending,
             presence if presence.of_entry() && self.fd_num.is_some_and(|number| number >= 0) => {
                 match self.fd {
                     Some(_) => Absent::NotApplicable,
@@ -49,6 +53,15 @@ impl EventView<'_> {
                 }
             }
             _ => Absent::NotApplicable,
+        }
+    }
+
+    /// Whether there is, or was, a relative of the kind that `field` is about.
+    fn had_relative(&self, field: &str, process: &Process) -> bool {
+        if field.starts_with("proc.p") {
+            process.ppid != 0
+        } else {
+            self.lacks_ancestors()
         }
     }
 
@@ -72,11 +85,32 @@ fn names_ids(field: &str) -> bool {
     )
 }
 
-fn of_doubt(process: &Process, kind: Doubt) -> Absent {
+/// Numbers, times and the directory, which the kernel has of every process.
+fn is_of_every_process(field: &str) -> bool {
+    matches!(
+        field,
+        "proc.cwd"
+            | "proc.vpid"
+            | "proc.pgid"
+            | "proc.vpgid"
+            | "proc.sid"
+            | "proc.pid.ts"
+            | "proc.duration"
+            | "proc.pidns_init_start_ts"
+            | "container.start_ts"
+            | "container.duration"
+            | "thread.vtid"
+    )
+}
+
+/// Of a value that the process has, or had, if `existed`.
+fn of_doubt(process: &Process, existed: bool) -> Absent {
     if process.doubt.has(Doubt::LOSS) {
         Absent::Lost
-    } else if process.origin == Origin::Placeholder || process.doubt.has(kind) {
+    } else if process.is_looked_up() {
         Absent::Pending
+    } else if existed {
+        Absent::Lost
     } else {
         Absent::NotApplicable
     }

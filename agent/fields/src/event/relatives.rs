@@ -4,6 +4,7 @@ use saker_engine::schema::ArgKind::OptionalKey;
 use saker_engine::schema::Arity;
 use saker_engine::value::Value;
 use saker_engine::value::ValueType::*;
+use saker_state::limits::MAX_ANCESTORS;
 use saker_state::{Cell, Image};
 
 use super::proc::{joined_env, variable, write_exeline};
@@ -295,6 +296,21 @@ impl<'a> EventView<'a> {
             level += 1;
         }
         self.process().is_some()
+    }
+
+    /// Whether the kernel has ancestors of the process that are not known here. The line ends with init, or with
+    /// kthreadd.
+    pub(super) fn lacks_ancestors(&self) -> bool {
+        let Some(process) = self.process() else {
+            return false;
+        };
+        let (mut oldest, mut known) = (process.tgid, 0);
+        self.ancestors(|relative| {
+            (oldest, known) = (relative.group.tgid(), known + 1);
+            true
+        });
+        let begins = matches!(oldest, 1 | 2) || known == 0 && process.ppid == 0;
+        !begins && known < MAX_ANCESTORS
     }
 
     fn walk(&self, part: Part, visit: Visit<'_>) -> bool {

@@ -4,7 +4,7 @@ use saker_abi::raw::*;
 
 use saker_state::{Absent, ImageName, Metadata};
 
-use crate::world::{CHILD, SHELL, World, exec, openat, record};
+use crate::world::{CHILD, SHELL, World, exec, record};
 
 #[test]
 fn the_host() {
@@ -149,32 +149,4 @@ fn hierarchies_of_version_1() {
             ("thread.cgroup.cpu", "~"),
         ],
     );
-}
-
-#[test]
-fn absent_values_say_why() {
-    let id = "a1b2c3d4e5f6".repeat(6)[..64].to_owned();
-    let inside = exec(CHILD, SHELL, 5_000, "sh", &[])
-        .var(SAKER_P_EXECVE_cgroups, format!("/docker/{id}").as_bytes());
-    let mut world = World::new();
-    let why = |world: &mut World, record: &_, field: &str| world.why_absent(record, field);
-    let host = record(SAKER_EV_RMDIR, 4_500, CHILD);
-    assert_eq!(why(&mut world, &host, "container.name"), None);
-    let not_here = Some(Absent::NotApplicable);
-    assert_eq!(why(&mut world, &host, "container.label[x]"), not_here);
-    assert_eq!(why(&mut world, &host, "fd.name"), not_here);
-    assert_eq!(why(&mut world, &host, "evt.io_dir"), not_here);
-    assert_eq!(why(&mut world, &host, "proc.aname[3]"), not_here);
-    assert_eq!(why(&mut world, &host, "user.name"), None);
-    let denied = Some(Absent::Denied);
-    assert_eq!(why(&mut world, &inside, "container.name"), denied);
-    assert_eq!(why(&mut world, &inside, "k8s.pod.name"), not_here);
-    assert_eq!(why(&mut world, &inside, "user.name"), Some(Absent::Pending));
-    let stranger = openat(6_000, 4711, 3, "/x", 0);
-    let pending = Some(Absent::Pending);
-    assert_eq!(why(&mut world, &stranger, "proc.pname"), pending);
-    let unknown = record(SAKER_EV_CLOSE, 7_000, CHILD).num(SAKER_P_CLOSE_fd, 99);
-    assert_eq!(why(&mut world, &unknown, "fd.type"), Some(Absent::Lost));
-    let end = record(SAKER_EV_PROCEXIT, 8_000, 4712);
-    assert_eq!(why(&mut world, &end, "proc.name"), Some(Absent::Lost));
 }

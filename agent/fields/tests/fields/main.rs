@@ -1,5 +1,6 @@
 //! Golden tests: records go through the state, fields come out as rules and outputs see them.
 
+mod absent;
 mod allocations;
 mod args;
 mod calls;

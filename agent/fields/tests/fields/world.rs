@@ -11,7 +11,8 @@ use saker_engine::loader::{Loader, LoaderOptions};
 use saker_engine::output::RenderOptions;
 use saker_engine::schema::{Arity, Event, IntFormat, Resolved, Schema};
 use saker_engine::value::{Value, ValueType};
-use saker_fields::{Clock, EventView, FieldSchema, HostInfo, Mounts, Scratch};
+use saker_fields::{Clock, EventView, FieldSchema, HostInfo, HostNames, Mounts, Scratch};
+use saker_state::scan::Scanned;
 use saker_state::{Absent, Address, Container, Interfaces, Names, State, StateConfig};
 
 /// The host began so long after the epoch.
@@ -49,7 +50,7 @@ impl World {
             host: HostInfo {
                 hostname: "box".to_owned(),
                 addresses: vec![IpAddr::V4(Ipv4Addr::new(10, 0, 0, 5))],
-                names: saker_fields::HostNames::default(),
+                names: HostNames::default(),
                 boot_to_epoch_ns: BOOT_NS,
                 mounts: Arc::new(Mounts::parse(MOUNTS)),
                 clock: Clock::default(),
@@ -90,13 +91,25 @@ impl World {
         self.state.shared.set_interfaces(Interfaces::new(addresses));
     }
 
-    /// Times are spelled like this from now on.
+    /// What a look at the host found before the first event.
+    pub(crate) fn adopt(&mut self, found: impl IntoIterator<Item = Scanned>) {
+        let partition = &mut self.state.partitions[0];
+        partition.adopt(found);
+        partition.link_adopted();
+    }
+
+    /// What is known of the names in rules.
+    pub(crate) fn set_host_names(&mut self, names: HostNames) {
+        self.host.names = names;
+    }
+
     /// The container that process `tgid` lives in.
     pub(crate) fn container(&self, tgid: u32) -> Arc<Container> {
         let process = self.state.partitions[0].process(tgid).expect("known");
         process.cgroup.container.clone().expect("a container")
     }
 
+    /// Times are spelled like this from now on.
     pub(crate) fn set_clock(&mut self, clock: Clock) {
         self.host.clock = clock;
     }

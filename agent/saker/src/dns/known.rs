@@ -61,15 +61,15 @@ impl Known {
         changed
     }
 
-    /// The table for workers.
-    pub(super) fn host_names(&self) -> HostNames {
+    /// The table for workers; `awaited`: names are missing that have not been looked up yet.
+    pub(super) fn host_names(&self, awaited: bool) -> HostNames {
         let addresses = |known: &[Answered; 2]| {
             let each = known.iter().flat_map(|known| &known.addresses);
             each.copied().collect()
         };
         let names = self.names.iter();
         let names = names.map(|(name, known)| (name.clone(), addresses(known)));
-        HostNames::new(&names.collect())
+        HostNames::new(&names.collect()).awaited(awaited)
     }
 }
 
@@ -83,7 +83,7 @@ mod tests {
 
     fn is_named(known: &Known, address: &str) -> bool {
         let address = address.parse().expect("an address");
-        !known.host_names().of(address).is_empty()
+        !known.host_names(false).of(address).is_empty()
     }
 
     #[test]

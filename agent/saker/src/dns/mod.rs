@@ -126,14 +126,21 @@ impl Resolver {
                 known.take(name, found, Instant::now());
             }
         }
-        publish(known.host_names());
+        let mut awaited = names.iter().any(|name| local(name, &hosts).is_none());
+        publish(known.host_names(awaited));
         let stop = Arc::new(Stop::new()?);
         let stopped = Arc::clone(&stop);
         let thread = thread::Builder::new()
             .name("saker-names".into())
             .spawn(move || {
                 // It goes on until it is stopped.
-                let Err(Stopped) = run(&names, &sources, &mut known, &publish, &stopped);
+                let Err(Stopped) = run(
+                    (&names, &mut awaited),
+                    &sources,
+                    &mut known,
+                    &publish,
+                    &stopped,
+                );
             })?;
         Ok(Self {
             stop,
@@ -152,9 +159,9 @@ impl Drop for Resolver {
     }
 }
 
-/// Looks up all names, again and again.
+/// Looks up all names, again and again; none is `awaited` any more after the first time.
 fn run(
-    names: &BTreeSet<String>,
+    (names, awaited): (&BTreeSet<String>, &mut bool),
     sources: &Sources,
     known: &mut Known,
     publish: &impl Fn(HostNames),
@@ -177,9 +184,11 @@ fn run(
                 None => asker.look_up(name, &configuration)?,
             };
             let now = Instant::now();
+            let all_asked = *awaited && names.last() == Some(name);
+            *awaited &= !all_asked;
             // Servers may be slow: what is known of one name does not wait for the next.
-            if known.take(name, found, now) | known.expire(now) {
-                publish(known.host_names());
+            if known.take(name, found, now) | known.expire(now) | all_asked {
+                publish(known.host_names(*awaited));
             }
         }
         stop.pause(Instant::now() + pause)?;

@@ -156,7 +156,7 @@ fn a_name_that_is_no_more_has_no_addresses() {
     let server = server("127.0.0.1", 0);
     let conf = "nameserver 127.0.0.1\n";
     let world = World::new(&["a.example"], "", conf, port(&server));
-    assert_eq!(world.next(), HostNames::default());
+    assert_eq!(world.next(), HostNames::default().awaited(true));
     answer_both(&server, "a", NO_ERROR, Some([192, 0, 2, 1]));
     assert_eq!(names_of(&world.next(), "192.0.2.1"), ["a.example"]);
     // A server in trouble says nothing of the name.
@@ -190,7 +190,7 @@ fn a_short_name_is_looked_for_in_domains() {
     let server = server("127.0.0.1", 0);
     let conf = "nameserver 127.0.0.1\nsearch one.example two.example\n";
     let world = World::new(&["db", "no host"], "", conf, port(&server));
-    assert_eq!(world.next(), HostNames::default());
+    assert_eq!(world.next(), HostNames::default().awaited(true));
     answer_both(&server, "db", NO_SUCH_NAME, None);
     let second = [Question::next(&server), Question::next(&server)];
     for question in &second {
@@ -200,7 +200,10 @@ fn a_short_name_is_looked_for_in_domains() {
         let address = question.is_v4().then_some([192, 0, 2, 9]);
         question.answer(&server, NO_ERROR, address);
     }
-    assert_eq!(names_of(&world.next(), "192.0.2.9"), ["db"]);
+    let found = world.next();
+    assert_eq!(names_of(&found, "192.0.2.9"), ["db"]);
+    assert!(found.are_awaited());
+    assert!(!world.next().are_awaited(), "every name has been looked up");
     // What is no name of a host is not asked for: it is this one's turn again.
     assert_eq!(Question::next(&server).host(), "db");
     world.stop();

@@ -407,6 +407,17 @@ impl<'a> EventView<'a> {
         })
     }
 
+    /// Whether the end that `field` (`fd.sip.name` and the like) is about may yet get a name.
+    pub(super) fn awaits_name(&self, field: &str) -> bool {
+        let end = match field {
+            "fd.sip.name" => self.ends().and_then(|ends| ends.server),
+            "fd.cip.name" => self.ends().and_then(|ends| ends.client),
+            "fd.lip.name" => self.sides().map(|sides| sides.0),
+            _ => self.sides().map(|sides| sides.1),
+        };
+        end.is_some() && self.host.names.are_awaited()
+    }
+
     /// Names of an end's address.
     fn names_of_end(&self, end: Option<End>, visit: Visit<'_>) -> bool {
         let names = end.map_or(&[][..], |end| self.host.names.of(end.0));
