@@ -273,6 +273,15 @@ impl Process {
         self.threads.get(&tid).map_or(-1, |thread| thread.vtid)
     }
 
+    /// When it began, `CLOCK_BOOTTIME` ns, 0 unknown: as the kernel has it, which is also what its children's events
+    /// show; where no record has told, when the clone was recorded.
+    pub fn start_ns(&self) -> u64 {
+        match self.cell.start_ns() {
+            0 => self.clone_ts_ns,
+            start_ns => start_ns,
+        }
+    }
+
     /// Whether a look at it may be under way that tells what is not known. A child of one that is looked at is not
     /// looked at itself, whatever it inherits of the doubt, unless it inherits that of the program.
     pub fn is_looked_up(&self) -> bool {

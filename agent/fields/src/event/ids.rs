@@ -91,15 +91,15 @@ pub(super) const FIELDS: &[Field] = &[
     Field::new(
         "proc.pid.ts",
         AbsTime,
-        |e, _| epoch(e, e.process()?.clone_ts_ns),
-        "When the process was cloned, nanoseconds since the epoch.",
+        |e, _| epoch(e, e.process()?.start_ns()),
+        "When the process began, nanoseconds since the epoch.",
     )
     .on(Presence::Known),
     Field::new(
         "proc.duration",
         RelTime,
         duration,
-        "Nanoseconds since the thread was cloned (not since exec).",
+        "Nanoseconds since the process began, or the thread if it is another (not since exec).",
     )
     .on(Presence::Known),
     Field::new(
@@ -257,7 +257,7 @@ fn duration<'e>(e: &'e EventView<'_>, _: Arg) -> Option<Value<'e>> {
         .threads
         .get(&hdr.tid)
         .filter(|_| hdr.tid != process.tgid);
-    let cloned = thread.map_or(process.clone_ts_ns, |thread| thread.clone_ts_ns);
+    let cloned = thread.map_or(process.start_ns(), |thread| thread.clone_ts_ns);
     (cloned != 0).then(|| Value::Int(hdr.ts_ns.saturating_sub(cloned) as i64))
 }
 

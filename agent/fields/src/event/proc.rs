@@ -152,12 +152,12 @@ pub(super) const FIELDS: &[Field] = &[
         RelTime,
         |e, _| {
             let changed = Some(e.image()?.exe_ctime_ns).filter(|&ns| ns != 0)?;
-            let cloned = Some(e.process()?.clone_ts_ns).filter(|&ns| ns != 0)?;
+            let began = Some(e.process()?.start_ns()).filter(|&ns| ns != 0)?;
             Some(Value::Int(
-                e.since_epoch(cloned).wrapping_sub(changed) as i64
+                e.since_epoch(began).wrapping_sub(changed) as i64
             ))
         },
-        "From the last change of the executable's inode to the clone of the process.",
+        "From the last change of the executable's inode to the beginning of the process.",
     )
     .on(Presence::Known),
     Field::new(

@@ -170,6 +170,19 @@ fn times() {
     World::new().expect(&any_event(6_000), &fields);
 }
 
+/// The record of a clone comes a little after the process has begun.
+#[test]
+fn a_process_has_one_start_time() {
+    let mut world = World::new();
+    world.feed(&fork(CHILD, 40, 5_000).num(SAKER_P_CLONE_child_start_ns, 4_900));
+    world.feed(&fork(40, 41, 6_000));
+    let began = (BOOT_NS + 4_900).to_string();
+    let own = [("proc.pid.ts", &*began), ("proc.duration", "2100")];
+    world.expect(&record(SAKER_EV_RMDIR, 7_000, 40), &own);
+    let parents = [("proc.ppid.ts", &*began), ("proc.ppid.duration", "2100")];
+    world.expect(&record(SAKER_EV_RMDIR, 7_000, 41), &parents);
+}
+
 #[test]
 fn sessions_and_groups() {
     World::new().expect(
