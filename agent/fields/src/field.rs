@@ -56,6 +56,8 @@ pub(crate) enum KeyKind {
     Text,
     /// A number, else any text.
     IndexOrText,
+    /// A number, else a regular expression.
+    IndexOrPattern,
     /// A parameter by name or position.
     Param,
     /// An event's name.

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use regex::bytes::Regex;
 use rustc_hash::FxHashMap;
 use saker_abi::driver::EventSet;
 use saker_abi::event::{EVENTS, EventInfo};
@@ -183,6 +184,11 @@ impl FieldSchema {
         self.keys.get(arg.as_key()?)
     }
 
+    /// The key of a field that looks for a pattern.
+    pub(crate) fn pattern(&self, arg: Arg) -> Option<&Regex> {
+        self.keys.pattern(arg.as_key()?)
+    }
+
     /// The static fields with their values.
     pub fn static_fields(&self) -> impl Iterator<Item = (FieldRef, &str)> {
         let id = self.by_name.get("static").copied();
@@ -254,15 +260,16 @@ impl FieldSchema {
                     "{name}[{key}]: a number up to {MAX_INDEX} expected"
                 ))
             }),
-            KeyKind::IndexOrText if index(key).is_some() => {
+            KeyKind::IndexOrText | KeyKind::IndexOrPattern if index(key).is_some() => {
                 Ok(Arg::index(index(key).unwrap_or_default()))
             }
-            KeyKind::Text | KeyKind::IndexOrText => {
-                self.keys.intern(key).map(Arg::key).ok_or_else(|| {
-                    FieldError::Argument(format!(
-                        "{name}[{key}]: more than {MAX_KEYS} keys in rules"
-                    ))
-                })
+            KeyKind::Text | KeyKind::IndexOrText => self.intern(name, key).map(Arg::key),
+            KeyKind::IndexOrPattern => {
+                let number = self.intern(name, key)?;
+                self.keys.compile(number, key).map_err(|error| {
+                    FieldError::Argument(format!("{name}[{key}]: no regular expression: {error}"))
+                })?;
+                Ok(Arg::key(number))
             }
             KeyKind::Event => self.event_by_name.get(key).map_or_else(
                 || {
@@ -286,6 +293,12 @@ impl FieldSchema {
                 ))),
             },
         }
+    }
+
+    fn intern(&self, name: &str, key: &str) -> Result<u32, FieldError> {
+        self.keys.intern(key).ok_or_else(|| {
+            FieldError::Argument(format!("{name}[{key}]: more than {MAX_KEYS} keys in rules"))
+        })
     }
 
     fn raw_type(&self, arg: Arg, key: &str) -> Result<crate::params::RawType, FieldError> {
@@ -330,9 +343,11 @@ impl Schema for FieldSchema {
             (KeyKind::Static, _, Some(number)) => {
                 return format!("{name}.{}", self.statics.key(number));
             }
-            (KeyKind::Text | KeyKind::IndexOrText | KeyKind::Index, _, Some(number)) => {
-                String::from_utf8_lossy(self.keys.get(number).unwrap_or_default()).into_owned()
-            }
+            (
+                KeyKind::Text | KeyKind::IndexOrText | KeyKind::IndexOrPattern | KeyKind::Index,
+                _,
+                Some(number),
+            ) => String::from_utf8_lossy(self.keys.get(number).unwrap_or_default()).into_owned(),
         };
         format!("{name}[{key}]")
     }

@@ -37,7 +37,7 @@ pub use absent::Absent;
 pub use acted::Told;
 pub use container::{
     Cgroup, Container, ContainerUsers, Engine, Found, HOST, Identity, ImageName, Metadata,
-    MetadataSlot, Pod, Qos,
+    MetadataSlot, Mount, Pod, Qos,
 };
 pub use counters::Counters;
 pub use directory::Directory;

@@ -17,20 +17,15 @@ const fn of_engine(name: &'static str, get: GetOne, description: &'static str) -
     Field::new(name, Str, get, description)
 }
 
-/// What no engine is asked for yet.
-const fn not_asked(name: &'static str, description: &'static str) -> Field {
-    of_engine(name, |e, _| e.of_host(b""), description)
-}
-
 /// Whether something holds that holds for no process of the host.
 const fn not_on_host(name: &'static str, get: GetOne, description: &'static str) -> Field {
     Field::new(name, Bool, get, description)
 }
 
-/// Part of a mount or a label: hosts have none, containers only with metadata.
-const fn keyed(name: &'static str, get: GetOne, description: &'static str) -> Field {
+/// A mount, or a part of one: hosts have none, containers only with metadata.
+const fn mount(name: &'static str, get: GetOne, description: &'static str) -> Field {
     Field::new(name, Str, get, description)
-        .arg(Key, KeyKind::Text)
+        .arg(Key, KeyKind::IndexOrPattern)
         .on(Presence::Contained)
 }
 
@@ -47,6 +42,11 @@ const fn deprecated(name: &'static str) -> Field {
     Field::new(name, Str, nothing, TEXT).on(Presence::Never)
 }
 
+const fn not_yet(name: &'static str) -> Field {
+    const TEXT: &str = "Not yet: always absent. The labels of pods are not kept.";
+    Field::new(name, Str, nothing, TEXT).on(Presence::Never)
+}
+
 /// With an argument that is ignored.
 const fn deprecated_label(name: &'static str) -> Field {
     deprecated(name).arg(OptionalKey, KeyKind::Text)
@@ -56,8 +56,6 @@ const fn deprecated_label(name: &'static str) -> Field {
 const fn pod_metadata(name: &'static str, get: GetOne, description: &'static str) -> Field {
     Field::new(name, Str, get, description).on(Presence::Pod)
 }
-
-const NO_MOUNTS: &str = "A mount of the container by number or path; absent without metadata.";
 
 pub(super) const FIELDS: &[Field] = &[
     of_identity(
@@ -127,18 +125,57 @@ pub(super) const FIELDS: &[Field] = &[
         |e, _| e.holds(|it| it.host_ipc),
         "Shares the host's IPC; absent without metadata.",
     ),
-    not_asked("container.mounts", "All mounts; absent without metadata."),
-    keyed("container.mount", nothing, NO_MOUNTS),
-    keyed("container.mount.source", nothing, NO_MOUNTS),
-    keyed("container.mount.dest", nothing, NO_MOUNTS),
-    keyed("container.mount.mode", nothing, NO_MOUNTS),
-    keyed("container.mount.rdwr", nothing, NO_MOUNTS),
-    keyed("container.mount.propagation", nothing, NO_MOUNTS),
-    keyed(
+    of_engine(
+        "container.mounts",
+        |e, _| e.mounts(),
+        "All mounts as source:dest:mode:rdwr:propagation, joined by commas; absent without metadata.",
+    )
+    .cost(10),
+    mount(
+        "container.mount",
+        |e, arg| e.mount_line(arg),
+        "The N-th mount, from 0, or the first in whose source the regular expression is found, as \
+         source:dest:mode:rdwr:propagation; absent without metadata.",
+    )
+    .cost(15),
+    mount(
+        "container.mount.source",
+        |e, arg| text(e.mount(arg, |it| &it.dest)?.source.as_bytes()),
+        "Source of the N-th mount, or of the first in whose destination the regular expression is found.",
+    )
+    .cost(10),
+    mount(
+        "container.mount.dest",
+        |e, arg| text(e.mount(arg, |it| &it.source)?.dest.as_bytes()),
+        "Destination of the N-th mount, or of the first in whose source the regular expression is found.",
+    )
+    .cost(10),
+    mount(
+        "container.mount.mode",
+        |e, arg| text(e.mount(arg, |it| &it.source)?.mode.as_bytes()),
+        "Mode of the mount that container.mount.dest finds.",
+    )
+    .cost(10),
+    mount(
+        "container.mount.rdwr",
+        |e, arg| text(super::mount::rdwr(e.mount(arg, |it| &it.source)?)),
+        "Whether the mount that container.mount.dest finds may be written to: true or false.",
+    )
+    .cost(10),
+    mount(
+        "container.mount.propagation",
+        |e, arg| text(e.mount(arg, |it| &it.source)?.propagation.as_bytes()),
+        "Propagation of the mount that container.mount.dest finds.",
+    )
+    .cost(10),
+    Field::new(
         "container.label",
+        Str,
         |e, arg| e.label(arg),
         "A label of the container; absent without metadata.",
-    ),
+    )
+    .arg(Key, KeyKind::Text)
+    .on(Presence::Contained),
     Field::new(
         "container.start_ts",
         AbsTime,
@@ -166,14 +203,17 @@ pub(super) const FIELDS: &[Field] = &[
         |e, _| e.said("", |it| &it.ip),
         "Address of the container; absent without metadata.",
     ),
-    not_asked(
+    of_engine(
         "container.cni.json",
+        |e, _| e.said("", |it| &it.cni_json),
         "Result of the network plugin; absent without metadata.",
     ),
-    not_asked(
+    of_engine(
         "container.labels",
-        "Labels of the container; absent without metadata.",
-    ),
+        |e, _| e.labels(),
+        "Labels of the container as key:value, joined by commas; absent without metadata.",
+    )
+    .cost(10),
     deprecated("container.healthcheck"),
     deprecated("container.liveness_probe"),
     deprecated("container.readiness_probe"),
@@ -207,33 +247,24 @@ pub(super) const FIELDS: &[Field] = &[
     ),
     pod_metadata(
         "k8s.pod.sandbox_id",
-        nothing,
+        |e, _| e.of_pod(|it| short(&it.pod_sandbox_id)),
         "Short id of the pod's sandbox; absent without metadata.",
     ),
     pod_metadata(
         "k8s.pod.full_sandbox_id",
-        nothing,
+        |e, _| e.of_pod(|it| &it.pod_sandbox_id),
         "Id of the pod's sandbox; absent without metadata.",
     ),
-    pod_metadata(
-        "k8s.pod.labels",
-        nothing,
-        "Labels of the pod; absent without metadata.",
-    ),
-    pod_metadata(
-        "k8s.pod.label",
-        nothing,
-        "A label of the pod; absent without metadata.",
-    )
-    .arg(Key, KeyKind::Text),
+    not_yet("k8s.pod.labels"),
+    not_yet("k8s.pod.label").arg(Key, KeyKind::Text),
     pod_metadata(
         "k8s.pod.ip",
-        nothing,
+        |e, _| e.of_pod(|it| &it.pod_ip),
         "Address of the pod; absent without metadata.",
     ),
     pod_metadata(
         "k8s.pod.cni.json",
-        nothing,
+        |e, _| e.of_pod(|it| &it.cni_json),
         "Result of the network plugin; absent without metadata.",
     ),
     deprecated("k8s.deployment.id"),
@@ -257,12 +288,17 @@ pub(super) const FIELDS: &[Field] = &[
     deprecated("k8s.svc.labels"),
 ];
 
+/// An id as it is shown: 12 digits.
+fn short(id: &str) -> &str {
+    id.get(..12).unwrap_or(id)
+}
+
 impl<'a> EventView<'a> {
     fn on_host(&self) -> Option<bool> {
         self.process().map(|process| !process.in_container())
     }
 
-    fn of_host(&self, text: &'static [u8]) -> Option<Value<'a>> {
+    pub(super) fn of_host(&self, text: &'static [u8]) -> Option<Value<'a>> {
         self.on_host()?.then_some(Value::Bytes(text))
     }
 

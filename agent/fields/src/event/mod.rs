@@ -9,6 +9,7 @@ mod fd;
 mod fs;
 mod ids;
 mod io;
+mod mount;
 mod proc;
 mod reached;
 mod relatives;
@@ -110,6 +111,10 @@ enum Made {
     Relative,
     /// Environments of ancestors, by level.
     RelativeEnv,
+    /// `container.mounts`, `container.labels`.
+    Listed,
+    /// `container.mount`, by argument.
+    Mount,
     /// Dates and times of day: in the host's zone, ISO 8601.
     Time,
     /// `thread.nametid`, `thread.cgroups`.

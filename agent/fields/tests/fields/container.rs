@@ -2,7 +2,7 @@
 
 use saker_abi::raw::*;
 
-use saker_state::{Absent, ImageName, Metadata};
+use saker_state::{Absent, ImageName, Metadata, Mount};
 
 use crate::world::{CHILD, SHELL, World, exec, record};
 
@@ -102,6 +102,75 @@ fn a_container_with_metadata() {
     );
     let not_here = Some(Absent::NotApplicable);
     assert_eq!(world.why_absent(&event, "container.label[other]"), not_here);
+}
+
+#[test]
+fn mounts_labels_and_sandboxes() {
+    let id = "a1b2c3d4e5f6".repeat(6)[..64].to_owned();
+    let path = format!("/kubepods/besteffort/poda1b2c3d4-0001-0002-0003-123456789abc/{id}");
+    let mut world = World::new();
+    let inside = exec(CHILD, SHELL, 5_000, "sh", &[]).var(SAKER_P_EXECVE_cgroups, path.as_bytes());
+    world.feed(&inside);
+    let mount = |source: &str, dest: &str, mode: &str, writable| Mount {
+        source: source.into(),
+        dest: dest.into(),
+        mode: mode.into(),
+        writable,
+        propagation: "rprivate".into(),
+    };
+    let found = Metadata {
+        labels: [
+            ("app".into(), "shop".into()),
+            ("tier".into(), "front".into()),
+        ]
+        .into(),
+        mounts: [
+            mount("/srv/data", "/data", "", true),
+            mount("/proc", "/host/proc", "ro", false),
+        ]
+        .into(),
+        cni_json: r#"{"ips":[]}"#.into(),
+        pod_sandbox_id: "0123456789abcdef".into(),
+        pod_ip: "10.1.2.3".into(),
+        ..Metadata::default()
+    };
+    world.container(CHILD).metadata.set(Ok(found));
+    let event = record(SAKER_EV_RMDIR, 6_000, CHILD);
+    world.expect(
+        &event,
+        &[
+            ("container.labels", "app:shop,tier:front"),
+            (
+                "container.mounts",
+                "/srv/data:/data::true:rprivate,/proc:/host/proc:ro:false:rprivate",
+            ),
+            ("container.mount[0]", "/srv/data:/data::true:rprivate"),
+            ("container.mount[1]", "/proc:/host/proc:ro:false:rprivate"),
+            ("container.mount[2]", "~"),
+            // A regular expression, found anywhere in the source; by the destination it is the source.
+            ("container.mount.dest[/proc*]", "/host/proc"),
+            ("container.mount.dest[^/data]", "~"),
+            ("container.mount.source[^/data]", "/srv/data"),
+            ("container.mount.source[1]", "/proc"),
+            ("container.mount.mode[/proc]", "ro"),
+            ("container.mount.rdwr[/proc]", "false"),
+            ("container.mount.rdwr[0]", "true"),
+            ("container.mount.propagation[srv]", "rprivate"),
+            ("container.mount[srv]", "/srv/data:/data::true:rprivate"),
+            ("container.cni.json", r#"{"ips":[]}"#),
+            ("k8s.pod.cni.json", r#"{"ips":[]}"#),
+            ("k8s.pod.sandbox_id", "0123456789ab"),
+            ("k8s.pod.full_sandbox_id", "0123456789abcdef"),
+            ("k8s.pod.ip", "10.1.2.3"),
+            ("k8s.pod.labels", "~"),
+        ],
+    );
+    let on_host = [
+        ("container.labels", ""),
+        ("container.cni.json", ""),
+        ("k8s.pod.ip", "~"),
+    ];
+    world.expect(&record(SAKER_EV_RMDIR, 6_001, SHELL), &on_host);
 }
 
 #[test]

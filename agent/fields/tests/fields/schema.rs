@@ -113,6 +113,7 @@ fn arguments_are_checked() {
     argument("evt.rawarg", Some("0"));
     argument("evt.type.is.no_such_event", None);
     argument("container.mount.dest", None);
+    argument("container.mount.dest", Some("("));
     let unknown = |name| {
         assert_eq!(
             schema.resolve(name, None),

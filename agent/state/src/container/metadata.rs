@@ -25,10 +25,33 @@ pub struct Metadata {
     pub host_ipc: Option<bool>,
     /// Keys and values.
     pub labels: Box<[(Box<str>, Box<str>)]>,
+    /// What of other places it sees, in the engine's order.
+    pub mounts: Box<[Mount]>,
+    /// What the network plugin answered for its pod, JSON.
+    pub cni_json: Box<str>,
     /// Namespace of its pod.
     pub pod_namespace: Box<str>,
     /// Name of its pod.
     pub pod_name: Box<str>,
+    /// Full id of its pod's sandbox.
+    pub pod_sandbox_id: Box<str>,
+    /// Address of its pod.
+    pub pod_ip: Box<str>,
+}
+
+/// A mount of a container.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Mount {
+    /// Path on the host, or the name of a volume.
+    pub source: Box<str>,
+    /// Path in the container.
+    pub dest: Box<str>,
+    /// Options as the engine was given them (`ro`, `z`, ...).
+    pub mode: Box<str>,
+    /// Whether the container may write to it.
+    pub writable: bool,
+    /// How mounts below it spread (`rprivate`, ...).
+    pub propagation: Box<str>,
 }
 
 /// How an image is called.

@@ -10,7 +10,7 @@ use std::sync::{Arc, Weak};
 use papaya::HashMap;
 use rustc_hash::FxBuildHasher;
 
-pub use self::metadata::{ImageName, Metadata, MetadataSlot};
+pub use self::metadata::{ImageName, Metadata, MetadataSlot, Mount};
 pub(crate) use self::users::read as read_users;
 pub use self::users::{
     CONTAINER_USERS_AGE_S, ContainerUsers, Found, MAX_CONTAINER_ENTRIES, MAX_CONTAINER_FILE_BYTES,
