@@ -386,7 +386,7 @@ fn an_open_by_handle_is_an_open_to_rules_and_itself_in_alerts() {
         "/mnt/shadow realpath=/etc/shadow",
         "",
         "",
-        "<NA> realpath=/etc/shadow",
+        " realpath=/etc/shadow",
         "",
     ];
     assert_eq!(said(condition, &opens), expected);
