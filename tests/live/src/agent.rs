@@ -27,11 +27,12 @@ const READY_POLL: Duration = Duration::from_millis(5);
 const MAX_LINES: usize = 200_000;
 
 /// Metrics of [`Agent::trouble`].
-const TROUBLE: [&str; 8] = [
+const TROUBLE: [&str; 9] = [
     "saker_state_events_total",
     "saker_ancestor_waits_total",
     "saker_dropped_total",
     "saker_ebpf_missed_total",
+    "saker_kmod_missed_total",
     "saker_lost_total",
     "saker_late_total",
     "saker_left_behind_total",

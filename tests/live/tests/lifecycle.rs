@@ -152,9 +152,10 @@ fn metrics_are_those_documented_and_they_count() {
             name.as_str(),
             "saker_dropped_total"
                 | "saker_alert_queue_dropped_total"
-                // Of the eBPF driver alone.
+                // Of one driver alone.
                 | "saker_ebpf_missed_total"
                 | "saker_uring_forgotten_total"
+                | "saker_kmod_missed_total"
         );
         assert!(
             may_be_absent || page.types.contains_key(name),
