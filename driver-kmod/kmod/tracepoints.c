@@ -41,15 +41,19 @@ static void on_sys_exit(void *data, struct pt_regs *regs, long ret)
 
 static void on_fork(void *data, struct task_struct *parent, struct task_struct *child)
 {
-	if (probe_begin())
+	if (probe_begin()) {
+		saker_watch_calls(child);
 		saker_record_fork(parent, child);
+	}
 	saker_probe_end();
 }
 
 static void on_exec(void *data, struct task_struct *task, pid_t old_pid, struct linux_binprm *bprm)
 {
-	if (probe_begin())
+	if (probe_begin()) {
+		saker_watch_calls(task);
 		saker_record_exec(task, old_pid, bprm);
+	}
 	saker_probe_end();
 }
 

@@ -120,6 +120,20 @@ static inline bool saker_task_compat(struct task_struct *task)
 #endif
 }
 
+/*
+ * Has the calls of a new task seen, or of one that has begun a program. Until 3.16 the kernel marks nobody without
+ * memory of its own when the first probe comes: neither what it starts by itself, a helper for a core dump say, nor
+ * what that forks has the mark. It marked nobody either who was being made just then. When the last probe goes it
+ * takes the mark from all; one that is set a moment later costs a longer way out of calls, and nothing else.
+ */
+static inline void saker_watch_calls(struct task_struct *task)
+{
+#if LINUX_VERSION_CODE < KERNEL_VERSION(3, 16, 0)
+	if (task->mm)
+		set_tsk_thread_flag(task, TIF_SYSCALL_TRACEPOINT);
+#endif
+}
+
 /* Under RCU: the first number of the initial namespace that is used, from `nr` on. */
 struct pid *saker_pid_from(int nr);
 
