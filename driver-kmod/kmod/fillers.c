@@ -143,7 +143,8 @@ void saker_record_call(struct pt_regs *regs, long ret)
 	u32 event = dispatch(current, regs, call_number(regs->orig_ax), ret);
 	struct call c;
 
-	if (!event)
+	/* The record of an exec came from sched_process_exec. */
+	if (!event || saker_returns_from_exec(regs))
 		return;
 	read_call(&c, regs, ret);
 	if (record_reached(&c, event - 1))

@@ -121,6 +121,20 @@ static inline bool saker_task_compat(struct task_struct *task)
 }
 
 /*
+ * Does this call return to a program that an exec has just begun? Until 4.12 it looks like another one when the new
+ * program is of 32 bits: of the new ABI, with the old one's number. Nothing else returns without the bit that is
+ * always set in the flags of a processor: neither signals nor tracers can take it away.
+ */
+static inline bool saker_returns_from_exec(const struct pt_regs *regs)
+{
+#if LINUX_VERSION_CODE < KERNEL_VERSION(4, 12, 0)
+	return !(regs->flags & 0x2);
+#else
+	return false;
+#endif
+}
+
+/*
  * Has the calls of a new task seen, or of one that has begun a program. Until 3.16 the kernel marks nobody without
  * memory of its own when the first probe comes: neither what it starts by itself, a helper for a core dump say, nor
  * what that forks has the mark. It marked nobody either who was being made just then. When the last probe goes it
