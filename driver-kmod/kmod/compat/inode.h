@@ -74,6 +74,24 @@ static inline u64 saker_inode_mtime_ns(const struct inode *inode)
 }
 
 /*
+ * Has an overlay inodes of its own, with the upper dentry in them? From 4.13 on; RHEL 7 back-ported that in the midst
+ * of its life. An inode that is part of something larger is made by the file system itself.
+ */
+static inline bool saker_overlay_has_inodes(const struct super_block *sb)
+{
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(4, 13, 0)
+	return true;
+#else
+	const struct super_operations *operations = NULL;
+	void *alloc_inode = NULL;
+
+	saker_kread(&operations, sizeof(operations), &sb->s_op);
+	saker_kread(&alloc_inode, sizeof(alloc_inode), &operations->alloc_inode);
+	return alloc_inode;
+#endif
+}
+
+/*
  * Where overlay keeps the upper dentry of what a file was opened as, for saker_kread(); NULL on other file systems.
  * By the file's name: before 4.19 the inode of an open file is the one below overlay, and so is its magic.
  */
@@ -89,15 +107,14 @@ static inline const void *saker_overlay_upper_at(const struct file *file, const 
 	saker_kread(&magic, sizeof(magic), &sb->s_magic);
 	if (magic != OVERLAYFS_SUPER_MAGIC)
 		return NULL;
-#if LINUX_VERSION_CODE >= KERNEL_VERSION(4, 13, 0)
-	/* Right behind the VFS inode of overlay's own. */
-	saker_kread(&at, sizeof(at), &dentry->d_inode);
-	return at ? at + sizeof(struct inode) : NULL;
-#else
+	if (saker_overlay_has_inodes(sb)) {
+		/* Right behind the VFS inode of overlay's own. */
+		saker_kread(&at, sizeof(at), &dentry->d_inode);
+		return at ? at + sizeof(struct inode) : NULL;
+	}
 	/* First of what belongs to the dentry. */
 	saker_kread(&at, sizeof(at), &dentry->d_fsdata);
 	return at;
-#endif
 }
 
 #endif /* SAKER_COMPAT_INODE_H */
