@@ -105,11 +105,7 @@ typedef struct saker_scratch *scratch_area;
 	saker_kread(dst, sizeof(*(dst)), (const void *)&((type *)(ptr))->member)
 
 #define INO_TYPE unsigned long
-#ifdef FMODE_CREATED
 #define SAKER_FMODE_CREATED ((__force u32)FMODE_CREATED)
-#else
-#define SAKER_FMODE_CREATED 0 /* before 4.19 the file does not remember */
-#endif
 #ifndef SB_RDONLY
 #define SB_RDONLY MS_RDONLY
 #endif

@@ -6,6 +6,13 @@
 #ifndef SAKER_COMPAT_FLOOR_H
 #define SAKER_COMPAT_FLOOR_H
 
+#include <linux/fs.h>
+#include <linux/namei.h>
+#include <linux/sched.h>
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(4, 16, 0)
+#include <linux/nospec.h>
+#endif
+
 #if LINUX_VERSION_CODE >= KERNEL_VERSION(3, 13, 0) && IS_ENABLED(CONFIG_IPV6) &&                   \
 	!defined(SAKER_HAVE_SK_V6_ADDR)
 #error "compat/probes/sk_v6_addr.c failed where it must not: see its .log"
@@ -101,9 +108,34 @@
 #if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 16, 0) && !defined(SAKER_HAVE_EXIT_GROUP_DEAD)
 #error "compat/probes/exit_group_dead.c failed where it must not: see its .log"
 #endif
-/* And this one up to a version. */
+/* This one up to a version. */
 #if LINUX_VERSION_CODE < KERNEL_VERSION(6, 19, 0) && !defined(SAKER_HAVE_FILENAME_UPTR)
 #error "compat/probes/filename_uptr.c failed where it must not: see its .log"
+#endif
+
+/*
+ * Words that get a default where a kernel does not have them, by #ifndef: one that has become an enumerator is there
+ * and not seen by it, and would be 0 from then on.
+ */
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(4, 16, 0) && !defined(array_index_nospec)
+#error "array_index_nospec is no macro here: see compat/lang.h"
+#endif
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(4, 19, 0) && !defined(FMODE_CREATED)
+#error "FMODE_CREATED is no macro here: see compat/inode.h"
+#endif
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(5, 6, 0) &&                                                \
+	!(defined(LOOKUP_NO_XDEV) && defined(LOOKUP_NO_MAGICLINKS) &&                              \
+	  defined(LOOKUP_NO_SYMLINKS) && defined(LOOKUP_BENEATH) && defined(LOOKUP_IN_ROOT))
+#error "LOOKUP_* are no macros here: see returns.c"
+#endif
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(5, 12, 0) && !defined(LOOKUP_CACHED)
+#error "LOOKUP_CACHED is no macro here: see returns.c"
+#endif
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(5, 12, 0) && !defined(PF_IO_WORKER)
+#error "PF_IO_WORKER is no macro here: see platform.h"
+#endif
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 4, 0) && !defined(PF_USER_WORKER)
+#error "PF_USER_WORKER is no macro here: see platform.h"
 #endif
 
 #endif /* SAKER_COMPAT_FLOOR_H */
