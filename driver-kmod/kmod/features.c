@@ -51,11 +51,17 @@ void saker_features_init(void)
 	for (i = 0; i < ARRAY_SIZE(sample_mounts); i++) {
 		int verdict = compare_mount(sample_mounts[i]);
 
-		if (verdict < 0)
-			return;
+		if (verdict < 0) {
+			agreed = 0;
+			break;
+		}
 		agreed += verdict;
 	}
 	mounts_known = agreed > 0;
+	if (!mounts_known)
+		pr_warn("saker: %s: files have no real paths, and others are without what their file systems are mounted on\n",
+			i < ARRAY_SIZE(sample_mounts) ? "an unknown layout of mounts" :
+							"none of /proc, /sys and /dev is a mount");
 }
 
 u32 saker_features(void)

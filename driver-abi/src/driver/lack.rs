@@ -13,15 +13,18 @@ pub enum Feature {
     ActedPaths,
     /// Names and addresses as the kernel took them: `SAKER_EV_GIVEN`.
     GivenArguments,
+    /// Paths through mounts up to the root: without it each begins at the file system it is on.
+    WholePaths,
 }
 
 impl Feature {
     /// All of them.
-    pub const ALL: [Self; 4] = [
+    pub const ALL: [Self; 5] = [
         Self::IoUring,
         Self::IoUringData,
         Self::ActedPaths,
         Self::GivenArguments,
+        Self::WholePaths,
     ];
 
     /// Label in metrics and listings.
@@ -31,6 +34,7 @@ impl Feature {
             Self::IoUringData => "io_uring_data",
             Self::ActedPaths => "acted_paths",
             Self::GivenArguments => "given_arguments",
+            Self::WholePaths => "whole_paths",
         }
     }
 
@@ -47,6 +51,10 @@ impl Feature {
             Self::GivenArguments => {
                 "names of opens and execs that fail, or addresses of connects, are read when the call returns: a program can \
                  change them before"
+            }
+            Self::WholePaths => {
+                "rules see no real paths of files, and those of programs and working directories without what their file system \
+                 is mounted on"
             }
         }
     }

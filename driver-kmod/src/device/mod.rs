@@ -226,6 +226,10 @@ fn lacks(options: &LoadOptions, info: &Info) -> Vec<Lack> {
         let reason = "the module sees of requests what they open, name or connect";
         add(Feature::IoUringData, reason.to_owned());
     }
+    if !info.crosses_mounts {
+        let reason = "the module does not know how this kernel keeps its mounts; why is in the kernel's log (dmesg)";
+        add(Feature::WholePaths, reason.to_owned());
+    }
     let mut lack = |feature, functions, needs| {
         let reason = format!("the module cannot probe the kernel's {functions}; it needs {needs}");
         add(feature, reason);

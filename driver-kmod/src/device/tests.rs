@@ -251,6 +251,11 @@ fn what_the_module_does_not_see_is_said() {
     assert_eq!(features(&module, &acting), [Feature::ActedPaths]);
     module.info.features |= SAKER_KMF_ACTED;
     assert_eq!(features(&module, &acting), []);
+    // Everything that rules see of files has a path.
+    module.info.features &= !SAKER_KMF_MOUNTS;
+    let paths = [Feature::WholePaths];
+    assert_eq!(features(&module, &options()), paths);
+    assert_eq!(features(&module, &acting), paths);
 }
 
 #[test]
@@ -262,7 +267,7 @@ fn what_rings_do_is_missing_where_there_are_any() {
             options.events.insert(event as u16);
         }
         let mut info = Fake::new().info;
-        info.features = module;
+        info.features |= module;
         let lacks = lacks(&options, &Info::new(&info));
         lacks.iter().map(|lack| lack.feature).collect()
     };

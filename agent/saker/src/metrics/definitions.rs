@@ -36,7 +36,7 @@ definitions! {
     DRIVER_INFO = Gauge "saker_driver_info" ["driver", "reason", "version"]
         "Driver that was taken and why: configured, first_choice, ebpf_failed or no_driver; always 1.";
     DRIVER_LACKS = Gauge "saker_driver_lacks" ["feature"]
-        "1 for what rules would use and this host does not let the driver see, else 0: io_uring (requests that open, name or connect something), io_uring_data (those that send, receive, read or write), acted_paths (the real names of what unlink, rename, chmod and the like act on), or given_arguments (names of failed opens and execs, addresses of connects, as the kernel took them).";
+        "1 for what rules would use and this host does not let the driver see, else 0: io_uring (requests that open, name or connect something), io_uring_data (those that send, receive, read or write), acted_paths (the real names of what unlink, rename, chmod and the like act on), given_arguments (names of failed opens and execs, addresses of connects, as the kernel took them), or whole_paths (paths through what is mounted, and with them all real ones).";
     RULES = Gauge "saker_rules" ["state"]
         "Rules by state: active, disabled, or skipped because a field is missing.";
     START_TIME = Gauge "saker_start_time_seconds" [] "Start of the agent since the epoch.";
