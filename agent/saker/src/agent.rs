@@ -34,7 +34,7 @@ use crate::http::Pages;
 use crate::losses::{dropped, missed, produced};
 use crate::metrics::{self, DriverInfo, Sources, WorkerMetrics};
 use crate::mounts::{MountWatch, mounts};
-use crate::named_files::NamedFiles;
+use crate::named_files::{FileWatch, NamedFiles};
 use crate::needs::Needs;
 use crate::rules::Rules;
 use crate::worker::{Context, RealPaths, RuleWorker, WakeWorkers, labels};
@@ -54,6 +54,7 @@ pub(crate) struct Agent {
     captures: Option<RuleCaptures>,
     _background: Background,
     _mounts: Option<MountWatch>,
+    _files: Option<FileWatch>,
     _resolver: Option<Resolver>,
     output: Output,
     queue: QueueMonitor,
@@ -196,9 +197,13 @@ impl Agent {
         let hostname = host.hostname.clone();
         let context = Arc::new(context(config, schema, rules, host));
         // Before the workers take over what is known of the host.
-        let files = (config.path_identity == PathIdentity::Any)
-            .then(|| NamedFiles::of(&context.rules))
-            .inspect(|files| files.refresh(&context));
+        let files = match config.path_identity {
+            PathIdentity::Any => Some(
+                FileWatch::start(NamedFiles::of(&context.rules), &context)
+                    .context("cannot look at the files that rules name")?,
+            ),
+            PathIdentity::Given => None,
+        };
         let resolver = Resolver::start(&context)?;
         let (sender, receiver) = queue(usize::try_from(config.alert_queue_capacity)?);
         let monitor = receiver.monitor();
@@ -246,8 +251,7 @@ impl Agent {
             ),
             PathIdentity::Given => None,
         };
-        let background =
-            Background::start(state.recovery, Arc::clone(&state.shared), context, files)?;
+        let background = Background::start(state.recovery, Arc::clone(&state.shared), context)?;
         let facts = facts(&plan, first_look);
         let agent = Self {
             driver,
@@ -255,6 +259,7 @@ impl Agent {
             captures,
             _background: background,
             _mounts: mounts,
+            _files: files,
             _resolver: resolver,
             output,
             queue: monitor,

@@ -10,7 +10,6 @@ use saker_fields::{Clock, HostInfo, Mounts};
 use saker_state::{Interfaces, Recovery, RollCall, SharedState};
 
 use crate::host;
-use crate::named_files::NamedFiles;
 use crate::worker::Context;
 
 /// Longest wait for a look-up before the stop flag is looked at.
@@ -36,7 +35,6 @@ impl Background {
         mut recovery: Recovery,
         state: Arc<SharedState>,
         context: Arc<Context>,
-        files: Option<NamedFiles>,
     ) -> io::Result<Self> {
         let stop = Arc::new(AtomicBool::new(false));
         let stopped = Arc::clone(&stop);
@@ -53,9 +51,6 @@ impl Background {
                         state.users().refresh();
                         state.sweep_cgroups();
                         refresh_host(&context, &state);
-                        if let Some(files) = &files {
-                            files.refresh(&context);
-                        }
                         return_memory();
                     }
                     if called.elapsed() >= ROLL_CALL_PERIOD {

@@ -4,11 +4,15 @@
 use std::collections::BTreeSet;
 use std::ffi::OsStr;
 use std::fs::{self, Metadata};
+use std::io;
 use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::thread;
+use std::time::Duration;
 
+use crossbeam_channel::{RecvTimeoutError, Sender, bounded};
 use saker_engine::compiler::RuleSet;
 use saker_engine::typed::{Literal, Side};
 use saker_fields::{HostInfo, Inodes};
@@ -21,6 +25,10 @@ const MAX_PATHS: usize = 4096;
 const MAX_LISTED: usize = 256;
 /// Files in all.
 const MAX_FILES: usize = 8192;
+/// Time between two looks.
+const PERIOD: Duration = Duration::from_secs(5);
+/// For the first one.
+const PATIENCE: Duration = Duration::from_millis(500);
 
 /// The paths that rules compare with, and what is there.
 #[derive(Debug)]
@@ -75,7 +83,7 @@ impl NamedFiles {
     }
 
     /// Tells the workers.
-    pub(crate) fn refresh(&self, context: &Context) {
+    fn refresh(&self, context: &Context) {
         let inodes = Arc::new(self.look());
         if context.host.load().inodes != inodes {
             context.host.rcu(|host| HostInfo {
@@ -83,6 +91,44 @@ impl NamedFiles {
                 ..(**host).clone()
             });
         }
+    }
+}
+
+/// A thread that looks every 5 s. A file system that does not answer holds up nobody else: the thread is left to it.
+#[derive(Debug)]
+pub(crate) struct FileWatch {
+    /// The thread ends when this is dropped.
+    _alive: Sender<()>,
+}
+
+impl FileWatch {
+    /// Starts it, and waits for the first look for a moment.
+    ///
+    /// # Errors
+    /// When the thread cannot be started.
+    pub(crate) fn start(files: NamedFiles, context: &Arc<Context>) -> io::Result<Self> {
+        let (alive, ended) = bounded(0);
+        let (looked, first) = bounded(1);
+        let context = Arc::clone(context);
+        thread::Builder::new()
+            .name("saker-files".into())
+            .spawn(move || {
+                loop {
+                    files.refresh(&context);
+                    // Full from the second look on.
+                    let _ = looked.try_send(());
+                    if ended.recv_timeout(PERIOD) != Err(RecvTimeoutError::Timeout) {
+                        return;
+                    }
+                }
+            })?;
+        if first.recv_timeout(PATIENCE).is_err() {
+            tracing::warn!(
+                "looking at the files that rules name takes long: a file system may not answer, and until it does opens by \
+                 handles may stay without a name"
+            );
+        }
+        Ok(Self { _alive: alive })
     }
 }
 
@@ -102,10 +148,10 @@ fn list(directory: &Path, inodes: &mut Vec<Inode>) {
     };
     let entries: Vec<_> = entries.take(MAX_LISTED + 1).flatten().collect();
     if entries.len() <= MAX_LISTED {
-        let files = entries.into_iter().map(|entry| entry.path());
-        inodes.extend(files.filter_map(|path| {
-            let found = fs::metadata(&path).ok()?;
-            inode(path, &found)
+        // Links lead where rules do not name anything.
+        inodes.extend(entries.into_iter().filter_map(|entry| {
+            let found = entry.metadata().ok()?;
+            inode(entry.path(), &found)
         }));
     }
 }
