@@ -184,6 +184,18 @@ pub struct Predicate {
 }
 
 impl Predicate {
+    /// The texts it compares with.
+    pub fn texts(&self) -> impl Iterator<Item = &[u8]> {
+        let literals = match &self.rhs {
+            Side::Literals(literals) => &literals[..],
+            Side::Nothing | Side::Term(_) => &[],
+        };
+        literals.iter().filter_map(|literal| match literal {
+            Literal::Bytes(text) => Some(&**text),
+            _ => None,
+        })
+    }
+
     /// Shows `see` every field that the comparison looks at.
     pub fn fields(&self, see: &mut dyn FnMut(FieldRef)) {
         self.lhs.fields(see);

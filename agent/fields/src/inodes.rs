@@ -12,16 +12,6 @@ impl Inodes {
     pub(crate) fn name(&self, dev: u32, ino: u64) -> Option<&[u8]> {
         self.names.get(&(dev, ino)).map(|name| &**name)
     }
-
-    /// Files known.
-    pub fn len(&self) -> usize {
-        self.names.len()
-    }
-
-    /// Whether none is known.
-    pub fn is_empty(&self) -> bool {
-        self.names.is_empty()
-    }
 }
 
 impl FromIterator<((u32, u64), Box<[u8]>)> for Inodes {

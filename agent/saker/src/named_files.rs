@@ -14,7 +14,6 @@ use std::time::Duration;
 
 use crossbeam_channel::{RecvTimeoutError, Sender, bounded};
 use saker_engine::compiler::RuleSet;
-use saker_engine::typed::{Literal, Side};
 use saker_fields::{HostInfo, Inodes};
 
 use crate::worker::Context;
@@ -41,15 +40,8 @@ impl NamedFiles {
     pub(crate) fn of(rules: &RuleSet) -> Self {
         let mut paths = BTreeSet::new();
         for predicate in rules.predicates() {
-            let Side::Literals(literals) = &predicate.rhs else {
-                continue;
-            };
-            paths.extend(literals.iter().filter_map(|literal| match literal {
-                Literal::Bytes(text) if text.starts_with(b"/") => {
-                    Some(PathBuf::from(OsStr::from_bytes(text)))
-                }
-                _ => None,
-            }));
+            let absolute = predicate.texts().filter(|text| text.starts_with(b"/"));
+            paths.extend(absolute.map(|text| PathBuf::from(OsStr::from_bytes(text))));
         }
         if paths.len() > MAX_PATHS {
             tracing::warn!(

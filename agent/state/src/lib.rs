@@ -35,6 +35,7 @@ mod wake;
 
 pub use absent::Absent;
 pub use acted::Told;
+pub use apply::opens_nameless;
 pub use container::{
     Cgroup, Container, ContainerUsers, Engine, Found, HOST, Identity, ImageName, Metadata,
     MetadataSlot, Mount, Pod, Qos,

@@ -131,7 +131,7 @@ impl Partition {
         let number = slot.map(|slot| crate::view::fd_in(rec, slot as u32));
         let mut applied = Applied::evaluate(number);
         self.ctx.counters.reached_cut += apply::reached_cut(rec);
-        self.ctx.counters.handles_nameless += u64::from(apply::is_nameless(rec));
+        self.ctx.counters.handles_nameless += u64::from(apply::opens_nameless(rec));
         if matches!(rec.event(), raw::SAKER_EV_ACTED | raw::SAKER_EV_GIVEN) {
             self.acted.keep(rec, &mut self.ctx.counters);
             return Some(applied);

@@ -156,11 +156,7 @@ impl<'a> EventView<'a> {
 
     /// What the host has under the inode that a handle opened, where the kernel has no name for it.
     fn by_inode(&self) -> Option<&'a [u8]> {
-        let path = || self.record.var(SAKER_P_OPEN_BY_HANDLE_AT_path);
-        if self.record.event() != SAKER_EV_OPEN_BY_HANDLE_AT
-            || !path().bytes.is_empty()
-            || path().truncated
-        {
+        if !saker_state::opens_nameless(&self.record) {
             return None;
         }
         let dev = self.record.u64(SAKER_P_OPEN_BY_HANDLE_AT_dev) as u32;

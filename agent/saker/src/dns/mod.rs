@@ -21,7 +21,6 @@ use std::time::{Duration, Instant};
 
 use saker_engine::compiler::RuleSet;
 use saker_engine::schema::Schema as _;
-use saker_engine::typed::{Literal, Side};
 use saker_fields::{FieldSchema, HostInfo, HostNames};
 
 use crate::worker::Context;
@@ -42,14 +41,10 @@ fn names(rules: &RuleSet, schema: &FieldSchema) -> BTreeSet<String> {
         let field = predicate.lhs.field().map(|field| schema.field_text(field));
         let is_name =
             field.is_some_and(|field| field.starts_with("fd.") && field.ends_with("ip.name"));
-        let Side::Literals(literals) = &predicate.rhs else {
-            continue;
-        };
-        let texts = literals.iter().filter_map(|literal| match literal {
-            Literal::Bytes(bytes) => std::str::from_utf8(bytes).ok().map(str::to_owned),
-            _ => None,
-        });
-        names.extend(texts.filter(|_| is_name));
+        if is_name {
+            let texts = predicate.texts().map(std::str::from_utf8);
+            names.extend(texts.flatten().map(str::to_owned));
+        }
     }
     if names.len() > MAX_NAMES {
         tracing::warn!(

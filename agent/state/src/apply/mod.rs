@@ -147,7 +147,7 @@ pub(crate) fn reached_cut(rec: &Record<'_>) -> u64 {
 }
 
 /// Whether a handle has opened a file that the kernel has no name for.
-pub(crate) fn is_nameless(rec: &Record<'_>) -> bool {
+pub fn opens_nameless(rec: &Record<'_>) -> bool {
     let path = || rec.var(SAKER_P_OPEN_BY_HANDLE_AT_path);
     rec.event() == SAKER_EV_OPEN_BY_HANDLE_AT
         && crate::view::fd_in(rec, SAKER_P_OPEN_BY_HANDLE_AT_fd) >= 0
