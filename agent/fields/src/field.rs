@@ -139,10 +139,14 @@ pub(crate) enum Presence {
     Process,
     /// The same, when the kernel or a first look has told it.
     Known,
+    /// The same, of what the kernel has of every process.
+    Certain,
     /// The same, when that descriptor of the process is known.
     Standard,
-    /// Those of a process with a relative of that kind.
-    Relative,
+    /// Those of a process with a parent.
+    Parent,
+    /// Those of a process with an ancestor of that kind.
+    Ancestor,
     /// Those of a process in a container; on the host a constant.
     Metadata,
     /// Those of a process in a container alone.
@@ -194,9 +198,9 @@ impl Presence {
             Self::Polled => "poll and ppoll",
             Self::PolledEnd => "poll and ppoll, when such sockets are among them",
             Self::Process => "events of a process",
-            Self::Known => "events of a process, once it is known",
+            Self::Known | Self::Certain => "events of a process, once it is known",
             Self::Standard => "events of a process, once that descriptor is known",
-            Self::Relative => "events of a process with such a relative",
+            Self::Parent | Self::Ancestor => "events of a process with such a relative",
             Self::Metadata => "events of the host; of containers with metadata",
             Self::Contained => "events of containers with metadata",
             Self::Pod => "events of a process in a pod",

@@ -41,8 +41,10 @@ impl EventView<'_> {
             Presence::Metadata | Presence::Contained | Presence::Pod => {
                 self.of_engine(process, presence)
             }
-            Presence::Known => of_doubt(process, is_of_every_process(name)),
-            Presence::Relative => of_doubt(process, self.had_relative(name, process)),
+            Presence::Known => of_doubt(process, false),
+            Presence::Certain => of_doubt(process, true),
+            Presence::Parent => of_doubt(process, process.ppid != 0),
+            Presence::Ancestor => of_doubt(process, self.lacks_ancestors()),
             // A process that is known may have closed it, but not one whose descriptors are not.
             Presence::Standard => of_doubt(process, process.doubt.has(Doubt::FDS)),
             Presence::NamedEnd if self.awaits_name(name) => Absent::Pending,
@@ -53,15 +55,6 @@ impl EventView<'_> {
                 }
             }
             _ => Absent::NotApplicable,
-        }
-    }
-
-    /// Whether there is, or was, a relative of the kind that `field` is about.
-    fn had_relative(&self, field: &str, process: &Process) -> bool {
-        if field.starts_with("proc.p") {
-            process.ppid != 0
-        } else {
-            self.lacks_ancestors()
         }
     }
 
@@ -82,24 +75,6 @@ fn names_ids(field: &str) -> bool {
     matches!(
         field,
         "user.name" | "user.homedir" | "user.shell" | "user.loginname" | "group.name"
-    )
-}
-
-/// Numbers, times and the directory, which the kernel has of every process.
-fn is_of_every_process(field: &str) -> bool {
-    matches!(
-        field,
-        "proc.cwd"
-            | "proc.vpid"
-            | "proc.pgid"
-            | "proc.vpgid"
-            | "proc.sid"
-            | "proc.pid.ts"
-            | "proc.duration"
-            | "proc.pidns_init_start_ts"
-            | "container.start_ts"
-            | "container.duration"
-            | "thread.vtid"
     )
 }
 

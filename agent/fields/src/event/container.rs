@@ -185,7 +185,7 @@ pub(super) const FIELDS: &[Field] = &[
         },
         "When the init of the pid namespace began, nanoseconds since the epoch.",
     )
-    .on(Presence::Known),
+    .on(Presence::Certain),
     Field::new(
         "container.duration",
         RelTime,
@@ -197,7 +197,7 @@ pub(super) const FIELDS: &[Field] = &[
         },
         "Nanoseconds since the init of the pid namespace began.",
     )
-    .on(Presence::Known),
+    .on(Presence::Certain),
     of_engine(
         "container.ip",
         |e, _| e.said("", |it| &it.ip),

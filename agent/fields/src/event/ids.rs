@@ -39,28 +39,28 @@ pub(super) const FIELDS: &[Field] = &[
         |e, _| known(e.process()?.vpid),
         "Id in its own pid namespace.",
     )
-    .on(Presence::Known),
+    .on(Presence::Certain),
     Field::new(
         "proc.pgid",
         Int,
         |e, _| known(e.process()?.pgid),
         "Process group id (host).",
     )
-    .on(Presence::Known),
+    .on(Presence::Certain),
     Field::new(
         "proc.vpgid",
         Int,
         |e, _| known(e.process()?.vpgid),
         "The same in its namespace.",
     )
-    .on(Presence::Known),
+    .on(Presence::Certain),
     Field::new(
         "proc.sid",
         Int,
         |e, _| known(e.process()?.sid),
         "Session id.",
     )
-    .on(Presence::Known),
+    .on(Presence::Certain),
     Field::new(
         "proc.is_vpgid_leader",
         Bool,
@@ -94,21 +94,21 @@ pub(super) const FIELDS: &[Field] = &[
         |e, _| epoch(e, e.process()?.start_ns()),
         "When the process began, nanoseconds since the epoch.",
     )
-    .on(Presence::Known),
+    .on(Presence::Certain),
     Field::new(
         "proc.duration",
         RelTime,
         duration,
         "Nanoseconds since the process began, or the thread if it is another (not since exec).",
     )
-    .on(Presence::Known),
+    .on(Presence::Certain),
     Field::new(
         "proc.pidns_init_start_ts",
         AbsTime,
         |e, _| epoch(e, e.process()?.pidns_start_ns),
         "When the init of the pid namespace began, nanoseconds since the epoch.",
     )
-    .on(Presence::Known),
+    .on(Presence::Certain),
     Field::new(
         "thread.tid",
         Int,
@@ -122,7 +122,7 @@ pub(super) const FIELDS: &[Field] = &[
         |e, _| known(e.process()?.vtid(e.record.hdr().tid)),
         "Id of the thread in its own pid namespace.",
     )
-    .on(Presence::Known),
+    .on(Presence::Certain),
     Field::new(
         "thread.ismain",
         Bool,

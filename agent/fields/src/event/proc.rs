@@ -95,7 +95,7 @@ pub(super) const FIELDS: &[Field] = &[
         |e, _| text(Some(&*e.process()?.cwd).filter(|cwd| !cwd.is_empty())?),
         "Working directory, ending in a slash; absent when not known.",
     )
-    .on(Presence::Known),
+    .on(Presence::Certain),
     Field::new(
         "proc.tty",
         Uint,

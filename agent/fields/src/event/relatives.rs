@@ -23,7 +23,7 @@ pub(super) const FIELDS: &[Field] = &[
         |e, _| text(&e.parent()?.image.comm),
         "Name of the parent.",
     )
-    .on(Presence::Relative)
+    .on(Presence::Parent)
     .cost(COST),
     Field::new(
         "proc.pexe",
@@ -31,7 +31,7 @@ pub(super) const FIELDS: &[Field] = &[
         |e, _| text(&e.parent()?.image.exe),
         "argv[0] of the parent.",
     )
-    .on(Presence::Relative)
+    .on(Presence::Parent)
     .cost(COST),
     Field::new(
         "proc.pexepath",
@@ -39,7 +39,7 @@ pub(super) const FIELDS: &[Field] = &[
         |e, _| text(&e.parent()?.image.exepath),
         "Path of the parent's executable.",
     )
-    .on(Presence::Relative)
+    .on(Presence::Parent)
     .cost(COST),
     Field::new(
         "proc.pcmdline",
@@ -47,7 +47,7 @@ pub(super) const FIELDS: &[Field] = &[
         |e, _| text(&e.parent()?.image.cmdline),
         "Name and arguments of the parent.",
     )
-    .on(Presence::Relative)
+    .on(Presence::Parent)
     .cost(COST),
     Field::indexed(
         "proc.aname",
@@ -60,7 +60,7 @@ pub(super) const FIELDS: &[Field] = &[
         "Name of the N-th ancestor (0 the process, 1 its parent); without index: of any.",
     )
     .no_operand()
-    .on(Presence::Relative)
+    .on(Presence::Ancestor)
     .cost(WALK_COST),
     Field::indexed(
         "proc.aexe",
@@ -73,7 +73,7 @@ pub(super) const FIELDS: &[Field] = &[
         "argv[0] of the N-th ancestor; without index: of any.",
     )
     .no_operand()
-    .on(Presence::Relative)
+    .on(Presence::Ancestor)
     .cost(WALK_COST),
     Field::indexed(
         "proc.aexepath",
@@ -86,7 +86,7 @@ pub(super) const FIELDS: &[Field] = &[
         "Path of the executable of the N-th ancestor; without index: of any.",
     )
     .no_operand()
-    .on(Presence::Relative)
+    .on(Presence::Ancestor)
     .cost(WALK_COST),
     Field::indexed(
         "proc.acmdline",
@@ -99,7 +99,7 @@ pub(super) const FIELDS: &[Field] = &[
         "Name and arguments of the N-th ancestor; without index: of any.",
     )
     .no_operand()
-    .on(Presence::Relative)
+    .on(Presence::Ancestor)
     .cost(WALK_COST),
     Field::indexed(
         "proc.aargs",
@@ -111,7 +111,7 @@ pub(super) const FIELDS: &[Field] = &[
         ),
         "Arguments of the N-th ancestor; without index: of any.",
     )
-    .on(Presence::Relative)
+    .on(Presence::Ancestor)
     .cost(WALK_COST),
     Field::indexed(
         "proc.aenv",
@@ -129,7 +129,7 @@ pub(super) const FIELDS: &[Field] = &[
          nearest ancestor that has it, empty when none has; without argument: the environment of any.",
     )
     .no_operand()
-    .on(Presence::Relative)
+    .on(Presence::Ancestor)
     .arg(OptionalKey, KeyKind::IndexOrText)
     .cost(WALK_COST),
     Field::new(
@@ -141,7 +141,7 @@ pub(super) const FIELDS: &[Field] = &[
         },
         "Process id of the parent in its own pid namespace.",
     )
-    .on(Presence::Relative)
+    .on(Presence::Parent)
     .cost(COST),
     Field::indexed(
         "proc.apid",
@@ -153,7 +153,7 @@ pub(super) const FIELDS: &[Field] = &[
         "Process id of the N-th ancestor; without index: of any.",
     )
     .no_operand()
-    .on(Presence::Relative)
+    .on(Presence::Ancestor)
     .cost(WALK_COST),
     Field::new(
         "proc.ppid",
@@ -161,7 +161,7 @@ pub(super) const FIELDS: &[Field] = &[
         |e, _| Some(Value::Int(e.parent()?.group.tgid().into())),
         "Process id of the parent.",
     )
-    .on(Presence::Relative)
+    .on(Presence::Parent)
     .cost(COST),
     Field::new(
         "proc.ppid.ts",
@@ -169,7 +169,7 @@ pub(super) const FIELDS: &[Field] = &[
         |e, _| Some(Value::Uint(e.since_epoch(began(&e.parent()?.group)?))),
         "When the parent began, nanoseconds since the epoch.",
     )
-    .on(Presence::Relative)
+    .on(Presence::Parent)
     .cost(COST),
     Field::new(
         "proc.ppid.duration",
@@ -180,7 +180,7 @@ pub(super) const FIELDS: &[Field] = &[
         },
         "Age of the parent, nanoseconds.",
     )
-    .on(Presence::Relative)
+    .on(Presence::Parent)
     .cost(COST),
     Field::new(
         "proc.loginshellid",
@@ -188,7 +188,7 @@ pub(super) const FIELDS: &[Field] = &[
         login_shell,
         "Id of the oldest process in the line (itself included) whose name ends in sh.",
     )
-    .on(Presence::Relative)
+    .on(Presence::Ancestor)
     .cost(WALK_COST),
     Field::new(
         "proc.sname",
@@ -259,7 +259,7 @@ pub(super) const FIELDS: &[Field] = &[
         parent_exeline,
         "argv[0] and arguments of the parent.",
     )
-    .on(Presence::Relative)
+    .on(Presence::Parent)
     .cost(COST),
 ];
 
