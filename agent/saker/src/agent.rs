@@ -6,17 +6,14 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use anyhow::Context as _;
 use arc_swap::ArcSwap;
 use crossbeam_channel::Sender;
-use saker_abi::driver::{EventSet, Lack, LoadOptions};
+use saker_abi::driver::{Lack, LoadOptions};
 use saker_abi::event::EVENTS;
 use saker_abi::ring::{Counters, RingReader};
 use saker_alerts::{
     AlertSender, FormatOptions, Formatter, JsonOptions, Output, QueueMonitor, Stdout, Summary,
     queue,
 };
-use saker_capture::{
-    Driver, Handler, MissedCalls, Proven, WorkerOptions, Workers, default_partitions, online_cpus,
-    possible_cpus, ring_bytes, spawn_workers,
-};
+use saker_capture::{Driver, Handler, MissedCalls, Proven, WorkerOptions, Workers, spawn_workers};
 use saker_engine::output::RenderOptions;
 use saker_fields::{Clock, FieldSchema, HostInfo};
 use saker_state::{Partition, SharedState, State, StateConfig};
@@ -28,22 +25,14 @@ use crate::control::Stop;
 use crate::dns::Resolver;
 use crate::driver::Chosen;
 use crate::first_look::{FirstLook, adopt_running};
-use crate::given::Given;
 use crate::host;
 use crate::http::Pages;
 use crate::losses::{dropped, missed, produced};
 use crate::metrics::{self, DriverInfo, Sources, WorkerMetrics};
 use crate::mounts::{MountWatch, mounts};
 use crate::named_files::{FileWatch, NamedFiles};
-use crate::needs::Needs;
 use crate::rules::Rules;
 use crate::worker::{Context, RealPaths, RuleWorker, WakeWorkers, labels};
-
-/// `ring_buffer_total_mib: auto` is this much for each CPU ...
-const RING_AUTO_MIB_PER_CPU: u64 = 8;
-/// ... and no more than this.
-const RING_AUTO_MIB_MAX: u64 = 512;
-const MIB: u64 = 1 << 20;
 
 /// A running agent. Dropping it detaches the driver and stops all threads.
 #[derive(Debug)]
@@ -100,58 +89,6 @@ pub(crate) struct Finished {
     pub unread: u64,
     /// Alerts that found the queue full.
     pub queue_dropped: u64,
-}
-
-/// What the driver is asked for; follows from configuration, machine and rules.
-///
-/// # Errors
-/// When the kernel does not say which CPUs there are.
-pub(crate) fn plan(
-    config: &Config,
-    rules: &Rules,
-    schema: &FieldSchema,
-) -> anyhow::Result<LoadOptions> {
-    let mut needs = Needs::of(&rules.set, schema);
-    if config.path_identity == PathIdentity::Any {
-        needs = needs.by_any_name();
-    }
-    let mut plan = plan_for(config, needs.events)?;
-    let given = Given::of(&rules.set, schema);
-    (plan.names, plan.addresses) = (given.names, given.addresses);
-    if needs.data {
-        plan.snaplen_bytes = u32::try_from(config.snaplen_bytes)?;
-    }
-    Ok(plan)
-}
-
-/// The same for given events, whatever rules will look at of what calls were given.
-///
-/// # Errors
-/// As [`plan`].
-pub(crate) fn plan_for(config: &Config, events: EventSet) -> anyhow::Result<LoadOptions> {
-    let cpus = possible_cpus().context("cannot tell which CPUs there are")?;
-    let online = online_cpus().context("cannot tell which CPUs run")?.len();
-    let partitions = match config.workers {
-        Some(workers) => u32::try_from(workers)?,
-        None => default_partitions(online),
-    };
-    let auto_mib = (RING_AUTO_MIB_PER_CPU * cpus.len() as u64).min(RING_AUTO_MIB_MAX);
-    let total_mib = match config.ring_buffer_total_mib {
-        Some(mib) => u64::try_from(mib)?,
-        None => auto_mib,
-    };
-    let ring_bytes = ring_bytes(total_mib * MIB, cpus.len(), partitions);
-    Ok(LoadOptions {
-        partitions,
-        ring_bytes,
-        cpus,
-        events,
-        snaplen_bytes: 0,
-        own_tgid: std::process::id(),
-        reached: config.path_identity == PathIdentity::Any,
-        names: true,
-        addresses: true,
-    })
 }
 
 impl Agent {

@@ -36,6 +36,7 @@ mod metrics;
 mod mounts;
 mod named_files;
 mod needs;
+mod plan;
 mod replay;
 mod rules;
 mod worker;

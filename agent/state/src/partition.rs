@@ -1,7 +1,6 @@
 //! A worker's part of the state.
 
 use std::collections::VecDeque;
-use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::Arc;
 
 use crossbeam_channel::Receiver;
@@ -21,6 +20,10 @@ use crate::scan::Scanned;
 use crate::shared::SharedState;
 use crate::sharing;
 use crate::view::{Applied, View};
+
+mod waiting;
+
+pub(crate) use waiting::GiveUp;
 
 /// Snapshots that wait for the birth record they belong to.
 pub const MAX_ARRIVED: usize = 65_536;
@@ -424,108 +427,10 @@ impl Partition {
     fn hold_ns(&self) -> u64 {
         self.waiting_ns.saturating_sub(1)
     }
-
-    /// Whether there is reason not to sleep: the message this worker waits for has come, or another
-    /// worker waits for it. To be asked after the sleeper's flag is set, see [`crate::Wake`].
-    pub fn awaited(&self) -> bool {
-        if self.is_held() {
-            return !self.inbox.is_empty();
-        }
-        self.ctx.shared.progress.needed(self.ctx.index)
-    }
-
-    /// Whether records wait for a message of another worker.
-    pub fn is_held(&self) -> bool {
-        !self.parked.is_empty()
-    }
-
-    /// This partition stands still until `birth`'s snapshot comes: its sender should hurry.
-    fn held_by(&self, birth: &Record<'_>) {
-        let (me, progress) = (self.ctx.index, &self.ctx.shared.progress);
-        progress.set_held(me, true);
-        let ts_ns = birth.hdr().ts_ns;
-        match apply::fork_owner(&self.ctx, birth) {
-            Some(owner) => progress.need(owner, ts_ns),
-            None => (0..self.ctx.shared.partitions())
-                .filter(|&other| other != me)
-                .for_each(|other| progress.need(other, ts_ns)),
-        }
-    }
-
-    fn others_done(&self) -> u64 {
-        let progress = &self.ctx.shared.progress;
-        let others = (0..self.ctx.shared.partitions()).filter(|&other| other != self.ctx.index);
-        others
-            .map(|other| progress.done(other))
-            .min()
-            .unwrap_or(u64::MAX)
-    }
-
-    /// Applies, shows and settles parked records in order, up to a birth that still has to wait.
-    ///
-    /// A birth waits no longer when it is too late, when there is too much behind it, or when all
-    /// others have passed it: its snapshot should have been in the inbox.
-    fn replay(
-        &mut self,
-        now_ns: u64,
-        others_done: u64,
-        evaluate: &mut impl FnMut(&Partition, &Record<'_>, &Applied),
-    ) {
-        let timeout_ns = self
-            .ctx
-            .shared
-            .config
-            .park_timeout_ms
-            .saturating_mul(1_000_000);
-        let mut parked = std::mem::take(&mut self.parked);
-        self.waiting_ns = u64::MAX;
-        while let Some(bytes) = parked.front() {
-            // They were parsed before they were parked.
-            let Ok(rec) = Record::parse(bytes) else {
-                parked.pop();
-                continue;
-            };
-            let ts_ns = rec.hdr().ts_ns;
-            self.waiting_ns = ts_ns;
-            self.publish_done(ts_ns.saturating_sub(1));
-            let late = now_ns.saturating_sub(ts_ns) > timeout_ns || others_done >= ts_ns;
-            let give_up = match () {
-                () if parked.is_full() => Some(GiveUp::Full),
-                () if late => Some(GiveUp::Late),
-                () => None,
-            };
-            let Some(applied) = self.apply_now(&rec, give_up) else {
-                self.held_by(&rec);
-                break;
-            };
-            let evaluated = catch_unwind(AssertUnwindSafe(|| evaluate(self, &rec, &applied)));
-            self.settle(&rec);
-            parked.pop();
-            self.waiting_ns = u64::MAX;
-            if let Err(panic) = evaluated {
-                // Contained by the worker; the other parked records are not its victims.
-                self.parked = parked;
-                resume_unwind(panic);
-            }
-        }
-        parked.compact();
-        self.parked = parked;
-        let progress = &self.ctx.shared.progress;
-        progress.set_held(self.ctx.index, self.is_held());
-    }
 }
 
 impl Drop for Partition {
     fn drop(&mut self) {
         self.leave();
     }
-}
-
-/// Why a birth does not wait for its snapshot any longer.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum GiveUp {
-    /// It did not come in time.
-    Late,
-    /// Too much waits behind it.
-    Full,
 }

@@ -9,10 +9,10 @@ use saker_capture::DriverKind;
 use saker_driver_ebpf::{Check, probe};
 use serde_json::json;
 
-use crate::agent::plan_for;
 use crate::cli::{DoctorArgs, Format};
 use crate::config::{self, DriverChoice, Request};
 use crate::driver::{Act, Chosen, HostTrials, Step, choose};
+use crate::plan;
 
 /// Prints what the host offers, tries what `run` would try, with every event of the table, and takes it
 /// back. Nothing stays behind.
@@ -27,7 +27,7 @@ pub(super) fn doctor(args: &DoctorArgs) -> anyhow::Result<ExitCode> {
         ..Request::default()
     })?;
     let checks = probe();
-    let plan = plan_for(&config, EventSet::all())?;
+    let plan = plan::for_events(&config, EventSet::all())?;
     let mut trials = HostTrials::for_show(&plan, config.kmod_build_at_start)
         .context("no directory for temporary files")?;
     let mut chosen = choose(config.driver, &mut trials, |_| {});

@@ -14,7 +14,7 @@ use saker_capture::{Gap, Handler, Proven};
 use saker_fields::{Clock, FieldSchema};
 use saker_state::Users;
 
-use crate::agent::{self, start_workers};
+use crate::agent::start_workers;
 use crate::background::host_info;
 use crate::capture::{Finished, Limits, Recording, describe, share, with_driver};
 use crate::cli::RecordArgs;
@@ -26,7 +26,7 @@ use crate::http::Pages;
 use crate::lock::Lock;
 use crate::losses::dropped;
 use crate::mounts::mounts;
-use crate::{logging, rules};
+use crate::{logging, plan, rules};
 
 /// Time between two looks at the workers' threads.
 const WATCH_PERIOD: Duration = Duration::from_secs(1);
@@ -50,13 +50,13 @@ pub(super) fn record(args: RecordArgs) -> anyhow::Result<ExitCode> {
         // Which rules will look at them nobody knows: with data.
         Some(events) => LoadOptions {
             snaplen_bytes: u32::try_from(config.snaplen_bytes)?,
-            ..agent::plan_for(&config, events)?
+            ..plan::for_events(&config, events)?
         },
         None => {
             let schema = Arc::new(FieldSchema::with_static_fields(&config.static_fields));
             let rules = rules::compile_configured(&config, &schema)
                 .context("what the rules need cannot be told; give -r, --events or --all")?;
-            agent::plan(&config, &rules, &schema)?
+            plan::for_rules(&config, &rules, &schema)?
         }
     };
     let _lock = Lock::take(&config.lock_file)?;

@@ -10,7 +10,7 @@ use crossbeam_channel::{Receiver, RecvTimeoutError};
 use saker_abi::driver::LoadOptions;
 use saker_fields::FieldSchema;
 
-use crate::agent::{self, Agent, Finished};
+use crate::agent::{Agent, Finished};
 use crate::cli::RunArgs;
 use crate::commands::selection::{print_format, switches};
 use crate::config::{self, Config, DriverChoice, Request};
@@ -20,6 +20,7 @@ use crate::host;
 use crate::http::{self, Pages};
 use crate::lock::Lock;
 use crate::logging;
+use crate::plan;
 use crate::rules::{self, Rules};
 
 /// Time between two looks at the workers' threads.
@@ -56,7 +57,7 @@ pub(super) fn run(args: RunArgs) -> anyhow::Result<ExitCode> {
     }
     let schema = Arc::new(FieldSchema::with_static_fields(&config.static_fields));
     let rules = rules::compile_configured(&config, &schema)?;
-    let plan = agent::plan(&config, &rules, &schema)?;
+    let plan = plan::for_rules(&config, &rules, &schema)?;
     let _lock = Lock::take(&config.lock_file)?;
     let listener = match config.http_enabled {
         true => Some(http::listen(&config.http_listen_address)?),

@@ -143,3 +143,38 @@ fn processes_there_is_no_room_for() {
     run(&mut partition, &exit(6, first, 1));
     assert_eq!(len(&mut partition), room + MAX_GUESTS);
 }
+
+#[test]
+fn paths_reached_that_are_cut_are_counted() {
+    let mut partition = alone();
+    let open = |ts, flags| {
+        RecordBuilder::new(SAKER_EV_OPENAT, ts, 60, 60)
+            .num(SAKER_P_OPENAT_fd, 3)
+            .var_with_flags(SAKER_P_OPENAT_real, b"/shadow", flags)
+            .build()
+    };
+    run(&mut partition, &open(20, 0));
+    run(&mut partition, &open(21, SAKER_VF_TRUNCATED));
+    run(&mut partition, &open(22, SAKER_VF_SHORTENED));
+    let acted = RecordBuilder::new(SAKER_EV_ACTED, 23, 60, 60)
+        .var_with_flags(SAKER_P_ACTED_real, b"/x", SAKER_VF_TRUNCATED)
+        .var_with_flags(SAKER_P_ACTED_real2, b"/y", SAKER_VF_TRUNCATED);
+    run(&mut partition, &acted.build());
+    assert_eq!(partition.counters().reached_cut, 4);
+}
+
+#[test]
+fn handles_of_files_without_a_name_are_counted() {
+    let mut partition = alone();
+    let open = |ts, fd, path: &[u8]| {
+        RecordBuilder::new(SAKER_EV_OPEN_BY_HANDLE_AT, ts, 60, 60)
+            .num(SAKER_P_OPEN_BY_HANDLE_AT_fd, fd)
+            .var(SAKER_P_OPEN_BY_HANDLE_AT_path, path)
+            .build()
+    };
+    run(&mut partition, &open(20, 3, b"/etc/shadow"));
+    run(&mut partition, &open(21, -116, b""));
+    assert_eq!(partition.counters().handles_nameless, 0);
+    run(&mut partition, &open(22, 4, b""));
+    assert_eq!(partition.counters().handles_nameless, 1);
+}

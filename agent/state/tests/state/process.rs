@@ -453,41 +453,6 @@ fn programs_too_deep_to_be_followed_have_their_given_name() {
 }
 
 #[test]
-fn paths_reached_that_are_cut_are_counted() {
-    let mut partition = with_shell();
-    let open = |ts, flags| {
-        RecordBuilder::new(SAKER_EV_OPENAT, ts, 100, 100)
-            .num(SAKER_P_OPENAT_fd, 3)
-            .var_with_flags(SAKER_P_OPENAT_real, b"/shadow", flags)
-            .build()
-    };
-    run(&mut partition, &open(20, 0));
-    run(&mut partition, &open(21, SAKER_VF_TRUNCATED));
-    run(&mut partition, &open(22, SAKER_VF_SHORTENED));
-    let acted = RecordBuilder::new(SAKER_EV_ACTED, 23, 100, 100)
-        .var_with_flags(SAKER_P_ACTED_real, b"/x", SAKER_VF_TRUNCATED)
-        .var_with_flags(SAKER_P_ACTED_real2, b"/y", SAKER_VF_TRUNCATED);
-    run(&mut partition, &acted.build());
-    assert_eq!(partition.counters().reached_cut, 4);
-}
-
-#[test]
-fn handles_of_files_without_a_name_are_counted() {
-    let mut partition = with_shell();
-    let open = |ts, fd, path: &[u8]| {
-        RecordBuilder::new(SAKER_EV_OPEN_BY_HANDLE_AT, ts, 100, 100)
-            .num(SAKER_P_OPEN_BY_HANDLE_AT_fd, fd)
-            .var(SAKER_P_OPEN_BY_HANDLE_AT_path, path)
-            .build()
-    };
-    run(&mut partition, &open(20, 3, b"/etc/shadow"));
-    run(&mut partition, &open(21, -116, b""));
-    assert_eq!(partition.counters().handles_nameless, 0);
-    run(&mut partition, &open(22, 4, b""));
-    assert_eq!(partition.counters().handles_nameless, 1);
-}
-
-#[test]
 fn sessions() {
     let mut partition = with_shell();
     let rec = RecordBuilder::new(SAKER_EV_SETSID, 20, 100, 100).num(SAKER_P_SETSID_res, 100);
