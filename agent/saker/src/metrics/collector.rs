@@ -447,6 +447,7 @@ impl Scrape {
             ("cgroup_overflow", state.cgroups_forgotten()),
             ("container_user_overflow", state.container_users_left_out()),
             ("arguments_late", saker_state::scan::late_in_all()),
+            ("container_users_late", saker_state::container_users_late()),
         ] {
             families.value(&def::STATE_EVENTS, &[("kind", kind)], value as f64);
         }

@@ -19,6 +19,7 @@ use std::sync::Arc;
 use saker_abi::raw::*;
 use saker_abi::record::Record;
 
+use crate::container::UsersQuestion;
 use crate::counters::Counters;
 use crate::path;
 use crate::process::{Blank, Process};
@@ -53,15 +54,9 @@ impl Ctx {
         let Some(container) = &process.cgroup.container else {
             return;
         };
-        if container.users.due(now_ns) {
-            let request = Request::Users {
-                tgid: process.tgid,
-                container: Arc::clone(container),
-            };
-            if !self.shared.request(request) {
-                container.users.not_asked();
-                self.counters.recovery_overflow += 1;
-            }
+        let question = UsersQuestion::of(container, process.tgid, now_ns);
+        if question.is_some_and(|it| !self.shared.request(Request::Users(it))) {
+            self.counters.recovery_overflow += 1;
         }
     }
 }

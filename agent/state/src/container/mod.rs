@@ -11,7 +11,7 @@ use papaya::HashMap;
 use rustc_hash::FxBuildHasher;
 
 pub use self::metadata::{ImageName, Metadata, MetadataSlot, Mount};
-pub(crate) use self::users::read as read_users;
+pub(crate) use self::users::UsersQuestion;
 pub use self::users::{
     CONTAINER_USERS_AGE_S, ContainerUsers, Found, MAX_CONTAINER_ENTRIES, MAX_CONTAINER_FILE_BYTES,
 };

@@ -9,8 +9,9 @@ use arc_swap::ArcSwap;
 use rustix::fs::{CWD, FileType, Mode, OFlags, ResolveFlags, fstat, openat, openat2, readlinkat};
 use rustix::io::Errno;
 
-use super::Cgroup;
+use super::{Cgroup, Container};
 use crate::absent::Absent;
+use crate::recovery::boot_ns;
 use crate::users::Names;
 
 /// Bytes read of each file of a container at most; a longer file is cut there.
@@ -57,37 +58,62 @@ impl ContainerUsers {
         self.found.load_full()
     }
 
-    /// Whether somebody should ask now; true once until [`ContainerUsers::answer`].
-    pub(crate) fn due(&self, now_ns: u64) -> bool {
+    /// Whether somebody should ask now; true once until the question is dropped.
+    fn due(&self, now_ns: u64) -> bool {
         let read_ns = self.found.load().read_ns;
         let young =
             read_ns != 0 && now_ns.saturating_sub(read_ns) < CONTAINER_USERS_AGE_S * 1_000_000_000;
         !young && !self.asked.swap(true, Ordering::Relaxed)
     }
 
-    /// The question did not reach anybody.
-    pub(crate) fn not_asked(&self) {
-        self.asked.store(false, Ordering::Relaxed);
+    fn set(&self, names: Result<Names, Absent>, now_ns: u64) {
+        // What was known is better than nothing.
+        if names.is_ok() || self.found.load().names.is_err() {
+            self.found.store(Arc::new(Found {
+                names,
+                read_ns: now_ns,
+            }));
+        }
+    }
+}
+
+/// Who are the users of a container, by a process of it? Nobody else asks until this is dropped.
+#[derive(Debug)]
+pub(crate) struct UsersQuestion {
+    tgid: u32,
+    container: Arc<Container>,
+}
+
+impl UsersQuestion {
+    /// Unless the answer is known and young, or somebody asks already.
+    pub(crate) fn of(container: &Arc<Container>, tgid: u32, now_ns: u64) -> Option<Self> {
+        container.users.due(now_ns).then(|| Self {
+            tgid,
+            container: Arc::clone(container),
+        })
     }
 
-    /// What was found, `None` when the process asked about has gone: then the next one is asked.
-    pub(crate) fn answer(&self, names: Option<Result<Names, Absent>>, now_ns: u64) {
-        if let Some(names) = names {
-            // What was known is better than nothing.
-            if names.is_ok() || self.found.load().names.is_err() {
-                self.found.store(Arc::new(Found {
-                    names,
-                    read_ns: now_ns,
-                }));
-            }
-        }
-        self.not_asked();
+    /// Reads the container's files, which takes as long as their file system wants. `proc` is the host's /proc.
+    /// Nothing changes when the process has gone: then the next one is asked. Entries that there was no room for.
+    pub(crate) fn answer(self, proc: &Path) -> usize {
+        let Some(names) = read(proc, self.tgid, &self.container.identity.full_id) else {
+            return 0;
+        };
+        let left_out = names.as_ref().map_or(0, Names::left_out);
+        self.container.users.set(names, boot_ns());
+        left_out
+    }
+}
+
+impl Drop for UsersQuestion {
+    fn drop(&mut self) {
+        self.container.users.asked.store(false, Ordering::Relaxed);
     }
 }
 
 /// Reads the users of the container called `full_id` through process `tgid` of it. `proc` is the host's
 /// /proc. `None` when the process has gone, is in another container by now, or still has the agent's mounts.
-pub(crate) fn read(proc: &Path, tgid: u32, full_id: &str) -> Option<Result<Names, Absent>> {
+fn read(proc: &Path, tgid: u32, full_id: &str) -> Option<Result<Names, Absent>> {
     let dir = |flags| openat(CWD, proc.join(tgid.to_string()), flags, Mode::empty()).ok();
     // Further looks go through this descriptor: they fail when the number has been given to another process.
     let process = dir(OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC)?;
@@ -225,15 +251,20 @@ mod tests {
     #[test]
     fn asked_once_and_again_when_old() {
         const S: u64 = 1_000_000_000;
-        let users = ContainerUsers::default();
-        assert!(users.due(5 * S) && !users.due(5 * S));
-        users.answer(None, 6 * S);
+        let cgroup = Cgroup::new(format!("0::/docker/{}", "a1".repeat(32)).as_bytes());
+        let container = &cgroup.container.expect("a container");
+        let users = &container.users;
+        let ask = |seconds| UsersQuestion::of(container, u32::MAX, seconds * S);
+        let question = ask(5).expect("the first");
+        assert!(ask(5).is_none());
+        // Nobody has that number.
+        assert_eq!(question.answer(Path::new("/proc")), 0);
         assert_eq!(users.found().names.as_ref().err(), Some(&Absent::Pending));
-        assert!(users.due(6 * S));
-        users.answer(Some(Ok(Names::parse("a:x:5:5::/:/sh", ""))), 7 * S);
-        assert!(!users.due(8 * S));
-        assert!(users.due((8 + CONTAINER_USERS_AGE_S) * S));
-        users.answer(Some(Err(Absent::Error)), 99 * S);
+        drop(ask(6).expect("the one before found nothing"));
+        users.set(Ok(Names::parse("a:x:5:5::/:/sh", "")), 7 * S);
+        assert!(ask(8).is_none());
+        assert!(ask(8 + CONTAINER_USERS_AGE_S).is_some());
+        users.set(Err(Absent::Error), 99 * S);
         let found = users.found();
         let name = found.names.as_ref().ok().and_then(|names| names.user(5));
         assert_eq!(name.map(|user| &*user.name), Some("a"), "known names stay");
