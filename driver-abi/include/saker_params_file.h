@@ -39,7 +39,7 @@
 	I(DUP2, facts, FILE_FACTS, FACTS, R) I(DUP2, tuple, TUPLE, TUPLE, R)
 #define SAKER_PARAMS_DUP3(P, I)                                                                    \
 	P(DUP3, res, FD, RET, 0) P(DUP3, oldfd, FD, ARG, 0) P(DUP3, newfd, FD, ARG, 1)             \
-	P(DUP3, flags, OPEN_FLAGS, ARG, 2) I(DUP3, facts, FILE_FACTS, FACTS, R)                    \
+	P(DUP3, flags, FD_FLAGS, ARG, 2) I(DUP3, facts, FILE_FACTS, FACTS, R)                    \
 	I(DUP3, tuple, TUPLE, TUPLE, R)
 
 /* Only F_DUPFD, F_DUPFD_CLOEXEC and F_SETFD leave the kernel. */

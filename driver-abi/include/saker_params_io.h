@@ -81,7 +81,7 @@
 	P(PIPE, ino, U64, PAIRINO, 0)
 #define SAKER_PARAMS_PIPE2(P, I)                                                           \
 	P(PIPE2, res, ERRNO, RET, 0) P(PIPE2, fd1, FD, PAIR, 0) P(PIPE2, fd2, FD, PAIR, 1) \
-	P(PIPE2, ino, U64, PAIRINO, 0) P(PIPE2, flags, OPEN_FLAGS, ARG, 1)
+	P(PIPE2, ino, U64, PAIRINO, 0) P(PIPE2, flags, FD_FLAGS, ARG, 1)
 /* The new descriptor stands before it as a record of `file`. */
 #define SAKER_PARAMS_PIDFD_GETFD(P, I)                                                     \
 	P(PIDFD_GETFD, fd, FD, RET, 0) P(PIDFD_GETFD, pid_fd, FD, ARG, 0)                  \

@@ -61,7 +61,7 @@ impl Replay {
             self.round_ns = self.now_ns.saturating_add(ROUND_NS);
             self.workers
                 .iter_mut()
-                .for_each(|worker| worker.batch_end(self.now_ns - 1));
+                .for_each(|worker| worker.batch_end(self.now_ns.saturating_sub(1)));
         }
         let owner = self.owner(hdr.tgid);
         let worker = &mut self.workers[owner];

@@ -253,6 +253,19 @@ fn what_calls_act_on_is_replayed() {
 }
 
 #[test]
+fn a_record_of_time_0_is_a_record() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let (file, rules) = (dir.path().join("x.saker"), dir.path().join("x.yaml"));
+    let unlink = RecordBuilder::new(SAKER_EV_UNLINK, 0, 60, 60).var(SAKER_P_UNLINK_path, b"/x");
+    recording(&file, &[unlink]);
+    let rule = "- rule: r\n  desc: d\n  condition: evt.type=unlink\n  output: removed\n  priority: NOTICE\n";
+    fs::write(&rules, rule).expect("written");
+    let replayed = run(saker().args(["replay", "-r"]).arg(&rules).arg(&file));
+    assert_eq!(replayed.status, 0, "{}", replayed.stderr);
+    assert_eq!(replayed.stdout.lines().count(), 1, "{}", replayed.stdout);
+}
+
+#[test]
 fn what_calls_were_given_is_replayed() {
     let dir = tempfile::tempdir().expect("a directory");
     let (file, rules) = (dir.path().join("x.saker"), dir.path().join("x.yaml"));

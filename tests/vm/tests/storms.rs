@@ -111,7 +111,7 @@ cycle() {
     /drain kmod 20 2 --reached openat close connect unlink unlinkat >/tmp/drained 2>&1 ||
         fail "drain: $(cat /tmp/drained)"
     grep -q 'records {"' /tmp/drained || fail "nothing was recorded: $(cat /tmp/drained)"
-    [ $KPROBES = no ] || ! grep "lacks acted_paths" /tmp/drained || fail "functions are not probed"
+    ! grep "lacks acted_paths" /tmp/drained || fail "functions are not probed"
     rmmod saker || fail "rmmod"
     [ ! -e /dev/saker ] || fail "the device stays"
 }
@@ -159,10 +159,6 @@ fn guest(kernel: Kernel, script: &str, rounds: u32, limit: Duration) -> Guest {
         .environment("ROUNDS", rounds.to_string())
         .environment("SLACK", SLACK.to_string())
         .environment("SLACK_PAGES", pages.to_string())
-        .environment(
-            "KPROBES",
-            if kernel == Kernel::Debug { "no" } else { "yes" },
-        )
         .script(format!("{TOOLS}{script}"))
         .strict(true)
         .timeout(limit)

@@ -175,7 +175,7 @@ impl<'a> EventView<'a> {
             SAKER_T_RESOLVE_FLAGS => convert::resolve_flags(low),
             SAKER_T_PTRACE_REQUEST => convert::ptrace_request(low),
             SAKER_T_FCNTL_CMD => convert::fcntl_command(low),
-            SAKER_T_FD_FLAGS => convert::socket_flags(low),
+            SAKER_T_FD_FLAGS => convert::descriptor_flags(low),
             SAKER_T_PROT_FLAGS => convert::protection(low),
             SAKER_T_MMAP_FLAGS => convert::mmap_flags(low),
             SAKER_T_QUOTA_CMD => convert::quota_command(low),

@@ -84,6 +84,11 @@ pub fn socket_flags(kernel_type: u64) -> u64 {
     )
 }
 
+/// Flags of calls that make descriptors: eventfd2(2), dup3(2), pipe2(2), which alone knows `O_DIRECT`, and the like.
+pub fn descriptor_flags(kernel_flags: u64) -> u64 {
+    socket_flags(kernel_flags) | any_bits(&[(kernel::O_DIRECT, O_DIRECT)], kernel_flags)
+}
+
 /// Flags of unshare(2) and setns(2), `include/uapi/linux/sched.h`.
 pub fn clone_flags(kernel_flags: u64) -> u64 {
     const BITS: &[(u64, u64)] = &[

@@ -246,6 +246,14 @@ fn descriptors_without_a_file() {
         .num(SAKER_P_EVENTFD2_res, 8)
         .num(SAKER_P_EVENTFD2_flags, 0o2_004_000);
     world.expect(&flags, &[("evt.arg.flags", "O_NONBLOCK|O_CLOEXEC")]);
+    let dup = record(SAKER_EV_DUP3, 6_001, CHILD)
+        .num(SAKER_P_DUP3_res, 9)
+        .num(SAKER_P_DUP3_oldfd, 8)
+        .num(SAKER_P_DUP3_flags, 0o2_000_000)
+        .num(SAKER_P_DUP3_facts, SAKER_FILE_CREATED.into());
+    world.expect(&dup, &[("evt.arg.flags", "O_CLOEXEC")]);
+    let pipe = record(SAKER_EV_PIPE2, 6_002, CHILD).num(SAKER_P_PIPE2_flags, 0o40_000);
+    world.expect(&pipe, &[("evt.arg.flags", "O_DIRECT")]);
 }
 
 #[test]

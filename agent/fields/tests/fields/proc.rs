@@ -252,6 +252,7 @@ fn flags_of_the_executable() {
 fn threads_have_names_of_their_own() {
     let mut world = World::new();
     let clone = fork(CHILD, 31, 5_000)
+        .num(SAKER_P_CLONE_vtid, 31)
         .num(SAKER_P_CLONE_flags, SAKER_CL_THREAD.into())
         .num(SAKER_P_CLONE_child_pid, CHILD.into())
         .var(SAKER_P_CLONE_comm, b"worker");

@@ -300,8 +300,8 @@ pub(crate) fn fork(parent: u32, child: u32, ts_ns: u64) -> RecordBuilder {
         .num(SAKER_P_CLONE_parent_tid, parent.into())
         .num(SAKER_P_CLONE_parent_pid, parent.into())
         .num(SAKER_P_CLONE_child_start_ns, ts_ns as i64)
-        .num(SAKER_P_CLONE_vtid, child.into())
-        .num(SAKER_P_CLONE_vpid, child.into())
+        .num(SAKER_P_CLONE_vtid, parent.into())
+        .num(SAKER_P_CLONE_vpid, parent.into())
         .num(SAKER_P_CLONE_pgid, SHELL.into())
         .num(SAKER_P_CLONE_sid, SHELL.into())
 }

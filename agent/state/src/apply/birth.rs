@@ -296,6 +296,12 @@ impl Partition {
             self.ctx.counters.recovery_unused += 1;
             return;
         }
+        if process.image.since_ns > looked_ns {
+            // What was found is of the program before, its descriptors and threads, too.
+            self.ctx.counters.recovery_unused += 1;
+            self.ask(tgid);
+            return;
+        }
         let fds = process.fds.len() as u64;
         let threads = process.threads.len() as u64;
         found.fill(process, &self.ctx.shared.cgroups, looked_ns);

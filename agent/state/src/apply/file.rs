@@ -264,15 +264,17 @@ pub(super) fn directory(ctx: &mut Ctx, process: &mut Process, rec: &Record<'_>) 
     let name = &mut ctx.name;
     match rec.event() {
         SAKER_EV_CHDIR => {
-            let to = rec.var(SAKER_P_CHDIR_path).bytes;
-            path::join_dir(base_dir(process, AT_FDCWD), to, name);
+            match rec.var(SAKER_P_CHDIR_path).bytes {
+                // It could not be read: none that succeeds is empty. Not known, so that who can tell it does.
+                b"" => name.clear(),
+                to => path::join_dir(base_dir(process, AT_FDCWD), to, name),
+            }
             process.cwd = Arc::from(name.as_slice());
         }
         SAKER_EV_FCHDIR => {
             let known = process.fds.get(fd_in(rec, SAKER_P_FCHDIR_fd));
             match known.filter(|fd| !fd.name.is_empty()) {
                 Some(fd) => path::join_dir(&fd.name, b"", name),
-                // Not known, so that who can tell it does.
                 None => name.clear(),
             }
             process.cwd = Arc::from(name.as_slice());

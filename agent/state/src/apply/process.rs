@@ -42,6 +42,14 @@ impl<'a> Born<'a> {
     pub(super) fn from(rec: &Record<'a>) -> Self {
         let id = |slot| rec.i64(slot) as i32;
         let flags = rec.u64(SAKER_P_CLONE_flags) as u32;
+        // The caller's record has the numbers of the caller, and what it calls the child.
+        let res = id(SAKER_P_CLONE_res);
+        let vpid = match res {
+            0 => id(SAKER_P_CLONE_vpid),
+            // A namespace of its own, or that of an earlier child: its own record says it.
+            _ if flags & SAKER_CL_NEWPID != 0 => -1,
+            _ => res,
+        };
         // A sibling's parent is that of the caller, which either record has.
         let parent = if flags & SAKER_CL_PARENT == 0 {
             SAKER_P_CLONE_parent_pid
@@ -61,7 +69,7 @@ impl<'a> Born<'a> {
             uid: rec.u64(SAKER_P_CLONE_uid) as u32,
             gid: rec.u64(SAKER_P_CLONE_gid) as u32,
             vtid: id(SAKER_P_CLONE_vtid),
-            vpid: id(SAKER_P_CLONE_vpid),
+            vpid,
             pgid: id(SAKER_P_CLONE_pgid),
             sid: id(SAKER_P_CLONE_sid),
             fdlimit: rec.u64(SAKER_P_CLONE_fdlimit),
@@ -176,7 +184,7 @@ pub(super) fn fork(ctx: &mut Ctx, process: &mut Process, rec: &Record<'_>) -> Op
         return None;
     }
     if res == 0 {
-        own_birth(ctx, process, rec.hdr().cgroup_id);
+        own_birth(ctx, process, &born, rec.hdr().cgroup_id);
         return None;
     }
     let owner = ctx.shared.owner_of(born.tgid);
@@ -214,8 +222,11 @@ fn add_thread(ctx: &mut Ctx, process: &mut Process, born: &Born<'_>) {
     process.threads.insert(born.tid, thread);
 }
 
-/// A child that begins in another cgroup (clone3 with CLONE_INTO_CGROUP) belongs to its container.
-fn own_birth(ctx: &Ctx, process: &mut Process, cgroup_id: u64) {
+/// What only the child's record tells: its number in a pid namespace of its own, and its cgroup. One that begins in
+/// another cgroup (clone3 with CLONE_INTO_CGROUP) belongs to its container.
+fn own_birth(ctx: &Ctx, process: &mut Process, born: &Born<'_>, cgroup_id: u64) {
+    process.vpid = born.vpid;
+    process.cell.set_vpid(born.vpid);
     if cgroup_id != process.cgroup_id {
         process.cgroup_id = cgroup_id;
         if let Some(cgroup) = ctx.shared.cgroups.get(cgroup_id) {

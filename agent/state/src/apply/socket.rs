@@ -169,10 +169,11 @@ pub(super) fn bind(ctx: &mut Ctx, process: &mut Process, rec: &Record<'_>, appli
     if inet && tuple.local_port == 0 || !inet && tuple.family != AF_UNIX {
         return;
     }
-    // A port that the kernel chose is nobody's to send datagrams to (rules-spec F7). Streams listen there yet.
+    // A port that the kernel chose is nobody's to send datagrams to (rules-spec F7), and that of a raw socket is its
+    // protocol. Streams listen there yet.
     let chosen = inet && asked.is_some_and(|asked| asked.local_port == 0);
     let socket = process.fds.get(number).and_then(|fd| fd.socket.as_ref());
-    if chosen && socket.is_some_and(|socket| socket.sock_type == SOCK_DGRAM) {
+    if chosen && socket.is_some_and(|socket| socket.sock_type != SOCK_STREAM) {
         return;
     }
     applied.name_changed = update(ctx, process, number, &tuple, Role::Listener, Far::Own);

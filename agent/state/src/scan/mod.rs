@@ -124,6 +124,11 @@ impl Scanned {
             });
         }
         if doubt.has(Doubt::IMAGE) {
+            let file = |image: &Image| (image.exe_dev, image.exe_ino);
+            if file(&self.image) == file(&process.image) {
+                // Only the kernel can tell them, and it has.
+                self.image.exe_flags = process.image.exe_flags;
+            }
             process.image = Arc::new(std::mem::take(&mut self.image));
             process.cell.replace_images(Arc::clone(&process.image));
         }

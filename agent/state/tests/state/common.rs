@@ -95,7 +95,10 @@ pub(crate) fn fork_with(
         let rec = RecordBuilder::new(SAKER_EV_CLONE, ts, who.pid, who.pid)
             .num(SAKER_P_CLONE_res, res.into())
             .num(SAKER_P_CLONE_flags, flags.into());
-        fork_like(rec, ts, parent, child, comm).build()
+        fork_like(rec, ts, parent, child, comm)
+            .num(SAKER_P_CLONE_vpid, who.pid.into())
+            .num(SAKER_P_CLONE_vtid, who.pid.into())
+            .build()
     };
     (side(parent, child.pid), side(child, 0))
 }
@@ -106,6 +109,8 @@ pub(crate) fn fork_sibling(ts: u64, parent: Who, caller: Who, child: Who) -> [Ve
         let rec = RecordBuilder::new(SAKER_EV_CLONE, ts, who.pid, who.pid)
             .num(SAKER_P_CLONE_res, res.into());
         fork_like(rec, ts, caller, child, "sibling")
+            .num(SAKER_P_CLONE_vpid, who.pid.into())
+            .num(SAKER_P_CLONE_vtid, who.pid.into())
             .num(SAKER_P_CLONE_flags, SAKER_CL_PARENT.into())
             .num(SAKER_P_CLONE_ptid, parent.pid.into())
             .build()

@@ -171,6 +171,9 @@ fn directories() {
         &rec.var(SAKER_P_CHDIR_path, b"/nowhere").build(),
     );
     assert_eq!(cwd(&partition).as_deref(), Some("/usr/share/"));
+    run(&mut partition, &chdir(5, 50, ""));
+    assert_eq!(cwd(&partition).as_deref(), Some(""), "it was not readable");
+    run(&mut partition, &chdir(5, 50, "/usr/share"));
     let rec = RecordBuilder::new(SAKER_EV_CHROOT, 6, 50, 50).var(SAKER_P_CHROOT_path, b"jail");
     run(&mut partition, &rec.build());
     assert_eq!(

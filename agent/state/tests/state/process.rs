@@ -74,6 +74,8 @@ fn a_child_inherits_and_goes_its_own_way() {
         seen.1,
         [Some("/home/notes".into()), Some("/home/secret".into())]
     );
+    let child = partition.process(200).expect("born");
+    assert_eq!((child.vpid, child.cell.vpid()), (200, 200), "its own");
     run(&mut partition, &exec(40, CHILD, "cat", "notes").build());
     run(&mut partition, &close(41, 100, 3));
     let child = partition.process(200).expect("born");

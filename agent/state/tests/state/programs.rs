@@ -91,14 +91,16 @@ fn the_first_process_of_a_pid_namespace_is_number_one_there() {
     let inside = |bytes: &[u8]| {
         let rec = saker_abi::record::Record::parse(bytes).expect("a record");
         let (tgid, res) = (rec.hdr().tgid, rec.i64(SAKER_P_CLONE_res));
+        // Each side's own.
+        let number = if res == 0 { 1 } else { PROG.pid.into() };
         RecordBuilder::new(SAKER_EV_CLONE, 20, tgid, tgid)
             .num(SAKER_P_CLONE_res, res)
             .num(SAKER_P_CLONE_child_pid, CHILD.pid.into())
             .num(SAKER_P_CLONE_child_tid, CHILD.pid.into())
             .num(SAKER_P_CLONE_parent_pid, PROG.pid.into())
             .num(SAKER_P_CLONE_child_start_ns, CHILD.start_ns as i64)
-            .num(SAKER_P_CLONE_vpid, 1)
-            .num(SAKER_P_CLONE_vtid, 1)
+            .num(SAKER_P_CLONE_vpid, number)
+            .num(SAKER_P_CLONE_vtid, number)
             .num(
                 SAKER_P_CLONE_flags,
                 (SAKER_CL_NEWPID | SAKER_CL_CHILD_IN_PIDNS).into(),
@@ -106,6 +108,8 @@ fn the_first_process_of_a_pid_namespace_is_number_one_there() {
             .build()
     };
     run(&mut partition, &inside(&parents));
+    let child = partition.process(CHILD.pid).expect("born");
+    assert_eq!((child.vpid, child.cell.vpid()), (-1, -1), "not told yet");
     run(&mut partition, &inside(&birth));
     let child = partition.process(CHILD.pid).expect("born");
     assert_eq!(

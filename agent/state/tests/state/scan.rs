@@ -10,7 +10,7 @@ use crate::common::*;
 use saker_abi::raw::*;
 use saker_abi::record::RecordBuilder;
 use saker_state::scan::{Scanned, Scanner};
-use saker_state::{Doubt, FdKind, Origin, Partition, Role};
+use saker_state::{Doubt, FdKind, Origin, Partition, Role, boot_ns};
 
 fn myself() -> Scanned {
     let mut scanner = Scanner::open(Path::new("/")).expect("a /proc");
@@ -144,6 +144,48 @@ fn what_a_loss_made_doubtful_is_looked_up() {
     assert_eq!(text(&process.cwd), format!("{}/", cwd.display()));
     assert!(process.fds.get(4000).is_none() && !process.doubt.any());
     assert_eq!(partition.counters().fds, process.fds.len() as u64);
+}
+
+/// The answer is of the program before, when there was an exec meanwhile.
+#[test]
+fn who_has_executed_since_is_looked_at_again() {
+    let mut world = state(1);
+    let me = std::process::id();
+    let partition = &mut world.partitions[0];
+    partition.adopt([myself()]);
+    partition.mark_loss();
+    assert_eq!(partition.recover_some(10), 1);
+    assert!(world.recovery.serve(Duration::from_secs(10)));
+    let now_ns = boot_ns();
+    let exec = exec(now_ns, who(me, 0), "sudo", "").num(SAKER_P_EXECVE_uid, 4242);
+    run(partition, &exec.build());
+    partition.poll_inbox(now_ns, |_, _, _| ());
+    let process = partition.process(me).expect("known");
+    assert_eq!((process.cred.uid, process.doubt.any()), (4242, true));
+    assert!(world.recovery.serve(Duration::from_secs(10)), "asked again");
+    partition.poll_inbox(now_ns, |_, _, _| ());
+    assert!(partition.process(me).is_some_and(|it| !it.doubt.any()));
+}
+
+/// /proc does not tell what an exec said of its file.
+#[test]
+fn facts_of_a_program_outlive_a_loss() {
+    let mut world = state(1);
+    let me = std::process::id();
+    let partition = &mut world.partitions[0];
+    let found = myself();
+    let program = exec(1, who(me, 0), "test", "")
+        .num(SAKER_P_EXECVE_flags, SAKER_EXE_UPPER_LAYER.into())
+        .num(SAKER_P_EXECVE_exe_dev, found.image.exe_dev.into())
+        .num(SAKER_P_EXECVE_exe_ino, found.image.exe_ino as i64);
+    run(partition, &program.build());
+    partition.mark_loss();
+    assert_eq!(partition.recover_some(10), 1);
+    assert!(world.recovery.serve(Duration::from_secs(10)));
+    partition.poll_inbox(2, |_, _, _| ());
+    let image = &partition.process(me).expect("known").image;
+    assert_eq!(image.exe_flags, SAKER_EXE_UPPER_LAYER);
+    assert_eq!(image.exepath, found.image.exepath, "of the look");
 }
 
 /// A process that the first look found with the parent it has now, while records of its fork and of the end of

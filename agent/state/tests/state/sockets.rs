@@ -295,3 +295,27 @@ fn addresses_stand_in_for_a_tuple() {
     }
     assert_eq!(text(&fd(&partition, 3).name), "0.0.0.0:0->8.8.4.4:53");
 }
+
+/// The kernel has the protocol where others have their port.
+#[test]
+fn a_raw_socket_that_is_bound_is_no_server() {
+    let mut partition = alone();
+    run(&mut partition, &socket(2, 3, 2, 3));
+    let tuple = saker_tuple {
+        proto: 1,
+        type_: 3,
+        ..tuple(2, "192.0.2.1 1", "0.0.0.0 0")
+    };
+    let bind = RecordBuilder::new(SAKER_EV_BIND, 3, 60, 60)
+        .num(SAKER_P_BIND_fd, 3)
+        .tuple(SAKER_P_BIND_tuple, &tuple)
+        .var(
+            SAKER_P_BIND_addr,
+            &[2, 0, 0, 0, 192, 0, 2, 1, 0, 0, 0, 0, 0, 0, 0, 0],
+        );
+    run(&mut partition, &bind.build());
+    let fd = fd(&partition, 3);
+    assert!(fd.name.is_empty(), "{}", text(&fd.name));
+    let role = fd.socket.as_ref().map(|socket| socket.role);
+    assert_eq!(role, Some(Role::Unknown));
+}
