@@ -19,6 +19,20 @@ static __always_inline u16 fork_event(void)
 	return SAKER_EV_CLONE + (nth & -(u32)known);
 }
 
+/* What the child has namespaces of its own for. */
+static __always_inline u32 fork_namespaces(struct task_struct *parent, struct task_struct *child)
+{
+	struct nsproxy *old = (struct nsproxy *)KREAD(parent, nsproxy);
+	struct nsproxy *new = (struct nsproxy *)KREAD(child, nsproxy);
+	u32 user = 1 ^ same((u64)KREAD(saker_cred(parent), user_ns), (u64)KREAD(saker_cred(child), user_ns));
+
+#define OTHER(member) (1 ^ same((u64)KREAD(old, member), (u64)KREAD(new, member)))
+	return SAKER_CL_NEWUSER * user | SAKER_CL_NEWIPC * OTHER(ipc_ns) | SAKER_CL_NEWNET * OTHER(net_ns) |
+	       SAKER_CL_NEWNS * OTHER(mnt_ns) | SAKER_CL_NEWUTS * OTHER(uts_ns) |
+	       SAKER_CL_NEWCGROUP * (1 ^ same(saker_cgroup_ns(old), saker_cgroup_ns(new)));
+#undef OTHER
+}
+
 static __always_inline u32 fork_flags(struct task_struct *parent, struct task_struct *child,
 				      u16 event)
 {
@@ -28,13 +42,15 @@ static __always_inline u32 fork_flags(struct task_struct *parent, struct task_st
 	/* Threads are siblings, too, and nobody asks for that. */
 	u32 sibling = 1 ^ (thread | same(KREAD(parent, tgid), KREAD(child, real_parent, tgid)));
 
-	return SAKER_CL_THREAD * thread | SAKER_CL_PARENT * sibling |
+	return fork_namespaces(parent, child) | SAKER_CL_THREAD * thread | SAKER_CL_PARENT * sibling |
 	       SAKER_CL_FILES * same((u64)KREAD(parent, files),
 				     (u64)KREAD(child, files)) |
 	       SAKER_CL_FS *
 		       same((u64)KREAD(parent, fs), (u64)KREAD(child, fs)) |
 	       SAKER_CL_VM *
 		       same((u64)KREAD(parent, mm), (u64)KREAD(child, mm)) |
+	       SAKER_CL_SIGHAND *
+		       same((u64)KREAD(parent, sighand), (u64)KREAD(child, sighand)) |
 	       SAKER_CL_VFORK * same(event, SAKER_EV_VFORK) |
 	       SAKER_CL_CHILD_IN_PIDNS * (1 ^ same(level, 0)) |
 	       SAKER_CL_NEWPID * (1 ^ same(level, parent_level));

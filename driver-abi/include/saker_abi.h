@@ -97,11 +97,18 @@ struct saker_tuple {
 /* Clone flags in Falco's numbers, those the driver itself derives (rules-spec I). */
 #define SAKER_CL_FILES (1u << 0)
 #define SAKER_CL_FS (1u << 1)
+#define SAKER_CL_NEWIPC (1u << 3)
+#define SAKER_CL_NEWNET (1u << 4)
+#define SAKER_CL_NEWNS (1u << 5)
 #define SAKER_CL_NEWPID (1u << 6)
+#define SAKER_CL_NEWUTS (1u << 7)
 #define SAKER_CL_PARENT (1u << 8)
+#define SAKER_CL_SIGHAND (1u << 11)
 #define SAKER_CL_THREAD (1u << 13)
 #define SAKER_CL_VM (1u << 15)
+#define SAKER_CL_NEWUSER (1u << 20)
 #define SAKER_CL_VFORK (1u << 27)
+#define SAKER_CL_NEWCGROUP (1u << 28)
 #define SAKER_CL_CHILD_IN_PIDNS (1u << 29)
 
 /* Classes, most precious first: what is shed when a ring fills (DESIGN.md 5). */

@@ -169,6 +169,11 @@ static __always_inline struct pid *saker_task_pgrp(struct task_struct *task)
 	return BPF_CORE_READ(task, signal, pids[PIDTYPE_PGID]);
 }
 
+static __always_inline u64 saker_cgroup_ns(struct nsproxy *namespaces)
+{
+	return (u64)BPF_CORE_READ(namespaces, cgroup_ns);
+}
+
 static __always_inline struct pid *saker_task_session_pid(struct task_struct *task)
 {
 	return BPF_CORE_READ(task, signal, pids[PIDTYPE_SID]);

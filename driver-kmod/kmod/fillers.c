@@ -191,16 +191,26 @@ static __always_inline bool is_shared_call(u32 nr, bool compat)
 }
 
 /*
- * Is `task` in a request of io_uring, in a function that calls come to as well? Workers and polling threads do nothing
- * else. A program does its requests within io_uring_enter(2) and, those that others waited for, on its way back to
- * itself from anything: the call it was in has its result then. Until a call has one it says ENOSYS, and one that
- * does not exist says so to the end. A number of the x32 ABI is no call here either: most kernels do not have it.
+ * Is `task` on its way back from a call, or in none of those that come to these functions? The call has its result
+ * then. Until a call has one it says ENOSYS, and one that does not exist says so to the end. So does one that ended
+ * with that error: this is for where nothing else tells. A number of the x32 ABI is no call here either: most kernels
+ * do not have it.
  */
-static __always_inline bool in_request(struct task_struct *task)
+static noinline bool seems_requested(struct task_struct *task)
 {
 	struct pt_regs *regs = task_pt_regs(task);
 	u32 nr = call_number(regs->orig_ax);
 
+	return nr == -1U || regs->ax != (u64)-SAKER_ENOSYS || !is_shared_call(nr, saker_task_compat(task));
+}
+
+/*
+ * Is `task` in a request of io_uring, in a function that calls come to as well, entered with `regs`? Workers and
+ * polling threads do nothing else. A program does its requests within io_uring_enter(2) and, those that others waited
+ * for, on its way back to itself from anything.
+ */
+static __always_inline bool in_request(struct task_struct *task, const struct pt_regs *regs)
+{
 	if (task->tgid == saker_own_tgid || task->flags & PF_KTHREAD)
 		return false;
 	if (task->flags & (PF_IO_WORKER | PF_USER_WORKER))
@@ -209,12 +219,19 @@ static __always_inline bool in_request(struct task_struct *task)
 	if (!task->io_uring)
 		return false;
 #endif
-	return nr == -1U || regs->ax != (u64)-SAKER_ENOSYS || !is_shared_call(nr, saker_task_compat(task));
+	switch (saker_caller(regs)) {
+	case SAKER_CALLER_RING:
+		return true;
+	case SAKER_CALLER_CALL:
+		return false;
+	default:
+		return seems_requested(task);
+	}
 }
 
-bool saker_is_request(u32 event)
+bool saker_is_request(u32 event, const struct pt_regs *regs)
 {
-	return request_wanted(event) && in_request(current);
+	return request_wanted(event) && in_request(current, regs);
 }
 
 /* The way of a request's record once `kept`, `file` and the numbers of the call are known. */

@@ -66,8 +66,19 @@ struct saker_request {
 	const void *addr;
 };
 
-/* Whether the current task does a request of io_uring, and such that amount to `event` are wanted. */
-bool saker_is_request(u32 event);
+enum saker_caller {
+	SAKER_CALLER_CALL,
+	SAKER_CALLER_RING,
+	SAKER_CALLER_HIDDEN, /* by others who probe the function */
+};
+
+/* Who has called the function that is entered with `regs`. */
+enum saker_caller saker_caller(const struct pt_regs *regs);
+
+/*
+ * Whether the current task enters the function for a request of io_uring, and such that amount to `event` are wanted.
+ */
+bool saker_is_request(u32 event, const struct pt_regs *regs);
 void saker_record_request(const struct saker_request *request);
 
 #endif /* SAKER_FILLERS_H */

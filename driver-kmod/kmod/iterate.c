@@ -75,6 +75,14 @@ static bool wanted(const struct saker_iterator *it, struct task_struct *task)
 	return it->what == SAKER_ITERATE_TASKS || thread_group_leader(task);
 }
 
+/* What was told of a process is of no other. */
+static void go_to(struct saker_iterator *it, u32 pid)
+{
+	if (pid != it->next_pid)
+		it->next_fd = 0;
+	it->next_pid = pid;
+}
+
 /*
  * The next wanted task from next_pid on, referenced; next_pid becomes its number. NULL at the end, an
  * error when a signal came.
@@ -93,13 +101,13 @@ static struct task_struct *next_task_from(struct saker_iterator *it)
 				rcu_read_unlock();
 				return NULL;
 			}
-			it->next_pid = pid_nr(pid);
+			go_to(it, pid_nr(pid));
 			task = pid_task(pid, PIDTYPE_PID);
 			if (task && wanted(it, task)) {
 				get_task_struct(task);
 				found = task;
 			} else {
-				it->next_pid++;
+				go_to(it, it->next_pid + 1);
 			}
 		}
 		rcu_read_unlock();
@@ -172,22 +180,25 @@ static struct task_struct *thread_with_files(struct task_struct *leader)
 /* As add_task(). -EAGAIN when there are more. */
 static int add_files(struct saker_iterator *it, struct task_struct *leader)
 {
-	struct task_struct *thread = thread_with_files(leader);
-	struct file_batch batch = {
-		.it = it,
-		.task = thread, /* whose table it is, as the other driver says */
-		.left = FILES_A_LOCK,
-	};
+	struct file_batch batch = { .it = it, .left = FILES_A_LOCK };
+	struct task_struct *thread;
+	bool ended;
 	int ret = 0;
 
-	if (!thread)
-		return 0;
-	/* Holds the table: exit_files() takes it away under this lock. */
-	task_lock(thread);
-	if (thread->files)
-		ret = iterate_fd(thread->files, it->next_fd, add_file, &batch);
-	task_unlock(thread);
-	put_task_struct(thread);
+	do {
+		thread = thread_with_files(leader);
+		if (!thread)
+			return 0;
+		batch.task = thread; /* whose table it is, as the other driver says */
+		/* Holds the table: exit_files() takes it away under this lock. */
+		task_lock(thread);
+		ended = !thread->files;
+		if (!ended)
+			ret = iterate_fd(thread->files, it->next_fd, add_file, &batch);
+		task_unlock(thread);
+		put_task_struct(thread);
+		/* The others go on with the table; with none of them there is none. */
+	} while (ended);
 	return ret;
 }
 
@@ -208,8 +219,7 @@ static int fill_buffer(struct saker_iterator *it)
 		put_task_struct(task);
 
 		if (!ret) {
-			it->next_pid++;
-			it->next_fd = 0;
+			go_to(it, it->next_pid + 1);
 		} else if (ret != -EAGAIN) {
 			return ret == -ENOSPC && it->used ? 0 : ret;
 		}

@@ -116,8 +116,8 @@ static void tell(struct saker_request *request)
 /* do_filp_open(directory, name, flags) */
 static bool begin_open(struct saker_request *request, const struct pt_regs *regs)
 {
-	bool plain = saker_is_request(SAKER_EV_OPENAT);
-	bool extended = saker_is_request(SAKER_EV_OPENAT2);
+	bool plain = saker_is_request(SAKER_EV_OPENAT, regs);
+	bool extended = saker_is_request(SAKER_EV_OPENAT2, regs);
 	struct saker_open_flags flags = {};
 	u64 resolve, given;
 
@@ -207,7 +207,7 @@ static __always_inline int enter(struct saker_request *request, const struct pt_
 
 	memset(request, 0, sizeof(*request));
 	request->event = event;
-	wanted = saker_probe_begin() && saker_is_request(event) && begin(request, regs);
+	wanted = saker_probe_begin() && saker_is_request(event, regs) && begin(request, regs);
 	saker_probe_end();
 	return !wanted;
 }
@@ -423,6 +423,10 @@ u32 saker_returns_start(const struct saker_session *s)
 	u32 told = s->flags & (SAKER_SESSION_NAMES | SAKER_SESSION_URING);
 	size_t i;
 
+	/* Of the session before, which may have been asked until now. */
+	given_probe.kretprobe.nmissed = 0;
+	for (i = 0; i < ARRAY_SIZE(probes); i++)
+		probes[i].kretprobe.nmissed = 0;
 	if (s->flags & SAKER_SESSION_NAMES && !probe_start(&given_probe))
 		told &= ~SAKER_SESSION_NAMES;
 	for (i = 0; i < ARRAY_SIZE(probes); i++)

@@ -9,6 +9,7 @@
 #define SAKER_COMPAT_CGROUP_H
 
 #include <linux/cgroup.h>
+#include <linux/nsproxy.h>
 #include <linux/sched.h>
 
 #if LINUX_VERSION_CODE >= KERNEL_VERSION(3, 14, 0)
@@ -50,6 +51,17 @@ static inline const void *saker_group_root(const struct cgroup *group)
 }
 
 #endif /* CONFIG_CGROUPS */
+
+/* Only compared; the same for all before 4.6. */
+static inline u64 saker_cgroup_ns(const struct nsproxy *namespaces)
+{
+	u64 ns = 0;
+
+#ifdef SAKER_HAVE_CGROUP_NS
+	saker_kread(&ns, sizeof(ns), &namespaces->cgroup_ns);
+#endif
+	return ns;
+}
 
 /* A task's groups in all hierarchies. */
 static inline struct css_set *saker_task_css_set(const struct task_struct *task)

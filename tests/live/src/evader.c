@@ -352,6 +352,7 @@ int main(int argc, char **argv)
 		{ "installed", 1, installed },
 		{ "deferred", 1, deferred },
 		{ "nocall", 1, nocall },
+		{ "refused", 1, refused },
 		{ "change", 1, change },
 		{ "ring-unlink", 1, ring_unlink },
 		{ "ring-mkdir", 1, ring_mkdir },

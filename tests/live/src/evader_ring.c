@@ -1,10 +1,15 @@
 /* Ways of evader.c that lead through a ring. Behind ring.c. */
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
 #include <poll.h>
 #include <sched.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #define OP_FIXED_FD_INSTALL 54 /* younger than the headers of some compilers */
@@ -197,10 +202,8 @@ static int deferred(char **args)
 	return 0;
 }
 
-#define NO_SUCH_CALL 511
-
-/* nocall NAME: on the way out of a call that does not exist, when another process has written what was waited for. */
-static int nocall(char **args)
+/* On the way out of call number `nr`, which does nothing, when another process has written what was waited for. */
+static int on_way_out(long nr, char **args)
 {
 	struct io_uring_sqe wait = { .opcode = IORING_OP_POLL_ADD, .poll_events = POLLIN, .flags = IOSQE_IO_LINK };
 	struct io_uring_sqe sqe = open_request(args[0]);
@@ -223,8 +226,32 @@ static int nocall(char **args)
 		_exit(write(ends[1], "", 1) != 1);
 	}
 	while (*done < 2)
-		syscall(NO_SUCH_CALL);
+		syscall(nr, "/", 0);
 	return ring_result(&ring) != POLLIN || take(ring_result(&ring));
+}
+
+#define NO_SUCH_CALL 511
+
+/* nocall NAME: of one that does not exist. */
+static int nocall(char **args)
+{
+	return on_way_out(NO_SUCH_CALL, args);
+}
+
+/* refused NAME: of one that ends as if it did not. */
+static int refused(char **args)
+{
+	struct sock_filter filter[] = {
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_mkdir, 0, 1),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | ENOSYS),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+	};
+	struct sock_fprog program = { .len = sizeof(filter) / sizeof(filter[0]), .filter = filter };
+
+	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) || prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program))
+		return failed("seccomp");
+	return on_way_out(SYS_mkdir, args);
 }
 
 /* One request about names; where it needs a second, `other` is it. */

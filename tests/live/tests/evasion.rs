@@ -184,6 +184,7 @@ const RINGS: &[Case] = &[
     ring!("$LAB/evader linked /etc/shadow", "/etc/shadow"),
     ring!("$LAB/evader drained /etc/shadow", "/etc/shadow"),
     ring!("$LAB/evader nocall /etc/shadow", "/etc/shadow"),
+    ring!("$LAB/evader refused /etc/shadow", "/etc/shadow"),
     ring!("$LAB/evader fixed /etc/shadow", "/etc/shadow"),
     ring!("$LAB/evader overflow-worker /etc/shadow", "/etc/shadow"),
     ring!(

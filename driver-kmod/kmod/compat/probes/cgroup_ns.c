@@ -1,0 +1,8 @@
+// SPDX-License-Identifier: GPL-2.0
+/* 4.6: cgroups have namespaces. */
+#include <linux/nsproxy.h>
+
+struct cgroup_namespace *test(const struct nsproxy *namespaces)
+{
+	return namespaces->cgroup_ns;
+}
