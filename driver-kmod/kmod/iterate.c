@@ -218,11 +218,10 @@ static int fill_buffer(struct saker_iterator *it)
 			ret = add_files(it, task);
 		put_task_struct(task);
 
-		if (!ret) {
+		if (!ret)
 			go_to(it, it->next_pid + 1);
-		} else if (ret != -EAGAIN) {
+		else if (ret != -EAGAIN)
 			return ret == -ENOSPC && it->used ? 0 : ret;
-		}
 		if (signal_pending(current))
 			return -EINTR;
 		cond_resched();

@@ -202,6 +202,34 @@ pub(crate) fn ending_processes() -> Result<()> {
     })
 }
 
+/// What was told of a process that ends halfway says nothing of the next one.
+pub(crate) fn who_ends_halfway() -> Result<()> {
+    let device = Device::open()?;
+    let ending = roles::Player::start("many-files")?;
+    let next = roles::Player::start("stay")?;
+    ensure!(ending.id() < next.id(), "numbers have begun again");
+    let expected = read_all(device.iterate(SAKER_ITERATE_FILES, next.id())?, 1 << 16)?;
+    ensure!(!expected.is_empty(), "no files of a process that stays");
+
+    let mut file = device.iterate(SAKER_ITERATE_FILES, 0)?;
+    let mut buffer = vec![0; 9000];
+    let met = loop {
+        let read = file.read(&mut buffer)?;
+        let found = frames(&buffer[..read])?;
+        ensure!(!found.is_empty(), "the process was not met");
+        let met = found.iter().filter(|f| f.tgid == ending.id()).count();
+        if met > 0 {
+            break met;
+        }
+    };
+    ensure!(met < roles::MANY_FILES, "{met} files in one read");
+    drop(ending);
+    let mut rest = read_all(file, 9000)?;
+    rest.retain(|f| f.tgid == next.id());
+    ensure!(rest == expected, "{rest:?}, alone {expected:?}");
+    Ok(())
+}
+
 pub(crate) fn unreadable_arguments() -> Result<()> {
     let hidden = roles::Player::start("hide-arguments")?;
     let mut file = Device::open()?.iterate(SAKER_ITERATE_TASKS, hidden.id())?;

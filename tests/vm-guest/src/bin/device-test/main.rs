@@ -79,6 +79,10 @@ const TESTS: &[(&str, Test)] = &[
         iterators::ending_processes,
     ),
     (
+        "iterators begin with the next process where one ends halfway",
+        iterators::who_ends_halfway,
+    ),
+    (
         "iterators say when arguments cannot be read",
         iterators::unreadable_arguments,
     ),

@@ -12,6 +12,9 @@ use saker_vm_guest::session::Session;
 
 const PAGE: usize = 4096;
 
+/// Files that the role `many-files` opens, besides what it has from the beginning.
+pub(crate) const MANY_FILES: usize = 300;
+
 /// Plays a role; in the child.
 pub(crate) fn play(role: &str) -> ExitCode {
     match act(role) {
@@ -50,10 +53,7 @@ fn act(role: &str) -> Result<()> {
                 MapFlags::SHARED,
             )?;
             nothing.name_as_arguments()?;
-            say("ready")?;
-            loop {
-                std::thread::park();
-            }
+            stay()?;
         }
         "own" => {
             let session = Session::new(1 << 16)?;
@@ -65,6 +65,12 @@ fn act(role: &str) -> Result<()> {
             loop {
                 std::env::set_current_dir("/")?;
             }
+        }
+        "stay" => stay()?,
+        "many-files" => {
+            let files = (0..MANY_FILES).map(|_| std::fs::File::open("/dev/null"));
+            let _open: Vec<_> = files.collect::<io::Result<_>>()?;
+            stay()?;
         }
         "leader-ends" => {
             let (go, gone) = std::sync::mpsc::channel::<()>();
@@ -85,6 +91,14 @@ fn act(role: &str) -> Result<()> {
         _ => bail!("no such role"),
     }
     Ok(())
+}
+
+/// Until killed.
+fn stay() -> Result<()> {
+    say("ready")?;
+    loop {
+        std::thread::park();
+    }
 }
 
 fn leader_is_zombie() -> bool {
