@@ -24,6 +24,11 @@ const RULES: &str = r#"
   condition: evt.type=fcntl and evt.arg.cmd=F_SETFL and proc.name=perl
   output: "%evt.arg.cmd %fd.num"
   priority: INFO
+- rule: set apart
+  desc: A child with a host name and mounts of its own.
+  condition: evt.type=clone and evt.arg.flags contains CLONE_NEWUTS and proc.name=perl
+  output: "%evt.arg.flags"
+  priority: INFO
 - rule: anything
   desc: No event type.
   condition: fd.name endswith unlikely-name-of-saker
@@ -38,6 +43,7 @@ sync $LAB/file
 sync -d $LAB/file
 sh -c 'trap : TERM; kill -TERM $$'
 perl -MFcntl -e 'fcntl(STDIN, F_SETFL, O_NONBLOCK)'
+perl -e 'syscall(56, 0x04020011, 0, 0, 0, 0) && wait'
 "#;
 
 #[test]
@@ -75,6 +81,14 @@ fn what_a_rule_names_is_recorded() {
     );
     let flagged = &by_rule["made not to wait"];
     assert!(flagged[0].contains("F_SETFL 0"), "{flagged:?}");
+    let apart = &by_rule["set apart"];
+    assert!(
+        apart.len() == 2
+            && apart
+                .iter()
+                .all(|flags| flags.ends_with("CLONE_NEWNS|CLONE_NEWUTS")),
+        "{apart:?}"
+    );
     let signalled = &by_rule["signalled"];
     assert!(signalled[0].contains("SIGTERM > <NA>"), "{signalled:?}");
 }
