@@ -134,7 +134,7 @@ static __always_inline void record_exec(struct task_struct *task, s32 old_tid,
 	struct mm_struct *mm;
 	scratch_area area;
 	u32 with_nul = 0;
-	u64 *slots, arg_start, arg_end;
+	u64 *slots, arg_start, args_start, arg_end;
 	s32 tgid = KREAD(task, tgid);
 
 	if (tgid == saker_own_tgid)
@@ -162,7 +162,11 @@ static __always_inline void record_exec(struct task_struct *task, s32 old_tid,
 	/* Without any argument the next string is the environment's. */
 	SLOT(exe) = arg_end > arg_start ? put_user_str(sc, arg_start, &with_nul)
 					: var_slot(sc->off, 0, 0, 0);
-	SLOT(args) = put_user_range(sc, arg_start + with_nul, arg_end);
+	args_start = arg_start + with_nul;
+	/* All that there was room for: the other arguments begin behind the rest. */
+	if (with_nul == SAKER_PATH_MAX)
+		args_start = behind_user_str(sc, args_start - 1);
+	SLOT(args) = put_user_range(sc, args_start, arg_end);
 	SLOT(env) = put_user_range(sc, KREAD(mm, env_start), KREAD(mm, env_end));
 	SLOT(cwd) = put_walk(sc, area, KREAD(task, fs, pwd.dentry), KREAD(task, fs, pwd.mnt));
 	SLOT(cgroups) = put_cgroups(sc, area, task);
@@ -201,7 +205,9 @@ static __always_inline void record_failed_exec(struct call *c, u16 event)
 	SLOT(exe) = put_user_str(sc, ptr, NULL);
 	args_off = sc->off;
 	/* Complete only when the end of argv was seen. */
-	for (i = 1; i < FAILED_EXEC_ARGS; i++) {
+	if (!ptr)
+		args_flags = 0;
+	for (i = 1; ptr && i < FAILED_EXEC_ARGS; i++) {
 		u8 *room_left = room(sc);
 		s64 got;
 

@@ -59,6 +59,7 @@ static __always_inline bool fill_given_name(struct subject *to, u32 event, const
 	begin(rec, to, SAKER_EV_GIVEN, SAKER_NP_GIVEN, 0);
 	got = kread_str(rec + HEAD_LEN(GIVEN), window, name);
 	slots[SAKER_P_GIVEN_event] = event;
+	slots[SAKER_P_GIVEN_sock_id] = 0;
 	slots[SAKER_P_GIVEN_value] = var_slot(HEAD_LEN(GIVEN), got > 0 ? got - 1 : 0,
 					      got == window ? SAKER_VF_TRUNCATED : 0, 0);
 	/* What cannot be read is not told: the memory of the program is as good. */
@@ -101,8 +102,11 @@ static __always_inline void record_given_name(struct filename *name, u64 result)
 	fill_given_name(&to, event, text, cls, WINDOW_LARGE);
 }
 
-/* security_socket_connect(sock, address, len) is entered. */
-static __always_inline void record_given_addr(const void *address, u32 len)
+/*
+ * security_socket_connect(sock, address, len) is entered. The number that the call was given may be that of another
+ * file when it returns, so the socket is told as well.
+ */
+static __always_inline void record_given_addr(struct socket *sock, const void *address, u32 len)
 {
 	struct task_struct *task = running_task();
 	struct subject to = {};
@@ -125,6 +129,7 @@ static __always_inline void record_given_addr(const void *address, u32 len)
 	begin(rec, &to, SAKER_EV_GIVEN, SAKER_NP_GIVEN, 0);
 	err = kread(rec + HEAD_LEN(GIVEN), len, address);
 	slots[SAKER_P_GIVEN_event] = SAKER_EV_CONNECT;
+	slots[SAKER_P_GIVEN_sock_id] = (u64)KREAD(sock, sk);
 	slots[SAKER_P_GIVEN_value] = var_slot(HEAD_LEN(GIVEN), len, 0, 0);
 	if (err)
 		ring_discard(to.ring, rec);

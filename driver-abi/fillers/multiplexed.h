@@ -8,6 +8,7 @@
 
 #define NR32_OLD_MMAP 90
 #define OLD_MMAP_ARGS 6
+#define SOCK_TYPE_BITS 0xfu /* SOCK_TYPE_MASK of include/linux/net.h */
 
 /* Comparisons with constants: nothing of this is left in the fillers of other events. */
 #define IS_IPC(event)                                                                              \
@@ -37,6 +38,22 @@ static __always_inline void read_args(struct call *c, u64 ptr, const u32 count)
 		c->args[i] = words[i];
 }
 
+/* Of a new socket the kernel knows what was asked for, whatever another thread has made of the arguments since. */
+static __always_inline void args_of_socket(struct call *c)
+{
+	struct file *file = file_of(c->task, c->ret, FOLLOW_PROBE);
+	struct socket *sock;
+	struct sock *sk;
+
+	saker_file_facts((u64)file, &c->facts);
+	sock = c->facts.private_data;
+	if ((c->facts.facts & S_IFMT) != S_IFSOCK)
+		return;
+	sk = KREAD(sock, sk);
+	c->args[0] = KREAD(sk, __sk_common.skc_family);
+	c->args[1] = (c->args[1] & ~SOCK_TYPE_BITS) | (saker_sk_type(sk) & SOCK_TYPE_BITS);
+}
+
 /* ipc(call, first, second, third, ptr, fifth) */
 static __always_inline void order_ipc_args(struct call *c, const u32 event)
 {
@@ -63,6 +80,8 @@ static __always_inline void take_apart(struct call *c, const u32 event)
 		read_args(c, c->args[0], OLD_MMAP_ARGS);
 	if (socketcall_args(event) && c->nr == SAKER_NR32_SOCKETCALL)
 		read_args(c, c->args[1], socketcall_args(event));
+	if (event == SAKER_EV_SOCKET && c->nr == SAKER_NR32_SOCKETCALL && c->ret >= 0)
+		args_of_socket(c);
 	if (IS_IPC(event) && c->nr == SAKER_NR32_IPC)
 		order_ipc_args(c, event);
 }

@@ -99,6 +99,18 @@ static __always_inline u64 typed(u64 value, u32 type)
 #define WINDOW_MEDIUM 512
 #define WINDOW_LARGE 4104
 
+/* O_CREAT, O_EXCL, O_NOCTTY, O_TRUNC, O_LARGEFILE and O_CLOEXEC: of the call, a file does not keep them as they were. */
+#define FLAGS_OF_CALL 02101700u
+
+/*
+ * Flags of an open as the kernel took them: another thread may have rewritten the program's since. Those that decide
+ * what can be done with the file are its own.
+ */
+static __always_inline u64 flags_taken(const struct file_facts *file, u64 given)
+{
+	return file->facts ? (file->flags & ~FLAGS_OF_CALL) | (given & FLAGS_OF_CALL) : given;
+}
+
 #define FD_R(c) ((c)->ret)
 #define FD_0(c) ((s64)(s32)(c)->args[0])
 
@@ -127,12 +139,13 @@ static __always_inline u64 typed(u64 value, u32 type)
 /* C's int and unsigned int: the register's upper half is not part of the value. */
 #define FILL_INT(slot, type, n) slots[slot] = (s64)(s32)c->args[n];
 #define FILL_UINT(slot, type, n) slots[slot] = (u32)c->args[n];
+/* struct open_how of the program, whose first word is the flags. */
 #define FILL_HOW(slot, type, n)                                                                    \
 	{                                                                                          \
 		u64 word = 0;                                                                      \
 		if (uread(&word, sizeof(word), c->args[2] + 8 * (n)))      \
 			((struct saker_hdr *)rec)->flags |= SAKER_HF_FAULT;                        \
-		slots[slot] = word;                                                                \
+		slots[slot] = (n) ? word : flags_taken(&c->facts, word);                           \
 	}
 #define FILL_USTR(slot, type, n) FILL_STRING(slot, true, c->args[n])
 #define FILL_UBYTES(slot, type, n)                                                                 \

@@ -84,6 +84,9 @@ static __always_inline u64 put_kernel_str(struct saker_scratch *sc, const void *
 	return took(sc, got > 0 ? got - 1 : got, got == SAKER_PATH_MAX ? SAKER_VF_TRUNCATED : 0, 0);
 }
 
+/* Of PATH_MAX, less the NUL: more than an argument has (MAX_ARG_STRLEN of include/uapi/linux/binfmts.h). */
+#define STR_PIECES 34
+
 static __always_inline u64 put_user_str(struct saker_scratch *sc, u64 from, u32 *with_nul)
 {
 	u8 *to = room(sc);
@@ -95,6 +98,22 @@ static __always_inline u64 put_user_str(struct saker_scratch *sc, u64 from, u32 
 	if (with_nul)
 		*with_nul = got > 0 ? got : 0;
 	return took(sc, got > 0 ? got - 1 : got, got == SAKER_PATH_MAX ? SAKER_VF_TRUNCATED : 0, 0);
+}
+
+/* Where a string of the current task goes on that is longer than `from` is away from its beginning: behind its NUL. */
+static __always_inline u64 behind_user_str(struct saker_scratch *sc, u64 from)
+{
+	u8 *to = room(sc);
+	s64 got;
+	u32 i;
+
+	for (i = 0; to && i < STR_PIECES; i++) {
+		got = uread_str(to, SAKER_PATH_MAX, from);
+		from += got == SAKER_PATH_MAX ? got - 1 : got > 0 ? got : 0;
+		if (got != SAKER_PATH_MAX)
+			break;
+	}
+	return from;
 }
 
 /* [from, end) of the current task's memory, at most SAKER_ARGS_MAX bytes. */

@@ -210,6 +210,7 @@
  * What the next call of the thread was given, as the kernel took it (fillers/given.h): `event` is the call's, `value`
  * its name or address.
  */
-#define SAKER_PARAMS_GIVEN(P, I) I(GIVEN, event, U64, CODE, 0) I(GIVEN, value, BYTES, CODE, 0)
+#define SAKER_PARAMS_GIVEN(P, I)                                                                   \
+	I(GIVEN, event, U64, CODE, 0) I(GIVEN, value, BYTES, CODE, 0) I(GIVEN, sock_id, HEX, CODE, 0)
 
 #endif /* SAKER_PARAMS_FILE_H */

@@ -53,6 +53,14 @@ pub struct Var<'a> {
 }
 
 impl Var<'_> {
+    /// Nothing.
+    pub const EMPTY: Self = Self {
+        bytes: &[],
+        truncated: false,
+        shortened: false,
+        fault: false,
+    };
+
     /// A path too deep for the driver to follow.
     pub fn is_lost(&self) -> bool {
         self.truncated && self.bytes.is_empty()

@@ -294,7 +294,7 @@ int saker_given_name(u64 *ctx)
 SEC("fentry/security_socket_connect")
 int saker_given_addr(u64 *ctx)
 {
-	record_given_addr((void *)ctx[1], ctx[2]);
+	record_given_addr((void *)ctx[0], (void *)ctx[1], ctx[2]);
 	return 0;
 }
 
@@ -330,7 +330,7 @@ int saker_uring_submit(u64 *ctx)
 	} else if (event - 1 == SAKER_EV_ACCEPT4) {
 		keep_listener(req);
 	} else if (uring_keeps(event - 1)) {
-		sc = scratch_of(cpu_area(this_cpu()));
+		sc = scratch_of(uring_area(this_cpu()));
 		if (!sc || !try_claim(&sc->busy))
 			return 0; /* the record has no names then */
 		uring_keep((struct uring_kept *)sc->path, req, event - 1);

@@ -232,6 +232,14 @@ static __always_inline struct file *uring_result(struct call *c, struct uring_en
 	return file_of(c->task, c->ret, FOLLOW_PROBE);
 }
 
+/* Areas of the programs at io_uring's tracepoints; from 0 on, those of all others, where the kernel preempts none there. */
+const volatile u32 saker_uring_areas = 0;
+
+static __always_inline scratch_area uring_area(u32 cpu)
+{
+	return saker_uring_areas + cpu;
+}
+
 /* A number that was a listener's may be told for something else by now: its result is no socket. */
 static __always_inline bool uring_mistaken(struct call *c, struct uring_end *end, struct file *file)
 {
@@ -256,7 +264,7 @@ static __always_inline bool uring_mistaken(struct call *c, struct uring_end *end
 		c->task = uring_owner(end->req);                                                   \
 		if (!uring_subject(&to, c->task, SAKER_CLASS_##cls))                               \
 			return;                                                                    \
-		area = hooked ? acted_area(to.cpu) : cpu_area(to.cpu);                             \
+		area = hooked ? acted_area(to.cpu) : uring_area(to.cpu);                           \
 		sc = scratch_claim_at(area, &to, SAKER_CLASS_##cls);                               \
 		if (!sc)                                                                           \
 			return;                                                                    \

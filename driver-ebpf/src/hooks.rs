@@ -56,6 +56,11 @@ impl Hooks {
         }
     }
 
+    /// Whether the kernel preempts programs at raw tracepoints.
+    pub(crate) const fn preempted(self) -> bool {
+        matches!(self, Self::Unpreempted)
+    }
+
     pub(crate) const fn object(self) -> &'static [u8] {
         match self {
             Self::Raw => RAW,

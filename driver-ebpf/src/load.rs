@@ -274,7 +274,9 @@ fn load_object(
     let every_fcntl = tables.session_flags & SAKER_SESSION_FCNTL != 0;
     let uring_events = requests::marks(&options.events);
     let mut loader = EbpfLoader::new();
-    for (map, entries) in uring::entries(&options.events, btf) {
+    let acted_areas = cpus + 1;
+    let uring_areas = acted_areas + acted::areas(options, cpus);
+    for (map, entries) in uring::entries(&options.events, btf, cpus) {
         loader.map_max_entries(map, entries);
     }
     loader
@@ -283,9 +285,17 @@ fn load_object(
         .verifier_log_level(VerifierLogLevel::VERBOSE)
         .map_max_entries("rings", ring_count)
         .map_max_entries("ring_counters", ring_count)
-        // After those of the CPUs the iterators' and those of hooked functions.
-        .map_max_entries("scratch_areas", cpus + 1 + acted::areas(options, cpus))
-        .override_global("saker_acted_areas", &(cpus + 1), true)
+        // After those of the CPUs the iterators', those of hooked functions, those of requests.
+        .map_max_entries(
+            "scratch_areas",
+            uring_areas + uring::areas(options, hooks, cpus),
+        )
+        .override_global("saker_acted_areas", &acted_areas, true)
+        .override_global(
+            "saker_uring_areas",
+            &if hooks.preempted() { uring_areas } else { 0 },
+            true,
+        )
         .override_global("saker_uring_events", &uring_events, true)
         .override_global("saker_reached", &u8::from(options.reached), true)
         .override_global("saker_every_fcntl", &u8::from(every_fcntl), true)

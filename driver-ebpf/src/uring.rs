@@ -7,10 +7,12 @@ use aya::maps::{Array, MapData, ProgramArray};
 use aya::programs::{Program, ProgramError};
 use aya::{Btf, Ebpf};
 use aya_obj::btf::BtfKind;
+use saker_abi::driver::LoadOptions;
 use saker_abi::driver::requests::{self, wanted};
 use saker_abi::event::EVENTS;
 use saker_abi::raw::*;
 
+use crate::hooks::Hooks;
 use crate::load::{LoadError, chain};
 use crate::programs::{load_one, program, refused};
 use crate::{EventSet, functions};
@@ -19,6 +21,11 @@ use crate::{EventSet, functions};
 const KEPT: u32 = 1024;
 /// Requests that move data on their way: one a connection of a busy server.
 const MOVED: u32 = 16384;
+/// Rings at a time that have no room for what is done.
+const OVERFLOWING: u32 = 256;
+/// Free entries that each CPU takes for itself (LOCAL_FREE_TARGET of kernel/bpf/bpf_lru_list.c). Before
+/// 6.17 another one that finds none left reuses its last one again and again.
+const LRU_KEPT_BY_CPU: u32 = 128;
 /// Requests that stay: of those that move data, and of those that accept.
 const STAYING: u32 = 4096;
 
@@ -75,18 +82,32 @@ pub(crate) fn supported(btf: &Btf) -> bool {
         .is_ok()
 }
 
+/// Scratch areas these programs need: of their own, where the kernel may preempt them.
+pub(crate) fn areas(options: &LoadOptions, hooks: Hooks, cpus: u32) -> u32 {
+    let used = hooks.preempted() && wanted(&options.events).next().is_some();
+    if used { cpus } else { 0 }
+}
+
 /// Maps of what is kept between submission and completion, and their entries: one where nobody uses it.
-pub(crate) fn entries(events: &EventSet, btf: &Btf) -> [(&'static str, u32); 4] {
+pub(crate) fn entries(events: &EventSet, btf: &Btf, cpus: u32) -> [(&'static str, u32); 6] {
     let supported = supported(btf);
     let any =
         |moves| supported && wanted(events).any(|request| requests::moves(request.event) == moves);
     let accepts = supported && events.contains(SAKER_EV_ACCEPT4 as u16);
-    let entries = |used, entries| if used { entries } else { 1 };
+    let entries = |used, entries| {
+        if used {
+            entries + LRU_KEPT_BY_CPU * cpus
+        } else {
+            1
+        }
+    };
     [
         ("uring_kept", entries(any(false), KEPT)),
         ("uring_moved", entries(any(true), MOVED)),
         ("uring_staying", entries(any(true), STAYING)),
         ("uring_listening", entries(accepts, STAYING)),
+        ("uring_recorded", entries(any(false), KEPT)),
+        ("uring_next", entries(any(false) || any(true), OVERFLOWING)),
     ]
 }
 

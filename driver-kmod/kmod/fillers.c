@@ -324,7 +324,7 @@ void saker_record_given_name(struct filename *name, unsigned long result)
 
 void saker_record_given_addr(const u64 *args)
 {
-	record_given_addr((const void *)args[1], args[2]);
+	record_given_addr((struct socket *)args[0], (const void *)args[1], args[2]);
 }
 
 void saker_record_fork(struct task_struct *parent, struct task_struct *child)

@@ -1,5 +1,5 @@
-//! Whose names and addresses must be told as the kernel took them: calls that rules may raise alerts for and of
-//! which nothing else says what they were given.
+//! Whether names must be told as the kernel took them: of calls that rules may raise alerts for and of which nothing
+//! else says what they were given.
 
 use saker_abi::event::{EVENTS, EventInfo};
 use saker_abi::raw::SAKER_EV_CONNECT;
@@ -12,33 +12,18 @@ use saker_fields::FieldSchema;
 use crate::needs::looks::argument;
 use crate::needs::outputs;
 
-/// What rules need, see `LoadOptions`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(crate) struct Given {
-    /// Names of opens and execs that fail.
-    pub names: bool,
-    /// Addresses of connects.
-    pub addresses: bool,
-}
-
-impl Given {
-    /// Those of `rules`.
-    pub(crate) fn of(rules: &RuleSet, schema: &FieldSchema) -> Self {
-        let mut given = Self::default();
-        for rule in rules.rules() {
-            let looks = Looks::of(rule, schema);
-            let events = rule.event_types.iter();
-            let events = events.filter_map(|event| EVENTS.get(usize::from(event.0)));
-            for event in events.filter(|event| looks.at_given(event)) {
-                if u32::from(event.id) == SAKER_EV_CONNECT {
-                    given.addresses = true;
-                } else {
-                    given.names = given.names || sees_failures(rule, event, schema);
-                }
-            }
-        }
-        given
-    }
+/// Whether `rules` look at names of opens and execs that fail.
+pub(crate) fn names(rules: &RuleSet, schema: &FieldSchema) -> bool {
+    rules.rules().iter().any(|rule| {
+        let looks = Looks::of(rule, schema);
+        let events = rule.event_types.iter();
+        let mut events = events.filter_map(|event| EVENTS.get(usize::from(event.0)));
+        events.any(|event| {
+            u32::from(event.id) != SAKER_EV_CONNECT
+                && looks.at_given(event)
+                && sees_failures(rule, event, schema)
+        })
+    })
 }
 
 /// Whether a rule may be raised for an `event` that has failed.
@@ -103,14 +88,13 @@ mod tests {
     use super::*;
     use crate::rules::tests::compiled;
 
-    fn given(condition: &str, output: &str) -> (bool, bool) {
+    fn given(condition: &str, output: &str) -> bool {
         let text = format!(
             "- rule: R\n  desc: d\n  condition: {condition}\n  output: \"{output}\"\n  priority: INFO\n"
         );
         let schema = FieldSchema::new();
         let rules = compiled(&text, &schema);
-        let Given { names, addresses } = Given::of(&rules, &schema);
-        (names, addresses)
+        names(&rules, &schema)
     }
 
     #[test]
@@ -130,11 +114,11 @@ mod tests {
             "evt.type=openat and evt.rawarg.name contains x",
             "evt.type in (open, unlink) and fs.path.name=/etc/x and (evt.type=open or evt.rawres=0)",
         ] {
-            assert_eq!(given(condition, "x"), (true, false), "{condition}");
+            assert!(given(condition, "x"), "{condition}");
         }
         let opens = "evt.type=openat and evt.failed=true";
-        assert_eq!(given(opens, "x"), (false, false), "nobody asks for names");
-        assert_eq!(given(opens, "x %fd.name"), (true, false));
+        assert!(!given(opens, "x"), "nobody asks for names");
+        assert!(given(opens, "x %fd.name"));
     }
 
     #[test]
@@ -154,24 +138,7 @@ mod tests {
             "evt.type=openat and evt.arg[1] contains x",
             "evt.type=read and fd.name=/etc/shadow",
         ] {
-            assert_eq!(given(condition, "x"), (false, false), "{condition}");
+            assert!(!given(condition, "x"), "{condition}");
         }
-    }
-
-    #[test]
-    fn addresses_are_wanted_with_the_arguments_of_connects() {
-        assert_eq!(
-            given("evt.type=connect and fd.sport=53", "x %fd.name"),
-            (false, false)
-        );
-        assert_eq!(
-            given("evt.type=connect and evt.arg.addr contains 53", "x"),
-            (false, true)
-        );
-        assert_eq!(
-            given("evt.type=connect and evt.rawres=0", "x %evt.args"),
-            (false, true)
-        );
-        assert_eq!(given("evt.type=bind", "x %evt.args"), (false, false));
     }
 }

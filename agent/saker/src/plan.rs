@@ -6,7 +6,7 @@ use saker_capture::{default_partitions, online_cpus, possible_cpus, ring_bytes};
 use saker_fields::FieldSchema;
 
 use crate::config::{Config, PathIdentity};
-use crate::given::Given;
+use crate::given;
 use crate::needs::Needs;
 use crate::rules::Rules;
 
@@ -30,8 +30,7 @@ pub(crate) fn for_rules(
         needs = needs.by_any_name();
     }
     let mut plan = for_events(config, needs.events)?;
-    let given = Given::of(&rules.set, schema);
-    (plan.names, plan.addresses) = (given.names, given.addresses);
+    plan.names = given::names(&rules.set, schema);
     if needs.data {
         plan.snaplen_bytes = u32::try_from(config.snaplen_bytes)?;
     }

@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 
 use rustc_hash::FxHashMap;
 use saker_abi::raw::*;
-use saker_abi::record::Record;
+use saker_abi::record::{Record, Var};
 
 use crate::counters::Counters;
 
@@ -169,9 +169,15 @@ impl Acted {
         if rec.info().opens() && returned(rec) >= 0 {
             return Told::Nothing;
         }
-        let value = before.var(SAKER_P_GIVEN_value);
-        let slot = rec.info().given_slot();
-        match slot.is_some_and(|slot| rec.replace(&[(slot, value)], &mut self.as_given)) {
+        let Some(slot) = rec.info().given_slot() else {
+            return Told::Nothing;
+        };
+        let value = (slot, before.var(SAKER_P_GIVEN_value));
+        // The number is another file's by now: its ends are not those that were connected.
+        let other = rec.event() == SAKER_EV_CONNECT && is_other(before, rec);
+        let none = (SAKER_P_CONNECT_tuple, Var::EMPTY);
+        let vars = &[value, none][..1 + usize::from(other)];
+        match rec.replace(vars, &mut self.as_given) {
             true => Told::Given,
             false => Told::Nothing,
         }
@@ -253,6 +259,13 @@ fn last_name(path: &[u8]) -> &[u8] {
     let path = &path[..end];
     let start = path.iter().rposition(|&b| b == b'/').map_or(0, |at| at + 1);
     &path[start..]
+}
+
+/// Whether the socket that a connect was asked of is not the one it tells the ends of.
+fn is_other(before: &Record<'_>, rec: &Record<'_>) -> bool {
+    let asked = before.u64(SAKER_P_GIVEN_sock_id);
+    let told = rec.tuple(SAKER_P_CONNECT_tuple);
+    asked != 0 && told.is_none_or(|tuple| tuple.sock_id != asked)
 }
 
 #[cfg(test)]
@@ -421,6 +434,26 @@ mod tests {
         assert_eq!(case.told(open(61, -4)), Told::Nothing, "of another call");
         case.keep(given(61, SAKER_EV_OPENAT, b"/tmp/fifo"));
         assert_eq!(case.told(open(62, -4)), Told::Nothing, "another thread");
+    }
+
+    #[test]
+    fn a_connect_has_no_ends_of_another_socket() {
+        const ADDRESS: &[u8] = &[2, 0, 0, 80, 1, 2, 3, 4, 0, 0, 0, 0, 0, 0, 0, 0];
+        let mut case = Case::default();
+        let mut tuple = saker_tuple::default_zero();
+        (tuple.family, tuple.sock_id) = (2, 7);
+        let connect = |tuple| {
+            let rec = RecordBuilder::new(SAKER_EV_CONNECT, 2, 60, 61);
+            rec.tuple(SAKER_P_CONNECT_tuple, tuple)
+                .var(SAKER_P_CONNECT_addr, b"rewritten")
+        };
+        for (sock_id, has_ends) in [(7, true), (8, false), (0, true)] {
+            case.keep(given(61, SAKER_EV_CONNECT, ADDRESS).num(SAKER_P_GIVEN_sock_id, sock_id));
+            assert_eq!(case.told(connect(&tuple)), Told::Given);
+            let call = case.0.as_given().expect("a record");
+            assert_eq!(call.var(SAKER_P_CONNECT_addr).bytes, ADDRESS);
+            assert_eq!(call.tuple(SAKER_P_CONNECT_tuple).is_some(), has_ends);
+        }
     }
 
     #[test]

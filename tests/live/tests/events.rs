@@ -29,6 +29,11 @@ const RULES: &str = r#"
   condition: evt.type=clone and evt.arg.flags contains CLONE_NEWUTS and proc.name=perl
   output: "%evt.arg.flags"
   priority: INFO
+- rule: long name
+  desc: Arguments behind one that is longer than there is room for.
+  condition: evt.type=execve and proc.name=true and proc.args="-c evil"
+  output: "%proc.args[0]"
+  priority: INFO
 - rule: anything
   desc: No event type.
   condition: fd.name endswith unlikely-name-of-saker
@@ -43,6 +48,7 @@ sync $LAB/file
 sync -d $LAB/file
 sh -c 'trap : TERM; kill -TERM $$'
 perl -MFcntl -e 'fcntl(STDIN, F_SETFL, O_NONBLOCK)'
+perl -e 'exec {"/bin/true"} "x" x 5000, "-c", "evil" if !fork; wait'
 perl -e 'syscall(56, 0x04020011, 0, 0, 0, 0) && wait'
 "#;
 
@@ -81,6 +87,8 @@ fn what_a_rule_names_is_recorded() {
     );
     let flagged = &by_rule["made not to wait"];
     assert!(flagged[0].contains("F_SETFL 0"), "{flagged:?}");
+    let long = &by_rule["long name"];
+    assert!(long.len() == 1 && long[0].ends_with(" -c"), "{long:?}");
     let apart = &by_rule["set apart"];
     assert!(
         apart.len() == 2

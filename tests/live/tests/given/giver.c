@@ -2,6 +2,9 @@
  * Calls that wait, fail, and find the memory they were given changed: giver FIFO OTHER for opens of a FIFO,
  * giver -s SOCKET OTHER for connects to a socket that listens to nobody. The kernel has read FIFO or SOCKET; when the
  * call returns it says OTHER there. Also in calls of the 32-bit ABI, for which the memory is below 4 GiB.
+ *
+ * Calls that wait and succeed: giver -f FIFO for an openat2() that writes, whose flags say otherwise by then; giver -n
+ * SOCKET OTHER for a connect whose descriptor is connected to OTHER by then.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -170,11 +173,52 @@ static int race_all(const struct call *calls, char *at, const char *real, const 
 	return 0;
 }
 
+/* Starts `call` and waits until it waits. */
+static int wait_in(pthread_t *thread, const struct call *call)
+{
+	caller = 0;
+	if (pthread_create(thread, NULL, make, (void *)call))
+		return 1;
+	while (!caller || !waits(caller, call->number))
+		sched_yield();
+	return 0;
+}
+
+static int finish(pthread_t thread, const struct call *call)
+{
+	void *result;
+
+	pthread_join(thread, &result);
+	if ((long)result >= 0)
+		return 0;
+	fprintf(stderr, "%s: %ld\n", call->name, (long)result);
+	return 1;
+}
+
+/* The flags are rewritten before somebody reads the FIFO. */
+static int write_openly(const char *path)
+{
+	const struct call *call = &opens[2];
+	pthread_t thread;
+
+	if (mkfifo(path, 0600))
+		return 1;
+	strcpy(shared->name, path);
+	shared->how.flags = O_WRONLY;
+	if (wait_in(&thread, call))
+		return 1;
+	shared->how.flags = O_DIRECTORY;
+	return open(path, O_RDONLY | O_NONBLOCK) < 0 || finish(thread, call);
+}
+
+static int listener;
+
 /* Listens and takes nobody in: the first to come is queued, the others wait. */
 static int listen_busy(const char *path)
 {
-	int listener = socket(AF_UNIX, SOCK_STREAM, 0), first = socket(AF_UNIX, SOCK_STREAM, 0);
+	int first = socket(AF_UNIX, SOCK_STREAM, 0);
 
+	listener = socket(AF_UNIX, SOCK_STREAM, 0);
 	shared->address.sun_family = AF_UNIX;
 	strcpy(shared->address.sun_path, path);
 	if (bind(listener, (void *)&shared->address, sizeof(shared->address)) || listen(listener, 0) ||
@@ -187,6 +231,20 @@ static int listen_busy(const char *path)
 	shared->words[1] = LOW(&shared->address);
 	shared->words[2] = sizeof(shared->address);
 	return 0;
+}
+
+/* The number of the socket becomes another's before it is taken in. */
+static int connect_elsewhere(const char *path, const char *other)
+{
+	int unused = socket(AF_UNIX, SOCK_STREAM, 0);
+	pthread_t thread;
+
+	if (unused < 0 || listen_busy(other) || listen_busy(path) || wait_in(&thread, &connects[0]))
+		return 1;
+	strcpy(shared->address.sun_path, other);
+	if (dup2(unused, waiting_socket) < 0)
+		return 1;
+	return accept(listener, NULL, NULL) < 0 || finish(thread, &connects[0]);
 }
 
 int main(int argc, char **argv)
@@ -202,6 +260,10 @@ int main(int argc, char **argv)
 	if (!strcmp(argv[1], "-s"))
 		return listen_busy(argv[2]) ||
 		       race_all(connects, shared->address.sun_path, argv[2], argv[3]);
+	if (!strcmp(argv[1], "-n"))
+		return connect_elsewhere(argv[2], argv[3]);
+	if (!strcmp(argv[1], "-f"))
+		return write_openly(argv[2]);
 	if (mkfifo(argv[1], 0600)) {
 		perror(argv[1]);
 		return 1;

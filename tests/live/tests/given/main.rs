@@ -20,6 +20,16 @@ const RULES: &str = "
   condition: evt.type=connect and evt.failed=true and evt.arg.addr endswith .sock
   output: connect %evt.type %evt.arg.addr
   priority: WARNING
+- rule: written
+  desc: An open that writes
+  condition: evt.type=openat2 and evt.is_open_write=true and fd.name endswith /pipe
+  output: written %evt.type %evt.arg.flags
+  priority: WARNING
+- rule: connected
+  desc: A connect that succeeds
+  condition: evt.type=connect and evt.failed=false and fd.name endswith .sock and proc.args startswith -n
+  output: connected %evt.type %fd.name %evt.arg.addr
+  priority: WARNING
 ";
 
 /// Opens that alerts of one run must be of, in the order they are made in.
@@ -46,6 +56,8 @@ fn what_calls_were_given_is_seen_whatever_is_there_when_they_return() {
     );
     let opens = action::run(&lab, "$LAB/giver $LAB/real $LAB/other").expect("opens");
     let connects = action::run(&lab, "$LAB/giver -s $LAB/r.sock $LAB/o.sock").expect("connects");
+    let written = action::run(&lab, "$LAB/giver -f $LAB/pipe").expect("an open");
+    let swapped = action::run(&lab, "$LAB/giver -n $LAB/n.sock $LAB/m.sock").expect("a connect");
     let path = lab.path().to_string_lossy().into_owned();
     let stopped = stop_cleanly(agent).expect("a clean end");
 
@@ -73,4 +85,14 @@ fn what_calls_were_given_is_seen_whatever_is_there_when_they_return() {
     }
     let connects = seen(connects.session, "evt.arg.addr");
     assert_eq!(connects, expected(&CONNECTS, address));
+    // The file itself says how it was opened.
+    let flags = seen(written.session, "evt.arg.flags");
+    assert_eq!(flags, [(Some("openat2".into()), Some("O_WRONLY".into()))]);
+    let connected: Vec<_> = seen(swapped.session, "fd.name")
+        .into_iter()
+        .filter_map(|(_, name)| name?.rsplit('/').next().map(str::to_owned))
+        .collect();
+    // Two that come first, and the one that waits; of that the descriptor says nothing.
+    let expected = ["m.sock", "n.sock", "n.sock"];
+    assert_eq!(connected, expected[..2 + usize::from(told)]);
 }
