@@ -44,11 +44,11 @@ stop_load() {
 }
 # Objects in use in each cache of the kernel, after what can be had again at any time is dropped. Mapped areas are
 # counted below: their cache has those that wait to be freed together, too. DAMON, which watches all memory where it is
-# on by default (7.2), splits and joins its regions as it likes.
+# on by default (7.2), splits and joins its regions as it likes, and the checker of objects fills its pool by dozens.
 objects() {
     echo 3 >/proc/sys/vm/drop_caches
     for cache in /sys/kernel/slab/*; do [ -L $cache ] || echo 1 >$cache/shrink; done 2>/dev/null
-    awk 'NR > 2 && $1 != "vmap_area" && $1 !~ /^damon_/ { print $1, $2 }' /proc/slabinfo
+    awk 'NR > 2 && $1 !~ /^(vmap_area|debug_objects_cache)$/ && $1 !~ /^damon_/ { print $1, $2 }' /proc/slabinfo
 }
 # Mapped areas but those of stacks, which the kernel keeps for later, and those that are free already.
 areas() {
