@@ -499,7 +499,7 @@ static void quiet(void)
 }
 
 #define BATCH 256
-#define BATCHES 5
+#define BATCHES 32 /* as many as are kept on a machine of 48 processors, and more */
 
 /* many: removes what is not there, more often than is remembered, all of it when a read is done. */
 static void many(void)

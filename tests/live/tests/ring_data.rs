@@ -523,7 +523,7 @@ fn what_rings_send_without_copies_is_seen_once() {
     assert_eq!(moved, wanted, "{}", outputs(&raised));
 }
 
-/// Of 1280 requests on their way the names of 1024 are kept: the others are counted.
+/// Of 8192 requests on their way the names of 1024, and of 128 for each processor, are kept: the others are counted.
 #[test]
 fn what_rings_make_forget_is_counted() {
     const FORGOTTEN: f64 = 256.0;
