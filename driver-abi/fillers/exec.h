@@ -182,7 +182,7 @@ static __always_inline void record_failed_exec(struct call *c, u16 event)
 	struct saker_scratch *sc;
 	struct subject to = {};
 	u64 *slots, path, argv, ptr = 0;
-	u32 args_off, width, args_flags = SAKER_VF_TRUNCATED;
+	u32 args_off, width, step, args_flags = SAKER_VF_TRUNCATED;
 	int i;
 
 	path = c->args[event == SAKER_EV_EXECVEAT ? 1 : 0];
@@ -204,17 +204,17 @@ static __always_inline void record_failed_exec(struct call *c, u16 event)
 	uread(&ptr, width, argv);
 	SLOT(exe) = put_user_str(sc, ptr, NULL);
 	args_off = sc->off;
+	/* Where argv ends with its first pointer that is read again. */
+	step = ptr ? width : 0;
 	/* Complete only when the end of argv was seen. */
-	if (!ptr)
-		args_flags = 0;
-	for (i = 1; ptr && i < FAILED_EXEC_ARGS; i++) {
+	for (i = 1; i < FAILED_EXEC_ARGS; i++) {
 		u8 *room_left = room(sc);
 		s64 got;
 
 		ptr = 0;
 		if (!room_left || sc->off - args_off >= SAKER_ARGS_MAX)
 			break;
-		if (uread(&ptr, width, argv + i * width)) {
+		if (uread(&ptr, width, argv + i * step)) {
 			args_flags = SAKER_VF_FAULT;
 			break;
 		}
