@@ -8,7 +8,6 @@ struct file_facts {
 	u32 dev;
 	u64 ino;
 	void *private_data;
-	u32 flags; /* O_*, those that an open file keeps */
 };
 
 /* new_encode_dev() of include/linux/kdev_t.h, what stat(2) shows. */
@@ -55,7 +54,6 @@ SAKER_SUBPROGRAM int saker_file_facts(u64 file_at, struct file_facts *out)
 	HEAD_LOAD(head, file);
 	HEAD_GET(&inode, head, struct file, file, f_inode);
 	HEAD_GET(&f_mode, head, struct file, file, f_mode);
-	HEAD_GET(&out->flags, head, struct file, file, f_flags);
 	HEAD_GET(&out->private_data, head, struct file, file, private_data);
 
 	HEAD_LOAD(head, inode);

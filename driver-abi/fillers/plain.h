@@ -106,9 +106,11 @@ static __always_inline u64 typed(u64 value, u32 type)
  * Flags of an open as the kernel took them: another thread may have rewritten the program's since. Those that decide
  * what can be done with the file are its own.
  */
-static __always_inline u64 flags_taken(const struct file_facts *file, u64 given)
+static __always_inline u64 flags_taken(struct call *c, u64 given)
 {
-	return file->facts ? (file->flags & ~FLAGS_OF_CALL) | (given & FLAGS_OF_CALL) : given;
+	struct file *file = file_of(c->task, c->ret, FOLLOW_PROBE);
+
+	return file ? ((u32)KREAD(file, f_flags) & ~FLAGS_OF_CALL) | (given & FLAGS_OF_CALL) : given;
 }
 
 #define FD_R(c) ((c)->ret)
@@ -145,7 +147,7 @@ static __always_inline u64 flags_taken(const struct file_facts *file, u64 given)
 		u64 word = 0;                                                                      \
 		if (uread(&word, sizeof(word), c->args[2] + 8 * (n)))      \
 			((struct saker_hdr *)rec)->flags |= SAKER_HF_FAULT;                        \
-		slots[slot] = (n) ? word : flags_taken(&c->facts, word);                           \
+		slots[slot] = (n) ? word : flags_taken(c, word);                           \
 	}
 #define FILL_USTR(slot, type, n) FILL_STRING(slot, true, c->args[n])
 #define FILL_UBYTES(slot, type, n)                                                                 \
