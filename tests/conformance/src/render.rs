@@ -79,7 +79,7 @@ fn fixed(record: &Record<'_>, slot: u32, ty: u32, name: &str, labels: &mut Label
         (_, "mount_at" | "mount_at2") => "shown".to_owned(),
         // Of a program that has just begun, and of the thread that began it.
         (_, "pgft_maj" | "pgft_min") => "any".to_owned(),
-        (SAKER_T_HEX, "source" | "peer") => labels.socket(value),
+        (SAKER_T_HEX, "source" | "peer" | "sock_id") => labels.socket(value),
         (_, "dev" | "exe_dev") => labels.device(value),
         (_, "ino") => labels.inode(sibling("dev"), value),
         (_, "exe_ino") => labels.inode(sibling("exe_dev"), value),
