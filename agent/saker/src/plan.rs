@@ -40,7 +40,7 @@ pub(crate) fn for_rules(
 /// The same for given events, whatever rules will look at of what calls were given.
 ///
 /// # Errors
-/// As [`plan`].
+/// As [`for_rules`].
 pub(crate) fn for_events(config: &Config, events: EventSet) -> anyhow::Result<LoadOptions> {
     let cpus = possible_cpus().context("cannot tell which CPUs there are")?;
     let online = online_cpus().context("cannot tell which CPUs run")?.len();
