@@ -48,8 +48,7 @@ static __always_inline void count_unseen(struct task_struct *task, u32 cause)
 }
 
 /*
- * Births are recorded by the scheduler's tracepoint. Their calls are not wanted, but the number may be, as
- * one of the other ABI: 2 is fork of 32 bits and open of 64.
+ * Births are recorded by the scheduler's tracepoint, which sees both sides. Of forks that fail the return alone tells.
  */
 #define SAKER_BIRTH(event) ((event) - SAKER_EV_CLONE <= SAKER_EV_VFORK - SAKER_EV_CLONE)
 _Static_assert(SAKER_EV_VFORK == SAKER_EV_CLONE + 3, "the fork family stands together");
@@ -81,7 +80,7 @@ static __always_inline u32 dispatch(struct task_struct *task, call_regs regs, u3
 	event = saker_event(saker_task_compat(task), nr);
 	if (event == SAKER_CALL_MULTIPLEXED)
 		event = saker_subcall(nr, CALL_REG(regs, task, bx));
-	if (event && SAKER_BIRTH(event - 1))
+	if (event && SAKER_BIRTH(event - 1) && ret >= 0)
 		return 0;
 	return event;
 }

@@ -58,16 +58,31 @@ static __always_inline u32 fork_flags(struct task_struct *parent, struct task_st
 
 #define SLOT(name) slots[SAKER_P_CLONE_##name]
 
+/* Whom a record of a fork is about, with the numbers that its namespace at `level` knows. */
+static __always_inline void fill_side(u64 *slots, struct task_struct *side, u32 level)
+{
+	s64 comm_len = kread_str(slots + SAKER_NP_CLONE, 16, FIELD_AT(side, comm));
+
+	SLOT(tid) = KREAD(side, pid);
+	SLOT(pid) = KREAD(side, tgid);
+	SLOT(ptid) = KREAD(side, real_parent, tgid); /* as getppid(2) says */
+	SLOT(fdlimit) = KREAD(side, signal, rlim[RLIMIT_NOFILE].rlim_cur);
+	SLOT(comm) = var_slot(sizeof(struct saker_hdr) + 8 * SAKER_NP_CLONE,
+			      comm_len > 0 ? comm_len - 1 : 0, 0, 0);
+	SLOT(uid) = KREAD_ID(saker_cred(side), euid);
+	SLOT(gid) = KREAD_ID(saker_cred(side), egid);
+	SLOT(vtid) = pid_number(saker_task_pid(side), level);
+	SLOT(vpid) = pid_number(saker_task_pid((struct task_struct *)KREAD(side, group_leader)), level);
+}
+
 /* One side of a fork: `side` is parent or child, whose partition the record belongs to. */
 static __always_inline void emit_fork(struct task_struct *parent, struct task_struct *child,
 				      struct task_struct *side, u16 event, u32 flags)
 {
-	struct task_struct *leader = KREAD(side, group_leader);
 	struct pid *pid = saker_task_pid(child);
 	const struct cred *child_cred;
 	struct subject to = {};
-	u32 level, parent_level, side_level;
-	s64 comm_len;
+	u32 level, parent_level;
 	u64 *slots;
 	void *rec;
 
@@ -84,21 +99,10 @@ static __always_inline void emit_fork(struct task_struct *parent, struct task_st
 	slots = rec + sizeof(struct saker_hdr);
 	level = KREAD(pid, level);
 	parent_level = KREAD(saker_task_pid(parent), level);
-	side_level = side == parent ? parent_level : level;
 	/* The caller is told the number its own namespace knows. */
 	SLOT(res) = side == parent ? pid_number(pid, parent_level) : 0;
-	SLOT(tid) = KREAD(side, pid);
-	SLOT(pid) = KREAD(side, tgid);
-	SLOT(ptid) = KREAD(side, real_parent, tgid); /* as getppid(2) says */
-	SLOT(fdlimit) = KREAD(side, signal, rlim[RLIMIT_NOFILE].rlim_cur);
-	comm_len = kread_str(slots + SAKER_NP_CLONE, 16, FIELD_AT(side, comm));
-	SLOT(comm) = var_slot(sizeof(struct saker_hdr) + 8 * SAKER_NP_CLONE,
-			      comm_len > 0 ? comm_len - 1 : 0, 0, 0);
+	fill_side(slots, side, side == parent ? parent_level : level);
 	SLOT(flags) = flags;
-	SLOT(uid) = KREAD_ID(saker_cred(side), euid);
-	SLOT(gid) = KREAD_ID(saker_cred(side), egid);
-	SLOT(vtid) = pid_number(saker_task_pid(side), side_level);
-	SLOT(vpid) = pid_number(saker_task_pid(leader), side_level);
 	SLOT(child_tid) = KREAD(child, pid);
 	SLOT(child_pid) = KREAD(child, tgid);
 	SLOT(parent_tid) = KREAD(parent, pid);
@@ -132,6 +136,40 @@ static __always_inline void record_fork(struct task_struct *parent, struct task_
 	if (parent_tgid != child_tgid)
 		emit_fork(parent, child, parent, event, flags);
 	emit_fork(parent, child, child, event, flags);
+}
+
+/* A fork that failed, at the return of its call: the caller, and what it asked for in the kernel's bits. */
+static __always_inline void record_failed_fork(struct call *c, u16 event)
+{
+	struct task_struct *task = c->task; /* relocations would look for a `struct call` */
+	struct pid *own = saker_task_pid(task);
+	struct subject to = {};
+	u64 flags = 0, *slots;
+	void *rec;
+
+	if (event == SAKER_EV_CLONE)
+		flags = c->args[0];
+	/* struct clone_args begins with them. */
+	if (event == SAKER_EV_CLONE3 && uread(&flags, sizeof(flags), c->args[0]))
+		c->fault = true;
+	if (!find_ring(&to, task->tgid, task->pid, SAKER_CLASS_LIFECYCLE))
+		return;
+	identify(&to, task, FOLLOW_PROBE);
+	rec = ring_reserve(to.ring, FORK_RECORD_LEN);
+	if (!rec) {
+		count_drop(to.counters, ring_refusal(to.ring), SAKER_CLASS_LIFECYCLE);
+		return;
+	}
+	begin(rec, &to, event, SAKER_NP_CLONE, call_flags(c));
+	slots = rec + sizeof(struct saker_hdr);
+	__builtin_memset(slots, 0, FORK_RECORD_LEN - sizeof(struct saker_hdr));
+	SLOT(res) = c->ret;
+	fill_side(slots, task, KREAD(own, level));
+	SLOT(flags) = (u32)flags;
+	SLOT(parent_tid) = task->pid;
+	SLOT(parent_pid) = task->tgid;
+	SLOT(parent_start_ns) = saker_group_start_ns(task, FOLLOW_PROBE);
+	commit(rec, &to);
 }
 
 #undef SLOT

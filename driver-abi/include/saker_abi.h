@@ -94,7 +94,7 @@ struct saker_tuple {
 #define SAKER_EXE_FROM_MEMFD 0x4
 #define SAKER_EXE_LOWER_LAYER 0x8
 
-/* Clone flags in Falco's numbers, those the driver itself derives (rules-spec I). */
+/* Clone flags of what was born, in Falco's numbers, those the driver itself derives (rules-spec I). */
 #define SAKER_CL_FILES (1u << 0)
 #define SAKER_CL_FS (1u << 1)
 #define SAKER_CL_NEWIPC (1u << 3)
@@ -255,7 +255,7 @@ enum saker_type {
 #define SAKER_EF_FD_USES 0x2
 #define SAKER_EF_FD_DESTROYS 0x4
 #define SAKER_EF_STATE 0x8  /* state depends on it whatever the rules say */
-#define SAKER_EF_SCHED 0x10 /* recorded by a tracepoint of its own; the call's return is not looked at */
+#define SAKER_EF_SCHED 0x10 /* recorded by a hook of its own, not at a call's return */
 
 #define SAKER_EF_INTERNAL 0x20 /* for the agent itself: no rule can name it */
 #define SAKER_EF_ITERATE 0x40  /* comes from an iterator; in a ring only before the record it belongs to */

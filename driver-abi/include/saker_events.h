@@ -43,10 +43,10 @@
 #define SAKER_EVENTS(E)                                                                            \
 	E(EXECVE, execve, LIFECYCLE, SAKER_EF_STATE, CODE, 59, 11)                                 \
 	E(EXECVEAT, execveat, LIFECYCLE, SAKER_EF_STATE, CODE, 322, 358)                           \
-	E(CLONE, clone, LIFECYCLE, SAKER_EF_STATE | SAKER_EF_SCHED, CODE, 56, 120)                 \
-	E(CLONE3, clone3, LIFECYCLE, SAKER_EF_STATE | SAKER_EF_SCHED, CODE, 435, 435)              \
-	E(FORK, fork, LIFECYCLE, SAKER_EF_STATE | SAKER_EF_SCHED, CODE, 57, 2)                     \
-	E(VFORK, vfork, LIFECYCLE, SAKER_EF_STATE | SAKER_EF_SCHED, CODE, 58, 190)                 \
+	E(CLONE, clone, LIFECYCLE, SAKER_EF_STATE, CODE, 56, 120)                                  \
+	E(CLONE3, clone3, LIFECYCLE, SAKER_EF_STATE, CODE, 435, 435)                               \
+	E(FORK, fork, LIFECYCLE, SAKER_EF_STATE, CODE, 57, 2)                                      \
+	E(VFORK, vfork, LIFECYCLE, SAKER_EF_STATE, CODE, 58, 190)                                  \
 	E(PROCEXIT, procexit, LIFECYCLE, SAKER_EF_STATE | SAKER_EF_SCHED, CODE, -1, -1)            \
 	E(OPEN, open, FILE, SAKER_EF_FD_CREATES, PLAIN, 2, 5)                                      \
 	E(OPENAT, openat, FILE, SAKER_EF_FD_CREATES, PLAIN, 257, 295)                              \

@@ -36,7 +36,8 @@
  * parent's view, tgid/tid of the parent) and the child's (res = 0, tgid/tid of the child). The same
  * parameters describe the child in both; `tid`/`pid` are those of the side the record belongs to. The
  * capabilities are the child's, which a new user namespace gives all. A new thread of the same group has
- * the child's record only.
+ * the child's record only. One that failed is recorded at its return (res < 0), about the caller; `flags` are then the
+ * kernel's bits that it asked for, whose upper half clone(2) ignores.
  */
 #define SAKER_PARAMS_CLONE(P, I) SAKER_PARAMS_FORK_LIKE(CLONE, P, I)
 #define SAKER_PARAMS_CLONE3(P, I) SAKER_PARAMS_FORK_LIKE(CLONE3, P, I)

@@ -116,7 +116,7 @@ impl EventInfo {
         self.flags & raw::SAKER_EF_STATE as u16 != 0
     }
 
-    /// Recorded by a tracepoint of its own: the return of its system call is not looked at.
+    /// Recorded by a hook of its own, not at the return of a system call.
     pub const fn is_sched(&self) -> bool {
         self.flags & raw::SAKER_EF_SCHED as u16 != 0
     }

@@ -195,6 +195,16 @@ int saker_ev_exec_failed(u64 *ctx)
 	return 0;
 }
 
+HOOK_CALL
+int saker_ev_fork_failed(u64 *ctx)
+{
+	struct call c = {};
+
+	read_call(&c, ctx);
+	record_failed_fork(&c, saker_event(c.compat, call_number(CALL_REG(ctx, c.task, orig_ax))) - 1);
+	return 0;
+}
+
 /* Iterators have an area of their own, behind those of the CPUs: the agent reads one at a time. */
 const volatile u32 saker_iterator_area = 0;
 

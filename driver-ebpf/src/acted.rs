@@ -108,7 +108,6 @@ mod tests {
             own_tgid: 0,
             reached,
             names: false,
-            addresses: false,
         }
     }
 

@@ -109,7 +109,6 @@ mod tests {
             own_tgid: 0,
             reached: true,
             names: true,
-            addresses: true,
         };
         let lacks = lacking(&options, known).into_iter();
         lacks

@@ -8,8 +8,8 @@ use aya::maps::{MapData, ProgramArray};
 use aya::programs::{Program, ProgramError, ProgramFd};
 use saker_abi::event::{EVENTS, EventInfo};
 use saker_abi::raw::{
-    SAKER_EV_CANARY, SAKER_EV_EXECVE, SAKER_EV_EXECVEAT, SAKER_EV_OPEN_BY_HANDLE_AT,
-    SAKER_EV_SIGNALDELIVER,
+    SAKER_EV_CANARY, SAKER_EV_CLONE, SAKER_EV_CLONE3, SAKER_EV_EXECVE, SAKER_EV_EXECVEAT,
+    SAKER_EV_FORK, SAKER_EV_OPEN_BY_HANDLE_AT, SAKER_EV_SIGNALDELIVER, SAKER_EV_VFORK,
 };
 
 use crate::hooks::Hooks;
@@ -108,6 +108,10 @@ fn filler(event: &EventInfo, reached: bool) -> String {
     match u32::from(event.id) {
         // Failures of both calls are one program: success comes from the scheduler.
         SAKER_EV_EXECVE | SAKER_EV_EXECVEAT => "saker_ev_exec_failed".to_owned(),
+        // The same of forks.
+        SAKER_EV_CLONE | SAKER_EV_CLONE3 | SAKER_EV_FORK | SAKER_EV_VFORK => {
+            "saker_ev_fork_failed".to_owned()
+        }
         // Rare, and dear anyway: one program for both.
         SAKER_EV_OPEN_BY_HANDLE_AT => format!("saker_ev_{}", event.name),
         _ if reached && event.tells_reached() => format!("saker_reached_{}", event.name),

@@ -30,7 +30,6 @@ fn load(events: EventSet, partitions: u32) -> (EbpfDriver, Vec<RingReader>) {
         own_tgid: 0,
         reached: false,
         names: false,
-        addresses: false,
     };
     let mut driver =
         EbpfDriver::load(&options).expect("this test needs root and a kernel with BTF");
@@ -70,8 +69,9 @@ fn every_filler_loads() {
             .iter()
             .filter(|event| !event.is_sched() && !event.is_iterated())
             .count();
-        // One program serves both exec calls; five more are the dispatcher, the scheduler's and that of signals.
-        assert_eq!(driver.program_count(), own_calls - 1 + 5);
+        // One program serves both exec calls, one the four forks; five more are the dispatcher, the scheduler's and
+        // that of signals.
+        assert_eq!(driver.program_count(), own_calls - 1 - 3 + 5);
         let lacks = driver.lacks().iter();
         let requests = lacks
             .filter(|lack| lack.feature == Feature::IoUring)

@@ -160,6 +160,12 @@ void saker_record_call(struct pt_regs *regs, long ret)
 		if (ret < 0)
 			record_failed_exec(&c, event - 1);
 		break;
+	case SAKER_EV_CLONE:
+	case SAKER_EV_CLONE3:
+	case SAKER_EV_FORK:
+	case SAKER_EV_VFORK:
+		record_failed_fork(&c, event - 1);
+		break;
 	default:
 		count_unseen(current, SAKER_DROP_TAILCALL);
 	}

@@ -45,7 +45,6 @@ fn main() {
         own_tgid: std::process::id(),
         reached,
         names: false,
-        addresses: false,
     };
     let at = |hooks| {
         let driver = EbpfDriver::load_at(&options, hooks)?;

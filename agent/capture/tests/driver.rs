@@ -29,7 +29,6 @@ fn options(partitions: u32, own_tgid: u32) -> LoadOptions {
         own_tgid,
         reached: false,
         names: false,
-        addresses: false,
     }
 }
 

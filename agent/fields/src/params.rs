@@ -31,6 +31,8 @@ pub(crate) enum Source {
     },
     /// Made from the type argument of socket(2).
     SocketFlags(u32),
+    /// What a fork led to, or if it failed what it asked for, in the kernel's bits.
+    ForkFlags(u32),
     /// Made from the facts slot of creat(2).
     CreatFlags(u32),
 }
@@ -206,6 +208,7 @@ fn of_event(event: &EventInfo) -> Vec<Param> {
         let ty = u32::from(param.ty);
         let source = match (ty, open_flags) {
             (SAKER_T_OPEN_FLAGS, _) => Source::OpenFlags { slot, facts },
+            (SAKER_T_CLONE_FLAGS, _) => Source::ForkFlags(slot),
             (SAKER_T_OCTAL, Some(flags)) => Source::OpenMode { slot, flags },
             _ => Source::Slot(slot),
         };

@@ -63,6 +63,5 @@ pub(crate) fn for_events(config: &Config, events: EventSet) -> anyhow::Result<Lo
         own_tgid: std::process::id(),
         reached: config.path_identity == PathIdentity::Any,
         names: true,
-        addresses: true,
     })
 }

@@ -62,7 +62,6 @@ fn driver() -> Driver {
         own_tgid: std::process::id(),
         reached: false,
         names: false,
-        addresses: false,
     };
     Driver::load(kind, &options).expect("this test needs root and a kernel with BTF, or the module")
 }

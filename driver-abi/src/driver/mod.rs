@@ -54,8 +54,6 @@ pub struct LoadOptions {
     pub reached: bool,
     /// Whether records before those of opens and execs that fail tell the name as the kernel took it.
     pub names: bool,
-    /// The same of the addresses of connects, whether they fail or not.
-    pub addresses: bool,
 }
 
 /// Options that no driver can be loaded with; the text ends with what to do.
@@ -122,9 +120,10 @@ impl LoadOptions {
         self.names && self.events.iter().any(|id| EVENTS[usize::from(id)].opens())
     }
 
-    /// [`Self::addresses`], if connects are wanted.
+    /// Whether records before those of connects tell the socket and the address as the kernel took them: always, if
+    /// connects are wanted, as state depends on it.
     pub fn addresses(&self) -> bool {
-        self.addresses && self.events.contains(SAKER_EV_CONNECT as u16)
+        self.events.contains(SAKER_EV_CONNECT as u16)
     }
 
     /// Whether an event is wanted that requests of io_uring amount to: those that move data if `moves`, else those that
@@ -157,7 +156,6 @@ mod tests {
             own_tgid: 1,
             reached: false,
             names: false,
-            addresses: false,
         };
         assert_eq!(good.cpu_count(), 4);
         let with = |change: fn(&mut LoadOptions)| {

@@ -90,10 +90,7 @@ impl SyscallTables {
         for event in EVENTS.iter().filter(|event| events.contains(event.id)) {
             let mark = event.id as u8 + 1;
             for nr in [event.nr64, event.nr32].into_iter().flatten() {
-                // The fork program asks which call it was; its return is not wanted.
-                if !event.is_sched() {
-                    tables.want(nr);
-                }
+                tables.want(nr);
             }
             if let Some(nr) = event.nr64 {
                 tables.event_of_64[usize::from(nr)] = mark;
@@ -232,13 +229,6 @@ mod tests {
         events.insert(SAKER_EV_RECVMMSG as u16);
         let tables = SyscallTables::new(&events);
         assert_eq!(u32::from(tables.event_of_32[417]), SAKER_EV_RECVMMSG + 1);
-    }
-
-    #[test]
-    fn returns_of_fork_are_not_looked_at() {
-        let tables = SyscallTables::new(&EventSet::state());
-        assert_eq!(u32::from(tables.event_of_64[56]), SAKER_EV_CLONE + 1);
-        assert_eq!(tables.wanted[0] >> 56 & 1, 0);
     }
 
     #[test]

@@ -104,7 +104,6 @@ fn options() -> LoadOptions {
         own_tgid: 77,
         reached: true,
         names: true,
-        addresses: true,
     }
 }
 

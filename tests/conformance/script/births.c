@@ -1,6 +1,9 @@
 /* Processes are born in every way; clone's flags as the drivers see them in the kernel's facts. */
 #include "sys.h"
+#include <linux/audit.h>
+#include <linux/filter.h>
 #include <linux/sched.h>
+#include <linux/seccomp.h>
 
 static char *const leaf_arguments[] = { PROGRAM, "leaf", NULL };
 
@@ -178,6 +181,41 @@ static void compat_births(void)
 	if (!pid)
 		leave(9);
 	reap(must(pid, "clone3 of the 32-bit ABI"));
+	step("refused/clone32, clone3 of 32 bits");
+	SYS32(120, CLONE_THREAD | CLONE_NEWNS);
+	arguments.flags = CLONE_THREAD;
+	SYS32(435, &arguments, 88);
+}
+
+/* Nothing else makes fork and vfork fail of a process that may have as many children as it likes. */
+static void refused_births(void)
+{
+#define IS(number, to_refusal) BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, number, to_refusal, 0)
+	static struct sock_filter code[] = {
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, __builtin_offsetof(struct seccomp_data, arch)),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, AUDIT_ARCH_X86_64, 0, 4),
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, __builtin_offsetof(struct seccomp_data, nr)),
+		IS(__NR_fork, 6),
+		IS(__NR_vfork, 5),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, __builtin_offsetof(struct seccomp_data, nr)),
+		IS(2, 2),
+		IS(190, 1),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | 11 /* EAGAIN */),
+	};
+#undef IS
+	static struct sock_fprog filter = { sizeof(code) / sizeof(code[0]), code };
+
+	must(SYSN(seccomp, SECCOMP_SET_MODE_FILTER, 0, &filter), "seccomp");
+	step("refused/fork, vfork");
+	SYSN(fork);
+	SYSN(vfork);
+	if (!has_compat)
+		return;
+	step("refused/fork32, vfork32");
+	SYS32(2);
+	SYS32(190);
 }
 
 void births(void)
@@ -207,6 +245,10 @@ void births(void)
 	numbers[0] = 1; /* the first one of a namespace can be nothing else */
 	clone3_child("NEWPID with number 1", CLONE_NEWPID, numbers, 1);
 	clone3_child("refused", CLONE_THREAD, 0, 0);
+	step("clone3/unreadable");
+	SYSN(clone3, ODD_UNMAPPED, 88);
+	SYSN(clone3, 0, 0);
+	CHILD(refused_births());
 	vforks();
 	step("clone/VM and exec");
 	reap(must(clone_on_stack(CLONE_VM | SIGCHLD, 0, exec_leaf, 0), "clone"));

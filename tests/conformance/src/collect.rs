@@ -85,7 +85,6 @@ pub fn collect(kind: Kind, reached: bool, limit: Duration) -> Result<Collected> 
         own_tgid: std::process::id(),
         reached,
         names: true,
-        addresses: true,
     };
     let mut driver = Driver::load(kind.into(), &options).context("loading the driver")?;
     let lacks: Vec<_> = driver.lacks().iter().map(|lack| lack.feature).collect();

@@ -143,7 +143,7 @@ impl Writer {
     fn add(&mut self, record: &Record<'_>) -> Result<()> {
         let hdr = *record.hdr();
         let event = record.event();
-        if is_birth(event) {
+        if is_birth(event) && record.i64(SAKER_P_CLONE_res) >= 0 {
             let child = record.u64(SAKER_P_CLONE_child_tid) as u32;
             let parent = record.u64(SAKER_P_CLONE_parent_tid) as u32;
             // Everybody with a number before the record that shows it, parent before child.

@@ -33,6 +33,7 @@ impl Tree {
             let record = Record::parse(&bytes).context("a damaged record")?;
             let tgid = record.hdr().tgid;
             if is_birth(record.event())
+                && record.i64(SAKER_P_CLONE_res) >= 0
                 && members.contains(&(record.u64(SAKER_P_CLONE_parent_pid) as u32))
             {
                 let child = record.u64(SAKER_P_CLONE_child_pid) as u32;

@@ -29,6 +29,11 @@ const RULES: &str = r#"
   condition: evt.type=clone and evt.arg.flags contains CLONE_NEWUTS and proc.name=perl
   output: "%evt.arg.flags"
   priority: INFO
+- rule: no child
+  desc: Forks that the kernel refuses.
+  condition: evt.type in (clone, clone3) and evt.failed=true and proc.name=perl
+  output: "%evt.type %evt.res %evt.arg.flags"
+  priority: INFO
 - rule: long name
   desc: Arguments behind one that is longer than there is room for.
   condition: evt.type=execve and proc.name=true and proc.args="-c evil"
@@ -50,6 +55,7 @@ sh -c 'trap : TERM; kill -TERM $$'
 perl -MFcntl -e 'fcntl(STDIN, F_SETFL, O_NONBLOCK)'
 perl -e 'exec {"/bin/true"} "x" x 5000, "-c", "evil" if !fork; wait'
 perl -e 'syscall(56, 0x04020011, 0, 0, 0, 0) && wait'
+perl -e 'syscall(56, 0x00010011, 0, 0, 0, 0); $how = pack("Q11", 0x10000200); syscall(435, $how, 88); syscall(435, 0, 88)'
 "#;
 
 #[test]
@@ -96,6 +102,19 @@ fn what_a_rule_names_is_recorded() {
                 .iter()
                 .all(|flags| flags.ends_with("CLONE_NEWNS|CLONE_NEWUTS")),
         "{apart:?}"
+    );
+    let refused = by_rule["no child"].iter();
+    let refused: Vec<_> = refused
+        .filter_map(|line| line.split_once("Informational "))
+        .map(|(_, what)| what)
+        .collect();
+    assert_eq!(
+        refused,
+        [
+            "clone EINVAL CLONE_THREAD",
+            "clone3 EINVAL CLONE_FS|CLONE_NEWUSER",
+            "clone3 EFAULT 0"
+        ]
     );
     let signalled = &by_rule["signalled"];
     assert!(signalled[0].contains("SIGTERM > <NA>"), "{signalled:?}");

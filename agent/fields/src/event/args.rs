@@ -155,6 +155,14 @@ impl<'a> EventView<'a> {
                 }
             }
             Source::SocketFlags(slot) => convert::socket_flags(self.record.u64(slot)),
+            Source::ForkFlags(slot) => {
+                let flags = self.record.u64(slot);
+                if self.record.i64(SAKER_P_CLONE_res) < 0 {
+                    convert::clone_flags(flags)
+                } else {
+                    flags
+                }
+            }
             Source::CreatFlags(slot) => convert::creat_facts(self.record.u64(slot)),
             Source::Slot(slot) => self.converted(slot, param.kind),
         }

@@ -89,7 +89,7 @@ pub fn descriptor_flags(kernel_flags: u64) -> u64 {
     socket_flags(kernel_flags) | any_bits(&[(kernel::O_DIRECT, O_DIRECT)], kernel_flags)
 }
 
-/// Flags of unshare(2) and setns(2), `include/uapi/linux/sched.h`.
+/// Flags of unshare(2), setns(2) and forks that failed, `include/uapi/linux/sched.h`.
 pub fn clone_flags(kernel_flags: u64) -> u64 {
     const BITS: &[(u64, u64)] = &[
         (0x0000_0100, 1 << 15), // VM

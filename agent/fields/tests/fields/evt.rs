@@ -71,6 +71,29 @@ fn results() {
     );
 }
 
+/// Its flags are those that it asked for, by the kernel's numbers; those of others are what the driver has seen.
+#[test]
+fn a_failed_fork_tells_what_it_asked_for() {
+    let failed = record(SAKER_EV_CLONE, 5_000, CHILD)
+        .num(SAKER_P_CLONE_res, -22)
+        .num(SAKER_P_CLONE_flags, 0x0301_0011);
+    World::new().expect(
+        &failed,
+        &[
+            ("evt.type", "clone"),
+            ("evt.res", "EINVAL"),
+            ("evt.failed", "true"),
+            ("evt.rawres", "-22"),
+            ("evt.arg.res", "-22"),
+            (
+                "evt.arg.flags",
+                "CLONE_THREAD|CLONE_CHILD_SETTID|CLONE_NEWCGROUP",
+            ),
+            ("proc.name", "cat"),
+        ],
+    );
+}
+
 #[test]
 fn kinds_of_opens() {
     let kinds = |flags: i64, mode: i64, wanted: [&str; 4]| {

@@ -118,7 +118,6 @@ mod tests {
             own_tgid: 1,
             reached: false,
             names: false,
-            addresses: false,
         };
         let host = HostInfo {
             hostname: "h1".into(),
