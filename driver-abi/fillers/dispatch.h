@@ -5,6 +5,7 @@
 
 #define X32_SYSCALL_BIT 0x40000000
 #define SAKER_ENOSYS 38
+#define SAKER_ERESTARTNOINTR 513
 
 /*
  * Number of the call, from the register as it was at its entry. The kernel looks at the lower half only: what a
@@ -48,7 +49,8 @@ static __always_inline void count_unseen(struct task_struct *task, u32 cause)
 }
 
 /*
- * Births are recorded by the scheduler's tracepoint, which sees both sides. Of forks that fail the return alone tells.
+ * Births are recorded by the scheduler's tracepoint, which sees both sides. Of forks that fail the return alone tells; one
+ * that a signal has stopped is made again, whatever the signal does.
  */
 #define SAKER_BIRTH(event) ((event) - SAKER_EV_CLONE <= SAKER_EV_VFORK - SAKER_EV_CLONE)
 _Static_assert(SAKER_EV_VFORK == SAKER_EV_CLONE + 3, "the fork family stands together");
@@ -80,7 +82,7 @@ static __always_inline u32 dispatch(struct task_struct *task, call_regs regs, u3
 	event = saker_event(saker_task_compat(task), nr);
 	if (event == SAKER_CALL_MULTIPLEXED)
 		event = saker_subcall(nr, CALL_REG(regs, task, bx));
-	if (event && SAKER_BIRTH(event - 1) && ret >= 0)
+	if (event && SAKER_BIRTH(event - 1) && (ret >= 0 || ret == -SAKER_ERESTARTNOINTR))
 		return 0;
 	return event;
 }

@@ -32,6 +32,12 @@ static __always_inline void count_drop(struct saker_ring_counters *c, u32 cause,
 	mark_lost(&c->lost_mask, 1u << cls);
 }
 
+/*
+ * Execs and forks that fail: nothing that state depends on, and cheaper to make in numbers than what they would have
+ * been. They must not push the lives of others out of a ring.
+ */
+#define SAKER_CLASS_FAILED SAKER_CLASS_FILE
+
 /* Finds the ring; false when the record cannot be written (counted). */
 static __always_inline bool find_ring(struct subject *to, u32 tgid, u32 tid, u32 cls)
 {

@@ -6,16 +6,11 @@
 #define FAILED_EXEC_ARGS 16
 #define FAILED_EXEC_ARG_BYTES 1024
 
-/*
- * A memory file's dentry is its own parent and is called "memfd:NAME" (mm/memfd.c): Falco shows that
- * name without a slash (rules-spec F5).
- */
+/* What is_alone() is called "memfd:NAME" if it is a memory file (mm/memfd.c), and "dev/zero" if shared memory. */
 static __always_inline bool is_memfd(struct dentry *dentry)
 {
 	char name[6] = {};
 
-	if (KREAD(dentry, d_parent) != dentry)
-		return false;
 	kread(name, sizeof(name), KREAD(dentry, d_name.name));
 	return name[0] == 'm' && name[1] == 'e' && name[2] == 'm' && name[3] == 'f' &&
 	       name[4] == 'd' && name[5] == ':';
@@ -52,8 +47,9 @@ static __always_inline void fill_exe_file(struct saker_scratch *sc, u64 *slots,
 	u32 flags = 0, layer;
 
 	SLOT(mount_mark) = SLOT(mount_root) = 0;
-	if (is_memfd(dentry)) {
-		flags |= SAKER_EXE_FROM_MEMFD;
+	if (is_alone(exe)) {
+		if (is_memfd(dentry))
+			flags |= SAKER_EXE_FROM_MEMFD;
 		SLOT(trusted_exepath) = put_kernel_str(sc, KREAD(dentry, d_name.name));
 	} else {
 		fill_exe_path(sc, slots, exe, area, reached);
@@ -112,18 +108,18 @@ static __always_inline void fill_memory(u64 *slots, struct task_struct *task)
 }
 
 static __always_inline void emit_exec(struct saker_scratch *sc, struct subject *to,
-				      u16 event, u16 flags)
+				      u16 event, u16 flags, u32 cls)
 {
 	u32 len = sc->off;
 
-	if (emit_sized(sc, to, len, 1024, event, SAKER_NP_EXECVE, flags, SAKER_CLASS_LIFECYCLE) ||
-	    emit_sized(sc, to, len, 2048, event, SAKER_NP_EXECVE, flags, SAKER_CLASS_LIFECYCLE) ||
-	    emit_sized(sc, to, len, 4096, event, SAKER_NP_EXECVE, flags, SAKER_CLASS_LIFECYCLE) ||
-	    emit_sized(sc, to, len, 8192, event, SAKER_NP_EXECVE, flags, SAKER_CLASS_LIFECYCLE) ||
-	    emit_sized(sc, to, len, 16384, event, SAKER_NP_EXECVE, flags, SAKER_CLASS_LIFECYCLE) ||
-	    emit_sized(sc, to, len, 32768, event, SAKER_NP_EXECVE, flags, SAKER_CLASS_LIFECYCLE))
+	if (emit_sized(sc, to, len, 1024, event, SAKER_NP_EXECVE, flags, cls) ||
+	    emit_sized(sc, to, len, 2048, event, SAKER_NP_EXECVE, flags, cls) ||
+	    emit_sized(sc, to, len, 4096, event, SAKER_NP_EXECVE, flags, cls) ||
+	    emit_sized(sc, to, len, 8192, event, SAKER_NP_EXECVE, flags, cls) ||
+	    emit_sized(sc, to, len, 16384, event, SAKER_NP_EXECVE, flags, cls) ||
+	    emit_sized(sc, to, len, 32768, event, SAKER_NP_EXECVE, flags, cls))
 		return;
-	count_drop(to->counters, SAKER_DROP_BUG, SAKER_CLASS_LIFECYCLE);
+	count_drop(to->counters, SAKER_DROP_BUG, cls);
 }
 
 static __always_inline void record_exec(struct task_struct *task, s32 old_tid,
@@ -170,7 +166,7 @@ static __always_inline void record_exec(struct task_struct *task, s32 old_tid,
 	SLOT(env) = put_user_range(sc, KREAD(mm, env_start), KREAD(mm, env_end));
 	SLOT(cwd) = put_walk(sc, area, KREAD(task, fs, pwd.dentry), KREAD(task, fs, pwd.mnt));
 	SLOT(cgroups) = put_cgroups(sc, area, task);
-	emit_exec(sc, &to, SAKER_EV_EXECVE, 0);
+	emit_exec(sc, &to, SAKER_EV_EXECVE, 0, SAKER_CLASS_LIFECYCLE);
 	scratch_release(sc);
 }
 
@@ -188,10 +184,10 @@ static __always_inline void record_failed_exec(struct call *c, u16 event)
 	path = c->args[event == SAKER_EV_EXECVEAT ? 1 : 0];
 	argv = c->args[event == SAKER_EV_EXECVEAT ? 2 : 1];
 	width = c->compat ? 4 : 8;
-	if (!find_ring(&to, c->task->tgid, c->task->pid, SAKER_CLASS_LIFECYCLE))
+	if (!find_ring(&to, c->task->tgid, c->task->pid, SAKER_CLASS_FAILED))
 		return;
 	identify(&to, c->task, FOLLOW_PROBE);
-	sc = scratch_claim(&to, SAKER_CLASS_LIFECYCLE);
+	sc = scratch_claim(&to, SAKER_CLASS_FAILED);
 	if (!sc)
 		return;
 	slots = (u64 *)(sc->rec + sizeof(struct saker_hdr));
@@ -232,7 +228,7 @@ static __always_inline void record_failed_exec(struct call *c, u16 event)
 			break;
 	}
 	SLOT(args) = var_slot(args_off, sc->off - args_off, args_flags, 0);
-	emit_exec(sc, &to, event, c->compat ? SAKER_HF_COMPAT32 : 0);
+	emit_exec(sc, &to, event, c->compat ? SAKER_HF_COMPAT32 : 0, SAKER_CLASS_FAILED);
 	scratch_release(sc);
 }
 

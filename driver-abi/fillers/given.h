@@ -4,7 +4,8 @@
  * another thread may have changed it since. What an open or an exec has reached tells the truth; of one that failed
  * only the kernel's copy of its name does, which is there until the look-up has failed. That of an address is there
  * when the kernel asks its security modules about a connect. The record stands before that of the call; user space puts
- * the two together.
+ * the two together. What an open has made is kept, not told: until its call returns, another thread may have put another
+ * file in its place (reached.h).
  */
 #ifndef SAKER_GIVEN_H
 #define SAKER_GIVEN_H
@@ -80,26 +81,29 @@ static __always_inline void record_given_name(struct filename *name, u64 result)
 	struct task_struct *task = running_task();
 	struct subject to = {};
 	const char *text;
-	u32 event, cls;
+	bool made = result < (u64)-GIVEN_ERRNO_MAX;
+	u32 event;
 
-	if (result < (u64)-GIVEN_ERRNO_MAX)
-		return;
 	event = giving_event(task) - 1;
-	if (!gives_name(event))
+	if (made ? !GIVEN_IS_OPEN(event) || !saker_reached : !gives_name(event) || !saker_names)
 		return;
 	/* The directory comes before it. */
 	if (!saker_is_given(task, name,
 			    running_arg(event == SAKER_EV_OPENAT || event == SAKER_EV_OPENAT2 ||
 					event == SAKER_EV_EXECVEAT)))
 		return;
-	cls = GIVEN_IS_EXEC(event) ? SAKER_CLASS_LIFECYCLE : SAKER_CLASS_FILE;
-	if (!given_ring(&to, task, cls))
+	/* Its number is not given yet, and will not be its own for long if another thread wants it otherwise. */
+	if (made) {
+		keep_opened(task, (struct file *)result);
+		return;
+	}
+	if (!given_ring(&to, task, SAKER_CLASS_FAILED))
 		return;
 	text = KREAD(name, name);
-	if (fill_given_name(&to, event, text, cls, WINDOW_SMALL) ||
-	    fill_given_name(&to, event, text, cls, WINDOW_MEDIUM))
+	if (fill_given_name(&to, event, text, SAKER_CLASS_FAILED, WINDOW_SMALL) ||
+	    fill_given_name(&to, event, text, SAKER_CLASS_FAILED, WINDOW_MEDIUM))
 		return;
-	fill_given_name(&to, event, text, cls, WINDOW_LARGE);
+	fill_given_name(&to, event, text, SAKER_CLASS_FAILED, WINDOW_LARGE);
 }
 
 /*

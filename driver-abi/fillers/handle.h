@@ -14,14 +14,6 @@ static __always_inline void emit_opened(struct saker_scratch *sc, struct subject
 	count_drop(to->counters, SAKER_DROP_BUG, SAKER_CLASS_FILE);
 }
 
-/* Nobody has looked the file up by a name for a while: the kernel has it without a directory, and no name for it. */
-static __always_inline bool is_disconnected(struct file *file)
-{
-	struct dentry *dentry = KREAD(file, f_path.dentry);
-
-	return KREAD(dentry, d_parent) == dentry && dentry != KREAD(file, f_path.mnt, mnt_root);
-}
-
 #define SLOT(name) slots[SAKER_P_OPEN_BY_HANDLE_AT_##name]
 
 static __always_inline void record_open_by_handle_at(struct call *c)
@@ -47,7 +39,8 @@ static __always_inline void record_open_by_handle_at(struct call *c)
 	SLOT(mountfd) = (s64)(s32)c->args[0];
 	SLOT(flags) = (u32)c->args[2];
 	SLOT(path) = 0;
-	if (file && !is_disconnected(file))
+	/* Nobody may have looked the file up by a name for a while: then the kernel has none for it. */
+	if (file && !is_alone(file))
 		SLOT(path) = put_walk(sc, cpu_area(to.cpu), KREAD(file, f_path.dentry),
 				      KREAD(file, f_path.mnt));
 	if (file && saker_reached)

@@ -91,7 +91,10 @@ static __always_inline u32 fill_file(struct saker_scratch *sc, scratch_area area
 	SLOT(ino) = facts.ino;
 	SLOT(facts) = facts.facts;
 	SLOT(flags) = ((u32)KREAD(file, f_flags) & ~SAKER_O_CLOEXEC) | cloexec_of(task, fd);
-	/* Pipes, sockets, memory files: no directory has them, they are named by what they are. */
+	/*
+	 * Pipes, sockets, memory files: no directory has them, they are named by what they are. is_alone(), written out:
+	 * with it the fillers of messages (passed.h) are too long for the verifier of 6.1.
+	 */
 	if (KREAD(dentry, d_parent) == dentry && dentry != KREAD(mnt, mnt_root))
 		SLOT(name) = put_kernel_str(sc, KREAD(dentry, d_name.name));
 	else

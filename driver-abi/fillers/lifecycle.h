@@ -3,6 +3,7 @@
 #ifndef SAKER_LIFECYCLE_H
 #define SAKER_LIFECYCLE_H
 
+#define VFORK_FLAGS 0x4100 /* CLONE_VFORK | CLONE_VM */
 #define FORK_RECORD_LEN (sizeof(struct saker_hdr) + 8 * SAKER_NP_CLONE + 16)
 
 /* Event + 1 of the call the running task is in, 0 when it is none of the table; from the platform. */
@@ -147,17 +148,19 @@ static __always_inline void record_failed_fork(struct call *c, u16 event)
 	u64 flags = 0, *slots;
 	void *rec;
 
+	if (event == SAKER_EV_VFORK)
+		flags = VFORK_FLAGS;
 	if (event == SAKER_EV_CLONE)
 		flags = c->args[0];
 	/* struct clone_args begins with them. */
 	if (event == SAKER_EV_CLONE3 && uread(&flags, sizeof(flags), c->args[0]))
 		c->fault = true;
-	if (!find_ring(&to, task->tgid, task->pid, SAKER_CLASS_LIFECYCLE))
+	if (!find_ring(&to, task->tgid, task->pid, SAKER_CLASS_FAILED))
 		return;
 	identify(&to, task, FOLLOW_PROBE);
 	rec = ring_reserve(to.ring, FORK_RECORD_LEN);
 	if (!rec) {
-		count_drop(to.counters, ring_refusal(to.ring), SAKER_CLASS_LIFECYCLE);
+		count_drop(to.counters, ring_refusal(to.ring), SAKER_CLASS_FAILED);
 		return;
 	}
 	begin(rec, &to, event, SAKER_NP_CLONE, call_flags(c));
@@ -174,8 +177,29 @@ static __always_inline void record_failed_fork(struct call *c, u16 event)
 
 #undef SLOT
 #define SLOT(name) slots[SAKER_P_PROCEXIT_##name]
-#define REAPER_HOPS 32
+#define REAPER_STEPS 64
+#define REAPER_ROUNDS 64 /* a step: 4096 generations in all, as paths */
+#define REAPER_END 1ULL
 #define EXIT_RECORD_LEN (sizeof(struct saker_hdr) + 8 * SAKER_NP_PROCEXIT)
+
+/*
+ * One step up from the task at address `at`, in pid namespaces of this level: where it has come to, with REAPER_END
+ * that of the subreaper, or none where the namespace or its init comes first.
+ */
+SAKER_SUBPROGRAM u64 saker_reaper_above(u64 at_address, u64 init_address, u32 level)
+{
+	struct task_struct *at = (struct task_struct *)at_address;
+	int i;
+
+	for (i = 0; i < REAPER_ROUNDS; i++) {
+		if (!at || (u64)at == init_address || KREAD(saker_task_pid(at), level) != level)
+			return REAPER_END;
+		if (saker_is_subreaper((struct signal_struct *)KREAD(at, signal)))
+			return (u64)at | REAPER_END;
+		at = (struct task_struct *)KREAD(at, real_parent);
+	}
+	return (u64)at;
+}
 
 /*
  * Who inherits the children if the group ends, as find_new_reaper() of kernel/exit.c has it: the nearest
@@ -186,19 +210,20 @@ static __always_inline s32 reaper_of(struct task_struct *task)
 	struct pid *own = saker_task_pid(task);
 	u32 level = KREAD(own, level);
 	struct task_struct *init = (struct task_struct *)KREAD(pid_ns(own, level), child_reaper);
-	struct task_struct *at = (struct task_struct *)KREAD(task, real_parent);
+	struct task_struct *found;
+	u64 at = (u64)KREAD(task, real_parent);
 	u32 i;
 
 	if (!saker_has_subreaper((struct signal_struct *)KREAD(task, signal)))
 		return KREAD(init, tgid);
-	for (i = 0; i < REAPER_HOPS; i++) {
-		if (!at || at == init || KREAD(saker_task_pid(at), level) != level)
+	for (i = 0; i < REAPER_STEPS; i++) {
+		at = saker_reaper_above(at, (u64)init, level);
+		if (at & REAPER_END)
 			break;
-		if (saker_is_subreaper((struct signal_struct *)KREAD(at, signal)))
-			return KREAD(at, tgid);
-		at = (struct task_struct *)KREAD(at, real_parent);
 	}
-	return KREAD(init, tgid);
+	found = (struct task_struct *)(at & ~REAPER_END);
+	/* Of what is deeper nothing is said: user space takes it for the init's. */
+	return at & REAPER_END && found ? KREAD(found, tgid) : KREAD(init, tgid);
 }
 
 static __always_inline void record_exit(struct task_struct *task)

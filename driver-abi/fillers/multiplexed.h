@@ -8,7 +8,6 @@
 
 #define NR32_OLD_MMAP 90
 #define OLD_MMAP_ARGS 6
-#define SOCK_TYPE_BITS 0xfu /* SOCK_TYPE_MASK of include/linux/net.h */
 
 /* Comparisons with constants: nothing of this is left in the fillers of other events. */
 #define IS_IPC(event)                                                                              \

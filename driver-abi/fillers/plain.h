@@ -106,10 +106,8 @@ static __always_inline u64 typed(u64 value, u32 type)
  * Flags of an open as the kernel took them: another thread may have rewritten the program's since. Those that decide
  * what can be done with the file are its own.
  */
-static __always_inline u64 flags_taken(struct call *c, u64 given)
+static __always_inline u64 flags_taken(struct file *file, u64 given)
 {
-	struct file *file = file_of(c->task, c->ret, FOLLOW_PROBE);
-
 	return file ? ((u32)KREAD(file, f_flags) & ~FLAGS_OF_CALL) | (given & FLAGS_OF_CALL) : given;
 }
 
@@ -142,13 +140,14 @@ static __always_inline u64 flags_taken(struct call *c, u64 given)
 #define FILL_INT(slot, type, n) slots[slot] = (s64)(s32)c->args[n];
 #define FILL_UINT(slot, type, n) slots[slot] = (u32)c->args[n];
 /* struct open_how of the program, whose first word is the flags. */
-#define FILL_HOW(slot, type, n)                                                                    \
+#define FILL_HOW_OF(file, slot, n)                                                                 \
 	{                                                                                          \
 		u64 word = 0;                                                                      \
-		if (uread(&word, sizeof(word), c->args[2] + 8 * (n)))      \
+		if (uread(&word, sizeof(word), c->args[2] + 8 * (n)))                              \
 			((struct saker_hdr *)rec)->flags |= SAKER_HF_FAULT;                        \
-		slots[slot] = (n) ? word : flags_taken(c, word);                           \
+		slots[slot] = (n) ? word : flags_taken(file, word);                                \
 	}
+#define FILL_HOW(slot, type, n) FILL_HOW_OF(file_of(c->task, c->ret, FOLLOW_PROBE), slot, n)
 #define FILL_USTR(slot, type, n) FILL_STRING(slot, true, c->args[n])
 #define FILL_UBYTES(slot, type, n)                                                                 \
 	{                                                                                          \

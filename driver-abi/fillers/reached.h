@@ -14,6 +14,14 @@
 	X(OPENAT2, openat2, FILE)                                                                  \
 	X(CREAT, creat, FILE)
 
+/* Whether a file is in no directory: its dentry is its own parent and no mount's root. */
+static __always_inline bool is_alone(struct file *file)
+{
+	struct dentry *dentry = KREAD(file, f_path.dentry);
+
+	return KREAD(dentry, d_parent) == dentry && dentry != KREAD(file, f_path.mnt, mnt_root);
+}
+
 /* What a file is called. All empty when it has no name, or none any more. */
 struct reached {
 	u64 real;	/* slots of the parameters */
@@ -76,10 +84,25 @@ static __always_inline void put_reached(struct saker_scratch *sc, scratch_area a
 	put_called(sc, area, dentry, mnt, true, out);
 }
 
+/*
+ * The file that an open has made. Under its number may be another one by now, which another thread has put there; the one
+ * that was made is known where the kernel's function can be looked at (given.h), for as long as somebody has it open.
+ */
+static __always_inline struct file *opened_by(struct call *c, bool typed)
+{
+	struct file *file = file_of(c->task, c->ret, typed), *made;
+	u64 inode = 0;
+
+	if (c->ret < 0)
+		return NULL;
+	made = take_opened(c->task, &inode);
+	return made && made != file && (u64)KREAD(made, f_inode) == inode ? made : file;
+}
+
 #define GATHER(EV, name, type, source, n) GATHER_##source(SAKER_P_##EV##_##name, SAKER_T_##type, n)
 #define GATHER_RET FILL_RET
 #define GATHER_ARG FILL_ARG
-#define GATHER_HOW FILL_HOW
+#define GATHER_HOW(slot, type, n) FILL_HOW_OF(file, slot, n)
 #define GATHER_FACTS FILL_FACTS
 #define GATHER_DEV FILL_DEV
 #define GATHER_INO FILL_INO
@@ -118,7 +141,7 @@ static __always_inline void emit_reached(struct saker_scratch *sc, struct subjec
 		sc = scratch_claim(&to, SAKER_CLASS_##cls);                                        \
 		if (!sc)                                                                           \
 			return;                                                                    \
-		file = file_of(c->task, c->ret, IS_HOT(SAKER_EV_##ID));                            \
+		file = opened_by(c, IS_HOT(SAKER_EV_##ID));                                        \
 		saker_file_facts((u64)file, &c->facts);                                            \
 		rec = sc->rec;                                                                     \
 		slots = (u64 *)(rec + sizeof(struct saker_hdr));                                   \

@@ -87,6 +87,7 @@ static __always_inline u64 put_kept_tuple(struct saker_scratch *sc, struct file_
 #define URING(EV, name, type, source, n) URING_##source(SAKER_P_##EV##_##name, SAKER_T_##type, n)
 #define URING_RET FILL_RET
 #define URING_ARG FILL_ARG
+#define URING_FAMILY FILL_FAMILY
 #define URING_INT FILL_INT
 #define URING_UINT FILL_UINT
 #define URING_FACTS FILL_FACTS

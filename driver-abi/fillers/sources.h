@@ -5,6 +5,7 @@
  * what is prepared before a window is tried, and how the slot is filled.
  *
  *   NR           number of the call
+ *   FAMILY n     address family of socket(2) in argument n, its type in argument n + 1
  *   ZERO         0, of older calls that lack what their successors have
  *   WORDS n      two 32-bit words, the upper one in argument n, as one number
  *   U32AT, U64AT AT(n, o)  number in user memory, o bytes behind the pointer in argument n
@@ -51,6 +52,16 @@
 #define SEM_SETVAL 16	      /* semctl(2) */
 #define SEM_IPC_64 0x100      /* semctl(2) of 32 bits: newer structures */
 #define URING_EXT_ARG (1 << 3) /* io_uring_enter(2): a struct instead of the mask */
+
+#define SOCK_TYPE_BITS 0xfu /* SOCK_TYPE_MASK of include/linux/net.h */
+#define SOCK_PACKET_NR 10
+#define AF_PACKET_NR 17
+
+/* The family that socket(2) makes: __sock_create() still knows the way in which packets were asked for before 2.2. */
+static __always_inline u32 socket_family(u32 family, u32 type)
+{
+	return family == AF_INET && (type & SOCK_TYPE_BITS) == SOCK_PACKET_NR ? AF_PACKET_NR : family;
+}
 
 #define NSEC_IN_SEC 1000000000ULL
 
@@ -163,6 +174,7 @@ SAKER_SUBPROGRAM int saker_gather(u64 vectors, u32 count, u64 moved, u32 width, 
 }
 
 #define FIXED_NR 0
+#define FIXED_FAMILY 0
 #define FIXED_ZERO 0
 #define FIXED_WORDS 0
 #define FIXED_U32AT 0
@@ -191,6 +203,7 @@ SAKER_SUBPROGRAM int saker_gather(u64 vectors, u32 count, u64 moved, u32 width, 
 #define FIXED_URINGSIG 0
 
 #define STRINGS_NR 0
+#define STRINGS_FAMILY 0
 #define STRINGS_ZERO 0
 #define STRINGS_WORDS 0
 #define STRINGS_U32AT 0
@@ -219,6 +232,7 @@ SAKER_SUBPROGRAM int saker_gather(u64 vectors, u32 count, u64 moved, u32 width, 
 #define STRINGS_URINGSIG 0
 
 #define PREPARE_NR(n)
+#define PREPARE_FAMILY(n)
 #define PREPARE_ZERO(n)
 #define PREPARE_WORDS(n)
 #define PREPARE_U32AT(n)
@@ -247,6 +261,7 @@ SAKER_SUBPROGRAM int saker_gather(u64 vectors, u32 count, u64 moved, u32 width, 
 #define PREPARE_URINGSIG(n)
 
 #define FILL_NR(slot, type, n) slots[slot] = c->nr;
+#define FILL_FAMILY(slot, type, n) slots[slot] = socket_family(c->args[n], c->args[(n) + 1]);
 #define FILL_ZERO(slot, type, n) slots[slot] = 0;
 #define FILL_WORDS(slot, type, n)                                                                  \
 	slots[slot] = (u64)(u32)c->args[n] << 32 | (u32)c->args[(n) + 1];

@@ -38,6 +38,7 @@ struct saker_ioc_info {
 #define SAKER_KMF_ADDRESSES 0x8 /* and of SAKER_SESSION_ADDRESSES */
 #define SAKER_KMF_URING 0x10 /* and of SAKER_SESSION_URING, as far as the kernel has such requests */
 #define SAKER_KMF_NO_URING 0x20 /* the kernel has no io_uring */
+#define SAKER_KMF_OPENED 0x40 /* as SAKER_KMF_NAMES, of SAKER_SESSION_OPENED */
 
 /* Makes the session. EBUSY when there is one, EPROTO when version or hash differ. */
 struct saker_ioc_create {
@@ -64,6 +65,8 @@ struct saker_ioc_create {
 #define SAKER_SESSION_ADDRESSES 0x10 /* and of connects */
 #define SAKER_SESSION_FCNTL 0x40 /* every fcntl(2), not only those that renumber or mark descriptors */
 #define SAKER_SESSION_URING 0x20 /* requests of io_uring are wanted whose events are, but for those that close or move data */
+/* Opens of SAKER_SESSION_REACHED have reached what they made, not what has its number when they return */
+#define SAKER_SESSION_OPENED 0x80
 
 /*
  * Makes the ring of one possible CPU and partition; returns its descriptor (O_RDWR | O_CLOEXEC). EEXIST

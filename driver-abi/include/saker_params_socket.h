@@ -4,7 +4,7 @@
 #define SAKER_PARAMS_SOCKET_H
 
 #define SAKER_PARAMS_SOCKET(P, I)                                                                  \
-	P(SOCKET, fd, FD, RET, 0) P(SOCKET, domain, DOMAIN, ARG, 0) P(SOCKET, type, U32, ARG, 1)   \
+	P(SOCKET, fd, FD, RET, 0) P(SOCKET, domain, DOMAIN, FAMILY, 0) P(SOCKET, type, U32, ARG, 1)   \
 	P(SOCKET, proto, U32, ARG, 2)
 #define SAKER_PARAMS_CONNECT(P, I)                                                                 \
 	P(CONNECT, res, ERRNO, RET, 0) P(CONNECT, tuple, TUPLE, TUPLE, 0) P(CONNECT, fd, FD, ARG, 0) \

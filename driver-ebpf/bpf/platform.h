@@ -48,6 +48,7 @@ const volatile u32 saker_shed_bytes = 0;   /* fill above which file and noise re
 const volatile u32 saker_wakeup_bytes = 0; /* fill at which a sleeping worker is woken */
 
 const volatile bool saker_reached = false; /* opens say what they reached */
+const volatile bool saker_names = false; /* of opens and execs that fail the kernel's copy of the name is told */
 const volatile bool saker_every_fcntl = false; /* SAKER_SESSION_FCNTL */
 const volatile u32 saker_snaplen = 0;	   /* bytes of data of a call; 0: no rule uses them */
 

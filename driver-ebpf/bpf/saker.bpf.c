@@ -15,6 +15,7 @@
 #include "multiplexed.h"
 #include "scratch.h"
 #include "paths.h"
+#include "opened.h"
 #include "reached.h"
 #include "handle.h"
 #include "writable.h"

@@ -17,7 +17,7 @@ const KNOWS_CALL: &str = "saker_knows_call";
 
 /// What is asked for of such programs.
 fn wanted(options: &LoadOptions) -> impl Iterator<Item = Feature> {
-    let given = options.names() || options.addresses();
+    let given = options.names() || options.opened() || options.addresses();
     let features = [
         (Feature::ActedPaths, options.acted()),
         (Feature::GivenArguments, given),

@@ -13,6 +13,9 @@ const OPEN: [&str; 2] = ["do_filp_open", "do_file_open"];
 /// The function that asks security modules about a connect.
 const CONNECT: &str = "security_socket_connect";
 
+/// Opens at a time between the kernel's function and the return of their call; they do not wait there.
+pub(crate) const OPENED: u32 = 1024;
+
 /// What was attached, and what could not be.
 #[derive(Debug, Default)]
 pub(crate) struct Given {
@@ -36,7 +39,7 @@ pub(crate) fn attach(ebpf: &mut Ebpf, btf: &Btf, options: &LoadOptions) -> Given
         }
         refused.push(format!("{} ({last})", functions.join(" or ")));
     };
-    if options.names() {
+    if options.names() || options.opened() {
         add("saker_given_name", &OPEN);
     }
     if options.addresses() {

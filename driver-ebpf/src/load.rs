@@ -284,6 +284,10 @@ fn load_object(
         // Written by the kernel only when a program fails and is tried again.
         .verifier_log_level(VerifierLogLevel::VERBOSE)
         .map_max_entries("rings", ring_count)
+        .map_max_entries(
+            "opened_files",
+            given::OPENED + uring::LRU_KEPT_BY_CPU * cpus,
+        )
         .map_max_entries("ring_counters", ring_count)
         // After those of the CPUs the iterators', those of hooked functions, those of requests.
         .map_max_entries(
@@ -298,6 +302,7 @@ fn load_object(
         )
         .override_global("saker_uring_events", &uring_events, true)
         .override_global("saker_reached", &u8::from(options.reached), true)
+        .override_global("saker_names", &u8::from(options.names()), true)
         .override_global("saker_every_fcntl", &u8::from(every_fcntl), true)
         .override_global("saker_iterator_area", &cpus, true)
         .override_global("saker_partitions", &options.partitions, true)

@@ -25,7 +25,7 @@ const MOVED: u32 = 16384;
 const OVERFLOWING: u32 = 256;
 /// Free entries that each CPU takes for itself (LOCAL_FREE_TARGET of kernel/bpf/bpf_lru_list.c). Before
 /// 6.17 another one that finds none left reuses its last one again and again.
-const LRU_KEPT_BY_CPU: u32 = 128;
+pub(crate) const LRU_KEPT_BY_CPU: u32 = 128;
 /// Requests that stay: of those that move data, and of those that accept.
 const STAYING: u32 = 4096;
 

@@ -75,6 +75,8 @@ u32 saker_features(void)
 		features |= SAKER_KMF_ACTED;
 	if (told & SAKER_SESSION_NAMES)
 		features |= SAKER_KMF_NAMES;
+	if (told & SAKER_SESSION_OPENED)
+		features |= SAKER_KMF_OPENED;
 	if (told & SAKER_SESSION_ADDRESSES)
 		features |= SAKER_KMF_ADDRESSES;
 	if (told & SAKER_SESSION_URING)

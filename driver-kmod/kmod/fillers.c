@@ -8,6 +8,7 @@
 #include "multiplexed.h"
 #include "scratch.h"
 #include "paths.h"
+#include "opened.h"
 #include "reached.h"
 #include "handle.h"
 #include "writable.h"
@@ -320,7 +321,9 @@ SAKER_ACTED(RECORD_ACTED)
 
 bool saker_is_given_name(void)
 {
-	return probe_session()->flags & SAKER_SESSION_NAMES && gives_name(giving_event(current) - 1);
+	u32 event = giving_event(current) - 1;
+
+	return (saker_names && gives_name(event)) || (saker_reached && GIVEN_IS_OPEN(event));
 }
 
 void saker_record_given_name(struct filename *name, unsigned long result)

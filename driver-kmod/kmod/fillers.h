@@ -43,7 +43,7 @@ void saker_record_signal(int sig, const void *info);
 #define SAKER_ACTED_DECLARE(name) void saker_record_acted_##name(const u64 *args);
 SAKER_ACTED_NAMES(SAKER_ACTED_DECLARE)
 
-/* Whether the current task is in a call whose name is wanted if it cannot be opened. */
+/* Whether the current task is in a call whose name is wanted if it cannot be opened, or what it opens is. */
 bool saker_is_given_name(void);
 /* An open of `name` has returned a file or an error. */
 void saker_record_given_name(struct filename *name, unsigned long result);

@@ -3,19 +3,11 @@
 #ifndef SAKER_MAPPING_H
 #define SAKER_MAPPING_H
 
-#include <linux/gfp.h>
 #include <linux/mm_types.h>
 #include <linux/types.h>
 
-/*
- * Much memory at once, asked for by root: fail rather than let the out-of-memory killer run.
- * __GFP_RETRY_MAYFAIL is Linux 4.13.
- */
-#ifdef __GFP_RETRY_MAYFAIL
+/* Much memory at once, asked for by root: fail rather than let the out-of-memory killer run. */
 #define SAKER_GFP_RING (GFP_KERNEL | __GFP_NOWARN | __GFP_RETRY_MAYFAIL)
-#else
-#define SAKER_GFP_RING (GFP_KERNEL | __GFP_NOWARN | __GFP_NORETRY)
-#endif
 
 /* Maps memory of vmap() or vmalloc_user(), from the page that vm_pgoff says. */
 int saker_map(struct vm_area_struct *vma, void *base, bool writable);

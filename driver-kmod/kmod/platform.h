@@ -50,6 +50,7 @@ static __always_inline struct saker_session *probe_session(void)
 #define saker_wakeup_bytes (probe_session()->wakeup_bytes)
 #define saker_snaplen (probe_session()->snaplen_bytes)
 #define saker_reached (probe_session()->reached)
+#define saker_names (probe_session()->flags & SAKER_SESSION_NAMES)
 #define saker_every_fcntl (probe_session()->flags & SAKER_SESSION_FCNTL)
 #define saker_wanted (probe_session()->wanted)
 #define saker_event_of_64 (probe_session()->event_of_64)
@@ -106,19 +107,6 @@ typedef struct saker_scratch *scratch_area;
 
 #define INO_TYPE unsigned long
 #define SAKER_FMODE_CREATED ((__force u32)FMODE_CREATED)
-#ifndef SB_RDONLY
-#define SB_RDONLY MS_RDONLY
-#endif
-/* Threads of a process that the kernel makes; before they were marked they were the kernel's own. */
-#ifndef PF_IO_WORKER
-#define PF_IO_WORKER 0
-#endif
-#ifndef PF_USER_WORKER
-#define PF_USER_WORKER 0
-#endif
-#ifndef barrier_var
-#define barrier_var(var) asm volatile("" : "+r"(var))
-#endif
 
 /* The counters are this CPU's, but the agent maps them: what is read back may be anything. */
 static __always_inline void bump64(u64 *counter)

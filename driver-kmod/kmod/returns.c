@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Probes where functions of the kernel return: opens that fail, for the name (fillers/given.h), and what requests of
- * io_uring do (fillers/requests.h). System calls come to the same functions. What a request asks for, by which number
+ * Probes where functions of the kernel return: opens, for the name of those that fail and what the others have made
+ * (fillers/given.h), and what requests of io_uring do (fillers/requests.h). System calls come to the same functions. What a request asks for, by which number
  * and in which ring, is in structures that the kernel keeps to itself; so it is seen here when it is done, by the
  * function's arguments and result. An attempt that would have to wait and is made again is none yet.
  */
@@ -17,7 +17,7 @@
 #endif
 
 #include "fillers.h"
-#include "rings.h"
+#include "compat/rings.h"
 #include "saker_kmod.h"
 
 bool saker_has_rings(void)
@@ -42,17 +42,6 @@ struct saker_open_flags {
 	int intent;
 	int lookup_flags;
 };
-
-#ifndef LOOKUP_CACHED
-#define LOOKUP_CACHED 0 /* before 5.12 no open was tried without a worker */
-#endif
-#ifndef LOOKUP_IN_ROOT
-#define LOOKUP_NO_XDEV 0 /* before 5.6 */
-#define LOOKUP_NO_MAGICLINKS 0
-#define LOOKUP_NO_SYMLINKS 0
-#define LOOKUP_BENEATH 0
-#define LOOKUP_IN_ROOT 0
-#endif
 
 /* RESOLVE_* of include/uapi/linux/openat2.h */
 #define RESOLVE_OF(lookup)                                                                         \
@@ -420,15 +409,16 @@ static bool is_requested(const struct return_probe *probe, const struct saker_se
 
 u32 saker_returns_start(const struct saker_session *s)
 {
-	u32 told = s->flags & (SAKER_SESSION_NAMES | SAKER_SESSION_URING);
+	const u32 opens = SAKER_SESSION_NAMES | SAKER_SESSION_OPENED;
+	u32 told = s->flags & (opens | SAKER_SESSION_URING);
 	size_t i;
 
 	/* Of the session before, which may have been asked until now. */
 	given_probe.kretprobe.nmissed = 0;
 	for (i = 0; i < ARRAY_SIZE(probes); i++)
 		probes[i].kretprobe.nmissed = 0;
-	if (s->flags & SAKER_SESSION_NAMES && !probe_start(&given_probe))
-		told &= ~SAKER_SESSION_NAMES;
+	if (s->flags & opens && !probe_start(&given_probe))
+		told &= ~opens;
 	for (i = 0; i < ARRAY_SIZE(probes); i++)
 		if (is_requested(&probes[i], s) && !probe_start(&probes[i]))
 			told &= ~SAKER_SESSION_URING;

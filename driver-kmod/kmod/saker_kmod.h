@@ -54,7 +54,17 @@ struct saker_session {
 	struct saker_counter_area *counter_area;
 	bool started;
 	bool reached; /* SAKER_SESSION_REACHED */
+	struct saker_opened *opened; /* 1 << SAKER_OPENED_BITS places, if `reached` */
+	u32 opened_seed;
 };
+
+/* opened.h: the file that an open of this thread has made, until the call returns. */
+struct saker_opened {
+	struct task_struct *task;
+	struct file *file;
+	struct inode *inode;
+};
+#define SAKER_OPENED_BITS 12
 
 /* For probes, which run with preemption off: rcu_dereference_sched(). NULL when nothing is recorded. */
 extern struct saker_session __rcu *saker_active;

@@ -10,6 +10,7 @@
 #include <linux/log2.h>
 #include <linux/mm.h>
 #include <linux/mutex.h>
+#include <linux/random.h>
 #include <linux/sched.h>
 #include <linux/slab.h>
 #include <linux/string.h>
@@ -61,6 +62,7 @@ static void session_free(struct saker_session *s)
 	vfree(s->rings);
 	if (s->counter_area)
 		saker_counters_put(s->counter_area);
+	vfree(s->opened);
 	vfree(s);
 }
 
@@ -77,6 +79,15 @@ static int alloc_scratch(struct saker_session *s)
 			return -ENOMEM;
 	}
 	return 0;
+}
+
+static int alloc_opened(struct saker_session *s)
+{
+	if (!s->reached)
+		return 0;
+	get_random_bytes(&s->opened_seed, sizeof(s->opened_seed));
+	s->opened = vzalloc(sizeof(*s->opened) << SAKER_OPENED_BITS);
+	return s->opened ? 0 : -ENOMEM;
 }
 
 static struct saker_session *session_new(const struct saker_ioc_create *req)
@@ -108,7 +119,7 @@ static struct saker_session *session_new(const struct saker_ioc_create *req)
 
 	s->rings = vzalloc(nr_rings(s) * sizeof(*s->rings));
 	s->counter_area = saker_counters_new(nr_rings(s));
-	if (!s->rings || !s->counter_area || alloc_scratch(s)) {
+	if (!s->rings || !s->counter_area || alloc_scratch(s) || alloc_opened(s)) {
 		session_free(s);
 		return ERR_PTR(-ENOMEM);
 	}
@@ -138,7 +149,7 @@ static int check_request(const struct saker_ioc_create *req)
 		return -EINVAL;
 	if (req->flags & ~(SAKER_SESSION_SIGNALS | SAKER_SESSION_REACHED | SAKER_SESSION_ACTED |
 			   SAKER_SESSION_NAMES | SAKER_SESSION_ADDRESSES | SAKER_SESSION_URING |
-			   SAKER_SESSION_FCNTL))
+			   SAKER_SESSION_FCNTL | SAKER_SESSION_OPENED))
 		return -EINVAL;
 	if (req->snaplen_bytes > SAKER_SNAPLEN_MAX || req->reserved)
 		return -EINVAL;

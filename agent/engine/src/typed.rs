@@ -70,6 +70,12 @@ impl Term {
         }
     }
 
+    /// Whether `!=` holds of a term that is there and has no value: what has no address is in no network; of an
+    /// address that is not there nothing is said (rules-spec D4).
+    pub(crate) fn differs_without_value(&self) -> bool {
+        self.arity() == Arity::Ends && self.ty() == ValueType::Net
+    }
+
     /// Number of values.
     pub fn arity(&self) -> Arity {
         match self {

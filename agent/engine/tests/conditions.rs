@@ -144,8 +144,21 @@ fn alternatives_match_either_end_and_differ_from_both() {
     check(
         &nothing,
         &["not fd.ip != 1.2.3.4"],
-        &["fd.ip != 1.2.3.4", "fd.ip exists"],
+        &["fd.ip != 1.2.3.4", "fd.ip exists", "fd.net != 10.0.0.0/8"],
     );
+    // A file is there, and has no address.
+    let file = TestEvent::new("connect")
+        .with("fd.ip", &[])
+        .with("fd.net", &[])
+        .with("fd.port", &[]);
+    let yes = ["fd.ip exists", "fd.port exists", "fd.net != 10.0.0.0/8"];
+    let no = [
+        "fd.ip != 1.2.3.4",
+        "fd.port != 443",
+        "fd.net = 10.0.0.0/8",
+        "fd.net in (10.0.0.0/8)",
+    ];
+    check(&file, &yes, &no);
 }
 
 #[test]

@@ -9,8 +9,16 @@ pub(crate) const MISSING: &[(&str, &str)] = &[
         "evt.around",
         "a window around one moment of a recording: no event of a running host falls into it; compare evt.rawtime with >= and <=",
     ),
+    ("syslog.facility", SYSLOG),
+    ("syslog.facility.str", SYSLOG),
+    ("syslog.message", SYSLOG),
+    ("syslog.severity", SYSLOG),
+    ("syslog.severity.str", SYSLOG),
     ("util.cnt", "a counter without a meaning"),
 ];
+
+const SYSLOG: &str =
+    "Falco has removed the family; evt.is_syslog and evt.arg.data tell what is written to /dev/log";
 
 /// Families whose members are made by configuration; here those that were not made.
 const MISSING_FAMILIES: &[&str] = &["static."];

@@ -65,7 +65,7 @@ pub(crate) fn end(tuple: &saker_tuple, remote: bool) -> Option<End> {
 }
 
 /// Both ends, the source first: `ip:port->ip:port`, or kernel identities and path of a unix
-/// socket. `from_remote`: the peer is the source (accept). `known`: local and remote end of the descriptor, which
+/// socket. `from_remote`: the peer is the source (accept, receives). `known`: local and remote end of the descriptor, which
 /// tell an address that the tuple leaves open. False for other families.
 pub(crate) fn tuple(
     out: &mut Vec<u8>,

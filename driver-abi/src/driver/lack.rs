@@ -49,8 +49,8 @@ impl Feature {
                 "rules see unlink, rename, link, chmod and the like by the names as given alone, not by the real ones"
             }
             Self::GivenArguments => {
-                "names of opens and execs that fail, or addresses of connects, are read when the call returns: a program can \
-                 change them before"
+                "names of opens and execs that fail, or addresses of connects, are read when the call returns, and then the file \
+                 that an open has made is looked up by its number: a program can change them before"
             }
             Self::WholePaths => {
                 "rules see no real paths of files, and those of programs and working directories without what their file system \

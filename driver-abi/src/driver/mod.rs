@@ -4,8 +4,8 @@ use std::os::unix::fs::MetadataExt as _;
 
 use crate::event::EVENTS;
 use crate::raw::{
-    SAKER_EV_CLOSE, SAKER_EV_CONNECT, SAKER_EV_DUP3, SAKER_MAX_CPUS, SAKER_MAX_PARTITIONS,
-    SAKER_RING_BYTES_MAX, SAKER_SNAPLEN_MAX,
+    SAKER_EV_CLOSE, SAKER_EV_CONNECT, SAKER_EV_CREAT, SAKER_EV_DUP3, SAKER_EV_OPEN, SAKER_MAX_CPUS,
+    SAKER_MAX_PARTITIONS, SAKER_RING_BYTES_MAX, SAKER_SNAPLEN_MAX,
 };
 
 pub mod canary;
@@ -118,6 +118,13 @@ impl LoadOptions {
     /// [`Self::names`], if a call is wanted that has one.
     pub fn names(&self) -> bool {
         self.names && self.events.iter().any(|id| EVENTS[usize::from(id)].opens())
+    }
+
+    /// Whether opens are wanted that say what they reached: the kernel's function is looked at, too, where another thread
+    /// cannot have put another file under the number yet.
+    pub fn opened(&self) -> bool {
+        let opens = SAKER_EV_OPEN as u16..=SAKER_EV_CREAT as u16;
+        self.reached && self.events.iter().any(|id| opens.contains(&id))
     }
 
     /// Whether records before those of connects tell the socket and the address as the kernel took them: always, if

@@ -34,6 +34,7 @@
 
 #include "floor.h"
 #include "lang.h"
+#include "words.h"
 #include "memory.h"
 #include "mm.h"
 #include "attach.h"

@@ -117,6 +117,9 @@
  * Words that get a default where a kernel does not have them, by #ifndef: one that has become an enumerator is there
  * and not seen by it, and would be 0 from then on.
  */
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(4, 13, 0) && !defined(__GFP_RETRY_MAYFAIL)
+#error "__GFP_RETRY_MAYFAIL is no macro here: see compat/words.h"
+#endif
 #if LINUX_VERSION_CODE >= KERNEL_VERSION(4, 16, 0) && !defined(array_index_nospec)
 #error "array_index_nospec is no macro here: see compat/lang.h"
 #endif
@@ -126,16 +129,16 @@
 #if LINUX_VERSION_CODE >= KERNEL_VERSION(5, 6, 0) &&                                                \
 	!(defined(LOOKUP_NO_XDEV) && defined(LOOKUP_NO_MAGICLINKS) &&                              \
 	  defined(LOOKUP_NO_SYMLINKS) && defined(LOOKUP_BENEATH) && defined(LOOKUP_IN_ROOT))
-#error "LOOKUP_* are no macros here: see returns.c"
+#error "LOOKUP_* are no macros here: see compat/words.h"
 #endif
 #if LINUX_VERSION_CODE >= KERNEL_VERSION(5, 12, 0) && !defined(LOOKUP_CACHED)
-#error "LOOKUP_CACHED is no macro here: see returns.c"
+#error "LOOKUP_CACHED is no macro here: see compat/words.h"
 #endif
 #if LINUX_VERSION_CODE >= KERNEL_VERSION(5, 12, 0) && !defined(PF_IO_WORKER)
-#error "PF_IO_WORKER is no macro here: see platform.h"
+#error "PF_IO_WORKER is no macro here: see compat/words.h"
 #endif
 #if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 4, 0) && !defined(PF_USER_WORKER)
-#error "PF_USER_WORKER is no macro here: see platform.h"
+#error "PF_USER_WORKER is no macro here: see compat/words.h"
 #endif
 
 #endif /* SAKER_COMPAT_FLOOR_H */

@@ -8,9 +8,24 @@
 
 #include <linux/idr.h>
 
+/*
+ * Before 5.4, and as long in 4.19 until 4.19.86, a number that is freed while it is found ends the search as if there was
+ * no further one. Then the search is at that number; at the end it stays where it began. It may have begun at that number:
+ * so only the second such end counts.
+ */
 struct pid *saker_pid_from(int nr)
 {
-	return idr_get_next(&init_pid_ns.idr, &nr);
+	bool stayed = false;
+
+	for (;;) {
+		int at = nr;
+		struct pid *pid = idr_get_next(&init_pid_ns.idr, &at);
+
+		if (pid || (at == nr && stayed))
+			return pid;
+		stayed = at == nr;
+		nr = at + 1;
+	}
 }
 
 #else

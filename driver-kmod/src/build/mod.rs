@@ -132,9 +132,12 @@ pub fn build(host: &Host, request: &Request) -> Result<Built, BuildError> {
     let mut notes: Vec<String> = other_compiler.collect();
     notes.extend(tools.headers.exports_note());
     notes.extend(debug_info.err());
-    if !info.signed {
-        notes.extend(sign::unsigned_note(host, &tools.headers.config, &release));
-    }
+    let config = &tools.headers.config;
+    notes.extend(match &request.sign {
+        Some(keys) => sign::enrol_note(host, config, &release, keys),
+        None if info.signed => None,
+        None => sign::unsigned_note(host, config, &release),
+    });
     Ok(Built {
         path: output.finish(&module)?,
         release,

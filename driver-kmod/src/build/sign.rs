@@ -91,6 +91,30 @@ pub(super) fn sign(
 
 /// What to tell about a module that is not signed: that its kernel demands it, and what to do.
 pub(super) fn unsigned_note(host: &Host, config: &Config, release: &str) -> Option<String> {
+    let why = demand(host, config, release)?;
+    Some(format!(
+        "kernel {release} will not load this module, which is not signed: {why}\n  = hint: {}",
+        signature::how_to_sign(host)
+    ))
+}
+
+/// What to enrol so that the kernel takes a module that was signed with `keys`; `None` where it takes any.
+pub(super) fn enrol_note(
+    host: &Host,
+    config: &Config,
+    release: &str,
+    keys: &SignKey,
+) -> Option<String> {
+    let why = demand(host, config, release)?;
+    let certificate = keys.certificate.display().to_string();
+    Some(format!(
+        "kernel {release} loads this module only if it trusts {certificate}: {why}\n  = hint: {}",
+        signature::how_to_enrol(host, &certificate)
+    ))
+}
+
+/// Why the kernel wants signatures, if it does.
+fn demand(host: &Host, config: &Config, release: &str) -> Option<&'static str> {
     let by_config = config
         .is_set("MODULE_SIG_FORCE")
         .then_some("it is built to load signed modules only (CONFIG_MODULE_SIG_FORCE)");
@@ -99,11 +123,7 @@ pub(super) fn unsigned_note(host: &Host, config: &Config, release: &str) -> Opti
             .then(|| signature::demanded(host))
             .flatten()
     };
-    let why = by_config.or_else(running)?;
-    Some(format!(
-        "kernel {release} will not load this module, which is not signed: {why}\n  = hint: {}",
-        signature::how_to_sign(host)
-    ))
+    by_config.or_else(running)
 }
 
 #[cfg(test)]
@@ -174,7 +194,14 @@ mod tests {
         let note = unsigned_note(&host, &strict.config, REL).expect("a note");
         assert!(note.contains("CONFIG_MODULE_SIG_FORCE"), "{note}");
         assert!(note.contains("mokutil --import"), "{note}");
+        let keys = keys(Path::new("/etc/saker"));
+        let note = enrol_note(&host, &strict.config, REL, &keys).expect("a note");
+        assert!(
+            note.contains("mokutil --import /etc/saker/cert.der"),
+            "{note}"
+        );
         let (_root, host, mild) = headers("CONFIG_MODULE_SIG=y\n");
         assert_eq!(unsigned_note(&host, &mild.config, REL), None);
+        assert_eq!(enrol_note(&host, &mild.config, REL, &keys), None);
     }
 }

@@ -2,7 +2,7 @@
 
 use saker_abi::raw::{
     SAKER_ABI_VERSION, SAKER_KMF_ACTED, SAKER_KMF_ADDRESSES, SAKER_KMF_MOUNTS, SAKER_KMF_NAMES,
-    SAKER_KMF_NO_URING, SAKER_KMF_URING, saker_ioc_info,
+    SAKER_KMF_NO_URING, SAKER_KMF_OPENED, SAKER_KMF_URING, saker_ioc_info,
 };
 
 use super::KmodError;
@@ -28,7 +28,9 @@ pub struct Info {
     pub tells_acted: bool,
     /// It is told the names of opens and execs that fail as the kernel took them.
     pub tells_names: bool,
-    /// The same of the addresses of connects.
+    /// The same of what opens have made.
+    pub tells_opened: bool,
+    /// And of the addresses of connects.
     pub tells_addresses: bool,
     /// Requests of io_uring that open, name or connect something.
     pub tells_requests: bool,
@@ -58,6 +60,7 @@ impl Info {
             crosses_mounts: raw.features & SAKER_KMF_MOUNTS != 0,
             tells_acted: raw.features & SAKER_KMF_ACTED != 0,
             tells_names: raw.features & SAKER_KMF_NAMES != 0,
+            tells_opened: raw.features & SAKER_KMF_OPENED != 0,
             tells_addresses: raw.features & SAKER_KMF_ADDRESSES != 0,
             tells_requests: raw.features & SAKER_KMF_URING != 0,
             has_rings: raw.features & SAKER_KMF_NO_URING == 0,

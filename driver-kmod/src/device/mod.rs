@@ -238,7 +238,7 @@ fn lacks(options: &LoadOptions, info: &Info) -> Vec<Lack> {
         let needs = "CONFIG_KPROBES and CONFIG_SECURITY_PATH";
         lack(Feature::ActedPaths, "security_path functions", needs);
     }
-    let names = options.names() && !info.tells_names;
+    let names = (options.names() && !info.tells_names) || (options.opened() && !info.tells_opened);
     let addresses = options.addresses() && !info.tells_addresses;
     match (names, addresses) {
         (false, false) => {}
@@ -343,6 +343,9 @@ fn session_flags(tables: &SyscallTables, options: &LoadOptions) -> u32 {
     }
     if options.names() {
         flags |= SAKER_SESSION_NAMES;
+    }
+    if options.opened() {
+        flags |= SAKER_SESSION_OPENED;
     }
     if options.addresses() {
         flags |= SAKER_SESSION_ADDRESSES;

@@ -239,9 +239,14 @@ fn what_the_module_does_not_see_is_said() {
     assert_eq!(features(&module, &options()), given);
     module.info.features |= SAKER_KMF_NAMES;
     assert_eq!(features(&module, &options()), []);
+    let mut opening = options();
+    opening.events.insert(SAKER_EV_OPENAT as u16);
+    let neither = [Feature::IoUring, Feature::GivenArguments];
+    assert_eq!(features(&module, &opening), neither);
+    module.info.features |= SAKER_KMF_OPENED;
+    assert_eq!(features(&module, &opening), [Feature::IoUring]);
     let mut connecting = options();
     connecting.events.insert(SAKER_EV_CONNECT as u16);
-    let neither = [Feature::IoUring, Feature::GivenArguments];
     assert_eq!(features(&module, &connecting), neither);
     module.info.features |= SAKER_KMF_URING;
     assert_eq!(features(&module, &connecting), given);
@@ -261,7 +266,7 @@ fn what_the_module_does_not_see_is_said() {
 fn what_rings_do_is_missing_where_there_are_any() {
     let features = |module: u32, events: &[u32]| -> Vec<Feature> {
         let mut options = options();
-        options.names = false;
+        (options.names, options.reached) = (false, false);
         for &event in events {
             options.events.insert(event as u16);
         }

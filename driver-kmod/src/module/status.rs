@@ -215,6 +215,7 @@ mod tests {
             crosses_mounts: true,
             tells_acted: false,
             tells_names: false,
+            tells_opened: false,
             tells_addresses: false,
             tells_requests: false,
             has_rings: true,

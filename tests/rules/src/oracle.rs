@@ -9,7 +9,7 @@ use saker_engine::ast::{Modifier, Op, Transformer};
 use saker_engine::loader::LoadedRule;
 use saker_engine::schema::{Arity, Event};
 use saker_engine::typed::{Condition, Literal, Predicate, Side, Term};
-use saker_engine::value::Value;
+use saker_engine::value::{Value, ValueType};
 
 /// Positions of the rules whose conditions hold.
 pub fn matching<'r>(
@@ -194,12 +194,13 @@ fn check(predicate: &Predicate, event: &dyn Event) -> bool {
                 .iter()
                 .filter(|literal| {
                     let (mut values, mut held) = (0, 0);
-                    each(lhs, event, &mut |value| {
+                    let there = each(lhs, event, &mut |value| {
                         values += 1;
                         held += usize::from(compare(*op, value, literal));
                     });
                     if *op == Op::Ne {
-                        values > 0 && held == values
+                        let some = values > 0 || lhs.ty() == ValueType::Net;
+                        there && some && held == values
                     } else {
                         held > 0
                     }

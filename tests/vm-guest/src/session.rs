@@ -49,6 +49,7 @@ pub fn largest_request(ring_bytes: u32) -> saker_ioc_create {
             | SAKER_SESSION_REACHED
             | SAKER_SESSION_ACTED
             | SAKER_SESSION_NAMES
+            | SAKER_SESSION_OPENED
             | SAKER_SESSION_ADDRESSES
             | SAKER_SESSION_FCNTL,
         snaplen_bytes: SAKER_SNAPLEN_MAX,

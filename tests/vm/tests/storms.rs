@@ -12,7 +12,7 @@ const LOADS: u32 = 100;
 const LOADS_SHORT: u32 = 20;
 /// Agents that are killed.
 const KILLS: u32 = 20;
-const KILLS_SHORT: u32 = 4;
+const KILLS_SHORT: u32 = 10;
 /// Objects of one kind that may come by themselves in half the rounds and stay, however many rounds there are: 3 were
 /// seen in both halves of 20 loads.
 const SLACK: u32 = 4;
@@ -24,7 +24,7 @@ const SLACK_PAGES: u32 = 32;
 const SLACK_PAGES_DEBUG: u32 = 1024;
 /// An emulated machine starts an agent in a few seconds.
 const LIMIT: Duration = Duration::from_secs(900);
-const LIMIT_SHORT: Duration = Duration::from_secs(240);
+const LIMIT_SHORT: Duration = Duration::from_secs(300);
 
 /// Load on both processors, and what the kernel holds of memory that nobody reclaims by itself. Pages have 4 KiB.
 const TOOLS: &str = r#"

@@ -117,6 +117,9 @@ enum Waiting {
     Gap(Gap),
 }
 
+/// What each takes besides the bytes of a block.
+const WAITING_ENTRY_BYTES: usize = size_of::<Waiting>();
+
 /// What a stream gives next.
 #[derive(Debug, Clone, Copy)]
 struct Head {
@@ -270,6 +273,7 @@ impl Source {
             let number = block.header.stream;
             match self.reader.gaps(&block) {
                 Ok(gaps) => {
+                    self.waiting_bytes += gaps.len() * WAITING_ENTRY_BYTES;
                     let gaps = gaps.iter().map(|gap| Waiting::Gap(gap.gap(number)));
                     stream.waiting.extend(gaps);
                 }
@@ -279,7 +283,7 @@ impl Source {
         }
         stream.watermark_ns = stream.watermark_ns.max(block.header.watermark_ns);
         if block.header.records > 0 {
-            self.waiting_bytes += block.stored.len();
+            self.waiting_bytes += WAITING_ENTRY_BYTES + block.stored.len();
             stream.waiting.push_back(Waiting::Block(block));
         }
         Ok(())
@@ -405,6 +409,7 @@ impl Stream {
             match self.waiting.pop_front() {
                 None => return Ok(()),
                 Some(Waiting::Gap(gap)) => {
+                    *waiting_bytes -= WAITING_ENTRY_BYTES;
                     self.head = Some(Head {
                         key_ns: self.last_ns,
                         birth: false,
@@ -413,7 +418,7 @@ impl Stream {
                     return Ok(());
                 }
                 Some(Waiting::Block(block)) => {
-                    *waiting_bytes -= block.stored.len();
+                    *waiting_bytes -= WAITING_ENTRY_BYTES + block.stored.len();
                     block.decompress(&mut decoder.decompressor, &mut self.raw)?;
                 }
             }

@@ -1,13 +1,19 @@
 //! The order of what comes out.
 
 use std::io::Cursor;
+use std::path::Path;
 
 use proptest::prelude::*;
 use saker_abi::raw::*;
+use saker_abi::record::Record;
 use saker_abi::record::RecordBuilder;
-use saker_capture::file::{CaptureError, CaptureWriter, Reader, Source};
+use saker_capture::Gap;
+use saker_capture::file::{
+    CaptureError, CaptureWriter, MAX_BLOCK_GAPS, MAX_WAITING_BYTES, Reader, Source,
+};
+use saker_capture::recorder::{Recorder, chunk_pool};
 
-use crate::bytes::{capture, meta, read, record};
+use crate::bytes::{Memory, capture, meta, read, record};
 
 #[test]
 fn a_file_says_what_was_recorded() {
@@ -97,6 +103,46 @@ fn files_of_one_recording_are_one_stream() {
             "{wrong:?}"
         );
     }
+}
+
+/// A stream that never speaks does not make the others wait in memory without end, whatever they wait with.
+#[test]
+fn gaps_that_wait_take_no_more_than_their_share() {
+    let memory = Memory::default();
+    let mut writer =
+        CaptureWriter::new(memory.clone(), Path::new("memory"), &meta(2)).expect("written");
+    let (pool, chunks) = chunk_pool(2);
+    let mut recorder = Recorder::new(0, pool);
+    let bytes = record(10, 1);
+    recorder.record(&Record::parse(&bytes).expect("a record"));
+    recorder.flush(10);
+    // More than there is room for even if each were but its numbers.
+    let mut left = MAX_WAITING_BYTES / size_of::<Gap>() + 1;
+    let mut watermark_ns = 10;
+    while left > 0 {
+        for _ in 0..left.min(MAX_BLOCK_GAPS) {
+            recorder.gap(&Gap {
+                cpu: 1,
+                partition: 0,
+                from_ns: 3,
+                until_ns: 4,
+                records: 5,
+                classes: 1,
+            });
+        }
+        left = left.saturating_sub(MAX_BLOCK_GAPS);
+        watermark_ns += 1;
+        recorder.flush(watermark_ns);
+        while let Ok(chunk) = chunks.receiver().try_recv() {
+            writer.chunk(&chunk).expect("written");
+            chunks.give_back(chunk);
+        }
+    }
+    writer.end().expect("written");
+    let reader = Reader::open(Cursor::new(memory.bytes()), false).expect("whole");
+    let mut source = Source::new(reader, false).expect("memory");
+    assert!(source.next().expect("whole").is_some());
+    assert_eq!(source.counts().unordered, 1, "before the end of the file");
 }
 
 proptest! {

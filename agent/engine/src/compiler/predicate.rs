@@ -100,13 +100,17 @@ impl Compiled {
                 some_value(lhs, event, pool, &mut |value, _| test.holds(value))
             }
             Kind::NoneOf { lhs, test } => {
-                let (mut values, mut passed) = (false, false);
-                some_value(lhs, event, pool, &mut |value, _| {
+                let (mut values, mut passed) = (lhs.differs_without_value(), false);
+                let present = each_value(lhs, event, pool, &mut |value, _| {
                     values = true;
                     passed = test.holds(value);
-                    passed
+                    if passed {
+                        ControlFlow::Break(())
+                    } else {
+                        ControlFlow::Continue(())
+                    }
                 });
-                values && !passed
+                present && values && !passed
             }
             Kind::Every { lhs, test } => {
                 every_value(lhs, event, pool, &mut |value, _| test.holds(value))

@@ -241,13 +241,13 @@ impl Index {
             }
             return value.is_some();
         }
-        let mut values = false;
-        each_value(&self.term, event, pool, &mut |value, _| {
+        let mut values = self.term.differs_without_value();
+        let present = each_value(&self.term, event, pool, &mut |value, _| {
             values = true;
             self.table.look_up(value, &mut found);
             ControlFlow::Continue(())
         });
-        values
+        present && values
     }
 }
 

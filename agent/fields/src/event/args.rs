@@ -259,16 +259,23 @@ impl<'a> EventView<'a> {
         }
     }
 
-    /// Both ends of the socket, the client first as far as the event tells.
+    /// Both ends of the socket, where it came from first: the peer of what was accepted or received.
     pub(super) fn write_tuple(&self, param: &Param, out: &mut Vec<u8>) {
         let Source::Slot(slot) = param.source else {
             return;
         };
-        let accepts = matches!(self.record.event(), SAKER_EV_ACCEPT | SAKER_EV_ACCEPT4);
+        let from_remote = matches!(
+            self.record.event(),
+            SAKER_EV_ACCEPT
+                | SAKER_EV_ACCEPT4
+                | SAKER_EV_RECVFROM
+                | SAKER_EV_RECVMSG
+                | SAKER_EV_RECVMMSG
+        );
         if let Some(tuple) = self.record.tuple(slot) {
             let socket = self.fd().and_then(|fd| fd.socket.as_ref());
             let known = socket.and_then(|socket| socket.local.zip(socket.remote));
-            render::tuple(out, &tuple, accepts, known);
+            render::tuple(out, &tuple, from_remote, known);
         }
     }
 

@@ -41,10 +41,10 @@ const OPEN_BITS: &[(u64, u64)] = &[
 /// Open flags as rules see them, without facts about the file.
 pub fn open_flags(kernel_flags: u64) -> u64 {
     let access = match kernel_flags & kernel::O_ACCMODE {
-        0 => O_RDONLY,
         1 => O_WRONLY,
         2 => O_RDWR,
-        _ => 0,
+        // 3 gives a descriptor for ioctl alone; rules written for Falco see it as this.
+        _ => O_RDONLY,
     };
     access | any_bits(OPEN_BITS, kernel_flags)
 }

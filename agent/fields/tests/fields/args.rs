@@ -367,6 +367,31 @@ fn socket_ends() {
         .num(SAKER_P_ACCEPT_fd, 4)
         .tuple(SAKER_P_ACCEPT_tuple, &tuple);
     World::new().expect(&accept, &[("evt.arg.tuple", "8.8.8.8:443->10.0.0.5:5000")]);
+    for (event, slot, from) in [
+        (
+            SAKER_EV_SENDTO,
+            SAKER_P_SENDTO_tuple,
+            "10.0.0.5:5000->8.8.8.8:443",
+        ),
+        (
+            SAKER_EV_RECVFROM,
+            SAKER_P_RECVFROM_tuple,
+            "8.8.8.8:443->10.0.0.5:5000",
+        ),
+        (
+            SAKER_EV_RECVMSG,
+            SAKER_P_RECVMSG_tuple,
+            "8.8.8.8:443->10.0.0.5:5000",
+        ),
+        (
+            SAKER_EV_RECVMMSG,
+            SAKER_P_RECVMMSG_tuple,
+            "8.8.8.8:443->10.0.0.5:5000",
+        ),
+    ] {
+        let moved = record(event, 5_000, CHILD).tuple(slot, &tuple);
+        World::new().expect(&moved, &[("evt.arg.tuple", from)]);
+    }
     let nothing = record(SAKER_EV_CONNECT, 5_000, CHILD).num(SAKER_P_CONNECT_fd, 9);
     World::new().expect(&nothing, &[("evt.args", "res=0 tuple=NULL fd=9 addr=NULL")]);
 }

@@ -305,6 +305,7 @@ impl Partition {
         let fds = process.fds.len() as u64;
         let threads = process.threads.len() as u64;
         found.fill(process, &self.ctx.shared.cgroups, looked_ns);
+        self.ctx.ask_users(process, looked_ns);
         let counters = &mut self.ctx.counters;
         counters.recovered += 1;
         counters.fds = (counters.fds + process.fds.len() as u64).saturating_sub(fds);

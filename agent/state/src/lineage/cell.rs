@@ -6,7 +6,7 @@ use std::sync::{Arc, OnceLock};
 use arc_swap::{ArcSwap, ArcSwapOption};
 use smallvec::SmallVec;
 
-use super::MAX_REAPER_HOPS;
+use super::MAX_ANCESTORS;
 use crate::directory::Directory;
 use crate::image::Image;
 
@@ -114,7 +114,22 @@ impl Cell {
         bound.or_else(|| exit.find_reaper(self, directory))
     }
 
-    /// The parent as forked, without regard to its end.
+    /// Whether it has ended and nobody asks for times before that.
+    pub(super) fn is_retired(&self) -> bool {
+        let reaper = self.exit.get().map(|exit| exit.reaper.load());
+        reaper.is_some_and(|reaper| reaper.is_some())
+    }
+
+    /// Puts `heir` in the place of the parent `first` and all between them, who are retired; unless the owner has
+    /// found another parent.
+    pub(super) fn shorten(&self, first: &Arc<Self>, heir: &Arc<Self>) {
+        if !Arc::ptr_eq(first, heir) {
+            let first = Some(Arc::clone(first));
+            self.parent.compare_and_swap(&first, Some(Arc::clone(heir)));
+        }
+    }
+
+    /// The parent as forked, without regard to its end, or who has inherited from it since.
     pub(crate) fn first_parent(&self) -> Option<Arc<Cell>> {
         self.parent.load_full()
     }
@@ -176,7 +191,7 @@ impl Cell {
     /// The nearest ancestor that is the init of a pid namespace and lives at `ts_ns`.
     fn init_above(&self, ts_ns: u64) -> Option<Arc<Cell>> {
         let mut above = self.first_parent()?;
-        for _ in 0..MAX_REAPER_HOPS {
+        for _ in 0..MAX_ANCESTORS {
             let lives = above.exit_ns().is_none_or(|exit_ns| exit_ns > ts_ns);
             if above.vpid() == 1 && lives {
                 return Some(above);

@@ -19,9 +19,6 @@ use crate::progress::{Progress, Waited};
 /// Ancestors a walk visits at most: as deep as paths and cgroups are followed.
 pub const MAX_ANCESTORS: usize = 4096;
 
-/// Dead parents a walk passes on its way to the one living at its time.
-const MAX_REAPER_HOPS: usize = 32;
-
 /// Reads cells as of just before an event.
 ///
 /// "Just before": versions that began strictly earlier than the event count. Events of other thread
@@ -63,17 +60,35 @@ impl<'a> Reader<'a> {
     }
 
     /// The parent of `cell`: the reaper once the parent had ended.
+    ///
+    /// Dead parents are passed over, at most [`MAX_ANCESTORS`] at a time. Those that nobody can ask for any more are
+    /// taken out of the way for good, so that who outlives many reapers is not followed through all of them again.
     pub fn parent(&self, cell: &Cell) -> Option<Arc<Cell>> {
         self.wait_for(cell);
-        let mut parent = cell.first_parent()?;
-        for _ in 0..MAX_REAPER_HOPS {
+        let first = cell.first_parent()?;
+        let mut parent = Arc::clone(&first);
+        let mut retired = true;
+        let mut found = None;
+        for _ in 0..MAX_ANCESTORS {
             self.wait_for(&parent);
-            match parent.exit_ns() {
-                Some(exit_ns) if exit_ns <= self.as_of() => parent = parent.heir(self.directory)?,
-                _ => return Some(parent),
+            if parent
+                .exit_ns()
+                .is_none_or(|exit_ns| exit_ns > self.as_of())
+            {
+                found = Some(Arc::clone(&parent));
+                break;
             }
+            let heir = parent.heir(self.directory)?;
+            if retired && !parent.is_retired() {
+                cell.shorten(&first, &parent);
+                retired = false;
+            }
+            parent = heir;
         }
-        None
+        if retired {
+            cell.shorten(&first, &parent);
+        }
+        found
     }
 
     /// Parent, grandparent and so on, at most [`MAX_ANCESTORS`].
@@ -252,6 +267,61 @@ mod tests {
         );
         reaper.mark_exit(200, 1);
         assert_eq!((parent(200), parent(201)), (Some(20), Some(1)));
+    }
+
+    /// Reapers inside reapers, which end from the innermost on.
+    #[test]
+    fn many_heirs_may_have_died() {
+        let world = World::new();
+        let init = world.cell(1, None);
+        let mut reapers = vec![init];
+        for tgid in 2..200 {
+            let reaper = world.cell(tgid, reapers.last());
+            reapers.push(reaper);
+        }
+        let child = world.cell(200, reapers.last());
+        let last = reapers.pop().expect("a parent");
+        let (mut above, mut ts_ns) = (reapers.len(), 1_000);
+        let mut ended = last;
+        while above > 0 {
+            above -= 1;
+            let heir = above as u32 + 1;
+            ended.mark_exit(ts_ns, heir);
+            let parent = |ts| world.at(ts).parent(&child).map(|cell| cell.tgid());
+            assert_eq!(
+                (parent(ts_ns), parent(ts_ns + 1)),
+                (Some(heir + 1), Some(heir))
+            );
+            // Some are still asked for when the next one ends.
+            if above % 3 != 0 {
+                ended.retire(&world.directory);
+            }
+            ended = reapers.pop().expect("the heir");
+            ts_ns += 10;
+        }
+        assert_eq!(world.at(ts_ns).ancestors(&child).count(), 1);
+    }
+
+    /// Links to those who are gone are not followed twice.
+    #[test]
+    fn the_retired_are_taken_out_of_the_way() {
+        let world = World::new();
+        let init = world.cell(1, None);
+        let reaper = world.cell(20, Some(&init));
+        let child = world.cell(30, Some(&reaper));
+        reaper.mark_exit(100, 1);
+        let first = || child.first_parent().map(|cell| cell.tgid());
+        assert_eq!(
+            world.at(200).parent(&child).map(|cell| cell.tgid()),
+            Some(1)
+        );
+        assert_eq!(first(), Some(20), "somebody may ask for a time before");
+        reaper.retire(&world.directory);
+        assert_eq!(
+            world.at(200).parent(&child).map(|cell| cell.tgid()),
+            Some(1)
+        );
+        assert_eq!(first(), Some(1));
     }
 
     #[test]

@@ -114,6 +114,11 @@ impl Scanned {
             process.cwd = Arc::from(&b""[..]);
             process.cred = Cred::default();
             process.fds = FdTable::default();
+            (process.tty, process.fdlimit, process.pidns_start_ns) = (0, 0, 0);
+            (process.pgid, process.vpgid, process.sid) = (-1, -1, -1);
+            if !self.root.is_empty() {
+                process.root = Arc::from(&b"/"[..]);
+            }
             let living: FxHashSet<u32> = self.threads.iter().map(|found| found.tid).collect();
             process.threads.retain(|tid, thread| {
                 let young = thread.clone_ts_ns > looked_ns;
@@ -154,9 +159,8 @@ impl Scanned {
                 ..
             } = &self;
             fill_inherited(process, cred, cwd, root, *tty, *fdlimit, *start_ns);
-            if process.cgroup.paths.is_empty()
-                && let Some(cgroup) = cgroups.resolve(self.cgroup_id, &self.cgroups)
-            {
+            let unknown = process.cgroup.paths.is_empty() || doubt.has(Doubt::STALE);
+            if unknown && let Some(cgroup) = cgroups.resolve(self.cgroup_id, &self.cgroups) {
                 (process.cgroup, process.cgroup_id) = (cgroup, self.cgroup_id);
             }
         }

@@ -10,7 +10,7 @@ use crate::common::*;
 use saker_abi::raw::*;
 use saker_abi::record::RecordBuilder;
 use saker_state::scan::{Scanned, Scanner};
-use saker_state::{Doubt, FdKind, Origin, Partition, Role, boot_ns};
+use saker_state::{Doubt, FdKind, Origin, Partition, Process, Role, boot_ns};
 
 fn myself() -> Scanned {
     let mut scanner = Scanner::open(Path::new("/")).expect("a /proc");
@@ -122,6 +122,18 @@ fn what_a_loss_made_doubtful_is_looked_up() {
     partition.adopt([myself()]);
     run(partition, &chdir(1, me, "/stale"));
     run(partition, &openat(2, me, 4000, -100, "/closed/since", 0));
+    // Of a program before the one that runs: in a container, and of another session.
+    let id = "0123456789abcdef".repeat(4);
+    let before = exec(3, who(me, 0), "before", "")
+        .num(SAKER_P_EXECVE_sid, 4242)
+        .num(SAKER_P_EXECVE_tty, 0x401)
+        .num(SAKER_P_EXECVE_fdlimit, 17)
+        .var(
+            SAKER_P_EXECVE_cgroups,
+            format!("cpuset=/docker/{id}\0").as_bytes(),
+        );
+    run(partition, &before.build());
+    assert!(partition.process(me).is_some_and(Process::in_container));
     partition.mark_loss();
     assert!(
         partition
@@ -137,12 +149,20 @@ fn what_a_loss_made_doubtful_is_looked_up() {
             .process(me)
             .is_some_and(|process| process.doubt.any())
     );
+    // The container's users are asked for, too.
     assert!(world.recovery.serve(Duration::from_secs(10)));
+    while world.recovery.serve(Duration::ZERO) {}
     partition.poll_inbox(3, |_, _, _| ());
     let process = partition.process(me).expect("known");
     let cwd = std::env::current_dir().expect("a directory");
     assert_eq!(text(&process.cwd), format!("{}/", cwd.display()));
     assert!(process.fds.get(4000).is_none() && !process.doubt.any());
+    let found = myself();
+    assert_eq!(
+        (process.sid, process.tty, process.fdlimit),
+        (found.sid, found.tty, found.fdlimit)
+    );
+    assert!(!process.in_container(), "{:?}", process.cgroup);
     assert_eq!(partition.counters().fds, process.fds.len() as u64);
 }
 

@@ -5,6 +5,9 @@
  *
  * Calls that wait and succeed: giver -f FIFO for an openat2() that writes, whose flags say otherwise by then; giver -n
  * SOCKET OTHER for a connect whose descriptor is connected to OTHER by then.
+ *
+ * Opens that do not wait: giver -r LINK OTHER. Another thread takes what they have made to another number and puts OTHER
+ * under the one they return, if it can before they do.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -247,6 +250,52 @@ static int connect_elsewhere(const char *path, const char *other)
 	return accept(listener, NULL, NULL) < 0 || finish(thread, &connects[0]);
 }
 
+#define REPLACED_OPENS 300
+#define KEPT_FD 500
+#define NO_FD -1
+#define LAST_FD -2
+
+static atomic_int replaced = NO_FD; /* the number that the next open will have */
+static int other_file;
+
+static void *replace(void *unused)
+{
+	int fd;
+
+	(void)unused;
+	while ((fd = atomic_load(&replaced)) != LAST_FD) {
+		if (fd == NO_FD || dup2(fd, KEPT_FD) < 0)
+			continue;
+		dup2(other_file, fd);
+		atomic_store(&replaced, NO_FD);
+	}
+	return NULL;
+}
+
+static int open_replaced(const char *link, const char *other)
+{
+	pthread_t thread;
+	int i;
+
+	other_file = open(other, O_RDONLY);
+	if (other_file < 0 || pthread_create(&thread, NULL, replace, NULL))
+		return 1;
+	for (i = 0; i < REPLACED_OPENS; i++) {
+		int fd = dup(other_file);
+
+		close(fd);
+		atomic_store(&replaced, fd);
+		if (syscall(SYS_open, link, O_RDONLY) != fd)
+			return 1;
+		while (atomic_load(&replaced) != NO_FD)
+			sched_yield();
+		close(fd);
+		close(KEPT_FD);
+	}
+	atomic_store(&replaced, LAST_FD);
+	return pthread_join(thread, NULL);
+}
+
 int main(int argc, char **argv)
 {
 	struct sigaction action = { .sa_handler = interrupt };
@@ -262,6 +311,8 @@ int main(int argc, char **argv)
 		       race_all(connects, shared->address.sun_path, argv[2], argv[3]);
 	if (!strcmp(argv[1], "-n"))
 		return connect_elsewhere(argv[2], argv[3]);
+	if (!strcmp(argv[1], "-r"))
+		return open_replaced(argv[2], argv[3]);
 	if (!strcmp(argv[1], "-f"))
 		return write_openly(argv[2]);
 	if (mkfifo(argv[1], 0600)) {

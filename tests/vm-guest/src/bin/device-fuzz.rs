@@ -203,7 +203,8 @@ fn create(random: &mut Random, held: &mut Held) -> Result<&'static str> {
         // Any call as any event: arguments of one are no arguments of another.
         session.event_of_64 = std::array::from_fn(|_| any_event(random));
         session.event_of_32 = std::array::from_fn(|_| any_event(random));
-        session.subcalls = std::array::from_fn(|_| random.below(SAKER_NR_EVENTS as usize) as u8);
+        session.subcalls =
+            std::array::from_fn(|_| random.below(SAKER_NR_EVENTS as usize + 1) as u8);
         session.wanted = std::array::from_fn(|_| random.number());
     }
     if random.one_in(4) {
@@ -231,7 +232,7 @@ fn any_event(random: &mut Random) -> u8 {
     if random.one_in(16) {
         return SAKER_CALL_MULTIPLEXED as u8;
     }
-    random.below(SAKER_NR_EVENTS as usize) as u8
+    random.below(SAKER_NR_EVENTS as usize + 1) as u8
 }
 
 fn ring(random: &mut Random, held: &mut Held) -> Result<&'static str> {

@@ -182,17 +182,17 @@ pub(super) const FIELDS: &[Field] = &[
     .cost(10)
     .no_operand()
     .condition_only(),
-    Field::many("fd.ip", Ip, Arity::Ends, ips, "Either end's address.").on(Presence::Inet)
+    Field::many("fd.ip", Ip, Arity::Ends, ips, "Either end's address.")
         .no_operand()
         .condition_only(),
-    Field::many("fd.port", Port, Arity::Ends, ports, "Either end's port.").on(Presence::Inet)
+    Field::many("fd.port", Port, Arity::Ends, ports, "Either end's port.")
         .no_operand()
         .condition_only(),
     Field::many(
         "fd.net",
         Net,
         Arity::Ends,
-        nets,
+        ips,
         "Either end's address, compared with networks.",
     )
     .no_operand()
@@ -440,7 +440,7 @@ impl<'a> EventView<'a> {
     }
 }
 
-use socket::{End, ips, is_server, nets, ports, protos};
+use socket::{End, ips, is_server, ports, protos};
 
 fn num<'e>(e: &'e EventView<'_>, _: Arg) -> Option<Value<'e>> {
     Some(Value::Int(e.fd_num()?.max(-1).into()))

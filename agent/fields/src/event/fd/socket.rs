@@ -69,20 +69,21 @@ pub(super) fn is_server(e: &EventView<'_>) -> Option<bool> {
     Some(listens || server.is_some_and(|(ip, _)| e.is_local(ip)))
 }
 
-/// `fd.ip`: absent, so that even `!=` is false, for what is no inet socket.
+/// `fd.ip`, `fd.net`: any file has them, what is no inet socket without a value, so that even `!=` is false of the first
+/// (rules-spec D4).
 pub(super) fn ips(e: &EventView<'_>, visit: Visit<'_>) -> bool {
-    e.inet().is_some_and(|socket| {
+    if let Some(socket) = e.inet() {
         each_end(socket, |end| visit(Value::Ip(end.0)).is_continue());
-        true
-    })
+    }
+    e.fd().is_some()
 }
 
-/// `fd.port`.
+/// `fd.port`: likewise.
 pub(super) fn ports(e: &EventView<'_>, visit: Visit<'_>) -> bool {
-    e.inet().is_some_and(|socket| {
+    if let Some(socket) = e.inet() {
         each_end(socket, |end| visit(Value::Uint(end.1.into())).is_continue());
-        true
-    })
+    }
+    e.fd().is_some()
 }
 
 /// `fd.proto`.
@@ -96,14 +97,6 @@ pub(super) fn protos(e: &EventView<'_>, visit: Visit<'_>) -> bool {
         });
         true
     })
-}
-
-/// `fd.net`: any file has it, so that `!=` holds for one that has no address at all.
-pub(super) fn nets(e: &EventView<'_>, visit: Visit<'_>) -> bool {
-    if let Some(socket) = e.inet() {
-        each_end(socket, |end| visit(Value::Ip(end.0)).is_continue());
-    }
-    e.fd().is_some()
 }
 
 /// Both ends of a connection, client first; the one of a listening socket.

@@ -3,8 +3,8 @@
  * Which requests of io_uring this kernel has: those that are not seen are missing only where there are any.
  * CONFIG_IO_URING came with 5.1.
  */
-#ifndef SAKER_KMOD_RINGS_H
-#define SAKER_KMOD_RINGS_H
+#ifndef SAKER_COMPAT_RINGS_H
+#define SAKER_COMPAT_RINGS_H
 
 #if defined(CONFIG_IO_URING) && defined(SAKER_HAVE_URING_CONNECTS)
 #define RINGS_CONNECT true
@@ -44,4 +44,4 @@
 #define REQUESTS_ARE_OWNED false
 #endif
 
-#endif /* SAKER_KMOD_RINGS_H */
+#endif /* SAKER_COMPAT_RINGS_H */
