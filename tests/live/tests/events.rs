@@ -29,6 +29,11 @@ const RULES: &str = r#"
   condition: evt.type=clone and evt.arg.flags contains CLONE_NEWUTS and proc.name=perl
   output: "%evt.arg.flags"
   priority: INFO
+- rule: packets
+  desc: A socket for packets, asked for in the old way.
+  condition: evt.type=socket and evt.arg.domain contains AF_PACKET and proc.name=perl
+  output: "%evt.arg.domain"
+  priority: INFO
 - rule: no child
   desc: Forks that the kernel refuses.
   condition: evt.type in (clone, clone3) and evt.failed=true and proc.name=perl
@@ -56,6 +61,7 @@ perl -MFcntl -e 'fcntl(STDIN, F_SETFL, O_NONBLOCK)'
 perl -e 'exec {"/bin/true"} "x" x 5000, "-c", "evil" if !fork; wait'
 perl -e 'syscall(56, 0x04020011, 0, 0, 0, 0) && wait'
 perl -e 'syscall(56, 0x00010011, 0, 0, 0, 0); $how = pack("Q11", 0x10000200); syscall(435, $how, 88); syscall(435, 0, 88)'
+perl -e 'syscall(41, 2, 10, 0x300) >= 0 or die "socket: $!"'
 "#;
 
 #[test]
@@ -103,6 +109,7 @@ fn what_a_rule_names_is_recorded() {
                 .all(|flags| flags.ends_with("CLONE_NEWNS|CLONE_NEWUTS")),
         "{apart:?}"
     );
+    assert_eq!(by_rule["packets"].len(), 1);
     let refused = by_rule["no child"].iter();
     let refused: Vec<_> = refused
         .filter_map(|line| line.split_once("Informational "))
