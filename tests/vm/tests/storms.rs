@@ -12,6 +12,7 @@ const LOADS: u32 = 100;
 const LOADS_SHORT: u32 = 20;
 /// Agents that are killed.
 const KILLS: u32 = 20;
+/// The same: five in each half are more than [`SLACK`].
 const KILLS_SHORT: u32 = 10;
 /// Objects of one kind that may come by themselves in half the rounds and stay, however many rounds there are: 3 were
 /// seen in both halves of 20 loads.
