@@ -13,7 +13,7 @@ use crate::driver::Kind;
 use crate::labels::{Labels, Thread};
 use crate::render;
 use crate::text::{Dump, Group, Line, RACE, Step};
-use crate::tree::is_birth;
+use crate::tree::{has_child, is_birth};
 
 /// How the script says which step follows: it removes a name that begins so.
 const STEP: &[u8] = b"/saker-step/";
@@ -143,7 +143,7 @@ impl Writer {
     fn add(&mut self, record: &Record<'_>) -> Result<()> {
         let hdr = *record.hdr();
         let event = record.event();
-        if is_birth(event) && record.i64(SAKER_P_CLONE_res) >= 0 {
+        if has_child(record) {
             let child = record.u64(SAKER_P_CLONE_child_tid) as u32;
             let parent = record.u64(SAKER_P_CLONE_parent_tid) as u32;
             // Everybody with a number before the record that shows it, parent before child.

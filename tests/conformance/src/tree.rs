@@ -32,8 +32,7 @@ impl Tree {
         for (.., bytes) in sorted {
             let record = Record::parse(&bytes).context("a damaged record")?;
             let tgid = record.hdr().tgid;
-            if is_birth(record.event())
-                && record.i64(SAKER_P_CLONE_res) >= 0
+            if has_child(&record)
                 && members.contains(&(record.u64(SAKER_P_CLONE_parent_pid) as u32))
             {
                 let child = record.u64(SAKER_P_CLONE_child_pid) as u32;
@@ -66,6 +65,11 @@ impl Tree {
     pub fn into_records(self) -> Vec<Vec<u8>> {
         self.records
     }
+}
+
+/// Whether it is the record of a fork that did not fail, of either side.
+pub fn has_child(record: &Record<'_>) -> bool {
+    is_birth(record.event()) && record.i64(SAKER_P_CLONE_res) >= 0
 }
 
 /// Whether the event is one of the fork family, which all have the parameters of clone.

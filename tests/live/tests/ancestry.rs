@@ -49,11 +49,7 @@ sub nest {
 	if ($left) {
 		syscall(157, 36, 1, 0, 0, 0) == 0 or die "prctl: $!" if $dead;
 		my $next = nest($left - 1);
-		if ($dead || $left == 1) {
-			waitpid($next, 0) if $left > 1;
-		} else {
-			sysread($ended, my $end, 1);
-		}
+		$dead ? waitpid($next, 0) : sysread($ended, my $end, 1) if $left > 1;
 		exit 0;
 	}
 	select(undef, undef, undef, 0.001) while getppid() != $top;

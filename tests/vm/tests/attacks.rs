@@ -26,7 +26,8 @@ cd /top
 mount --move . /
 exec chroot . /bin/sh -eu /attacks/run.sh
 ";
-/// And hierarchies of cgroups as this host's, as far as the kernel has them (Debian's 6.12 has none of cpuset and memory), names, a profile, and an address beside that of loopback: it stands for
+/// And hierarchies of cgroups as this host's, as far as the kernel has them (Debian's 6.12 has none of cpuset and
+/// memory), names, a profile, and an address beside that of loopback: it stands for
 /// the ends of sockets that are bound to none.
 const RUN: &str = "\
 umount /sys/fs/cgroup

@@ -9,7 +9,7 @@ use saker_abi::raw::*;
 use saker_abi::record::{Record, RecordBuilder};
 use saker_capture::Gap;
 use saker_capture::file::{CaptureError, CaptureWriter, Item, Meta, Reader, Source, frames};
-use saker_capture::recorder::{Recorder, chunk_pool};
+use saker_capture::recorder::{Chunks, Recorder, chunk_pool};
 
 /// A file in memory that outlives its writer.
 #[derive(Debug, Clone, Default)]
@@ -46,6 +46,24 @@ pub(crate) fn record(ts_ns: u64, tgid: u32) -> Vec<u8> {
         .build()
 }
 
+/// A loss of five records.
+pub(crate) const GAP: Gap = Gap {
+    cpu: 1,
+    partition: 0,
+    from_ns: 3,
+    until_ns: 4,
+    records: 5,
+    classes: 1,
+};
+
+/// Writes what recorders have handed over.
+pub(crate) fn drain(chunks: &Chunks, writer: &mut CaptureWriter<Memory>) {
+    while let Ok(chunk) = chunks.receiver().try_recv() {
+        writer.chunk(&chunk).expect("written");
+        chunks.give_back(chunk);
+    }
+}
+
 /// A capture of what each stream is given, in blocks of at most `block` records.
 pub(crate) fn capture(streams: &[Vec<Vec<u8>>], block: usize) -> Vec<u8> {
     let memory = Memory::default();
@@ -60,12 +78,6 @@ pub(crate) fn capture(streams: &[Vec<Vec<u8>>], block: usize) -> Vec<u8> {
     let mut recorders: Vec<Recorder> = (0..streams.len() as u16)
         .map(|stream| Recorder::new(stream, pool.clone()))
         .collect();
-    let mut drain = || {
-        while let Ok(chunk) = chunks.receiver().try_recv() {
-            writer.chunk(&chunk).expect("written");
-            chunks.give_back(chunk);
-        }
-    };
     let rounds = streams.iter().map(Vec::len).max().unwrap_or(0);
     for round in 0..rounds.div_ceil(block) {
         for (stream, recorder) in streams.iter().zip(&mut recorders) {
@@ -77,20 +89,13 @@ pub(crate) fn capture(streams: &[Vec<Vec<u8>>], block: usize) -> Vec<u8> {
                 recorder.record(&record);
             }
             recorder.flush(last_ns.saturating_sub(1));
-            drain();
+            drain(&chunks, &mut writer);
         }
     }
-    recorders[0].gap(&Gap {
-        cpu: 1,
-        partition: 0,
-        from_ns: 3,
-        until_ns: 4,
-        records: 5,
-        classes: 1,
-    });
+    recorders[0].gap(&GAP);
     for recorder in &mut recorders {
         recorder.flush(u64::MAX);
-        drain();
+        drain(&chunks, &mut writer);
     }
     writer.end().expect("written");
     memory.bytes()

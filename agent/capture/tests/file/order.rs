@@ -13,7 +13,7 @@ use saker_capture::file::{
 };
 use saker_capture::recorder::{Recorder, chunk_pool};
 
-use crate::bytes::{Memory, capture, meta, read, record};
+use crate::bytes::{GAP, Memory, capture, drain, meta, read, record};
 
 #[test]
 fn a_file_says_what_was_recorded() {
@@ -121,22 +121,12 @@ fn gaps_that_wait_take_no_more_than_their_share() {
     let mut watermark_ns = 10;
     while left > 0 {
         for _ in 0..left.min(MAX_BLOCK_GAPS) {
-            recorder.gap(&Gap {
-                cpu: 1,
-                partition: 0,
-                from_ns: 3,
-                until_ns: 4,
-                records: 5,
-                classes: 1,
-            });
+            recorder.gap(&GAP);
         }
         left = left.saturating_sub(MAX_BLOCK_GAPS);
         watermark_ns += 1;
         recorder.flush(watermark_ns);
-        while let Ok(chunk) = chunks.receiver().try_recv() {
-            writer.chunk(&chunk).expect("written");
-            chunks.give_back(chunk);
-        }
+        drain(&chunks, &mut writer);
     }
     writer.end().expect("written");
     let reader = Reader::open(Cursor::new(memory.bytes()), false).expect("whole");
