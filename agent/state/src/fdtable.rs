@@ -387,6 +387,29 @@ impl FdTable {
         table.live -= closed;
     }
 
+    /// Forgets what has not changed since this table was `before`.
+    pub(crate) fn forget_unchanged(&mut self, before: &Self) {
+        if Arc::ptr_eq(&self.table, &before.table) {
+            *self = Self::default();
+            return;
+        }
+        // An entry that both hold has not changed: changing it would have copied it.
+        let unchanged = |number, fd: &Arc<Fd>| {
+            let slot = before.table.slot(number).filter(|slot| slot.live);
+            slot.and_then(|slot| slot.fd.as_ref())
+                .is_some_and(|then| Arc::ptr_eq(then, fd))
+        };
+        let numbers = self.iter().map(|(number, _)| number);
+        let known: Vec<_> = numbers
+            .filter_map(|number| Some((number, self.shared(number)?)))
+            .filter(|(number, fd)| !unchanged(*number, fd))
+            .collect();
+        *self = Self::default();
+        for (number, fd) in known {
+            self.share(number, fd);
+        }
+    }
+
     /// Entries there are.
     pub fn len(&self) -> usize {
         self.table.live

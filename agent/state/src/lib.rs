@@ -10,6 +10,7 @@
 mod absent;
 mod acted;
 mod apply;
+mod asked;
 mod container;
 mod counters;
 mod directory;

@@ -10,12 +10,14 @@ use saker_abi::record::Record;
 
 use crate::acted::{Acted, Told};
 use crate::apply::{self, Ctx, Known};
+use crate::asked::Asked;
 use crate::counters::Counters;
 use crate::directory::MAX_PROCESSES;
 use crate::handover::Message;
 use crate::lineage::{Cell, Reader};
 use crate::park::Parking;
 use crate::process::{Doubt, Process};
+use crate::recovery::boot_ns;
 use crate::scan::Scanned;
 use crate::shared::SharedState;
 use crate::sharing;
@@ -296,6 +298,8 @@ impl Partition {
     /// it once a round after a loss until it returns 0: the background mends them bit by bit, and those that
     /// it has no time for now stay doubtful and are asked for again.
     pub fn recover_some(&mut self, max: usize) -> usize {
+        // Before they are asked for: what is looked for from now on is of after the loss.
+        let asked_ns = boot_ns();
         let mut list = std::mem::take(&mut self.list);
         list.clear();
         let lost = self
@@ -308,11 +312,9 @@ impl Partition {
                 break;
             }
             if let Some(process) = self.processes.get_mut(&tgid) {
-                let unknown = Doubt::IMAGE
-                    .with(Doubt::FDS)
-                    .with(Doubt::INHERITED)
-                    .with(Doubt::STALE);
+                let unknown = Doubt::IMAGE.with(Doubt::FDS).with(Doubt::INHERITED);
                 process.doubt = process.doubt.without(Doubt::LOSS).with(unknown);
+                process.asked = Some(Box::new(Asked::now(process, asked_ns)));
             }
         }
         let found = list.len();

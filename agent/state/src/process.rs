@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use rustc_hash::FxHashMap;
 
+use crate::asked::Asked;
 use crate::container::Cgroup;
 use crate::fdtable::FdTable;
 use crate::image::Image;
@@ -119,8 +120,6 @@ impl Doubt {
     pub const INHERITED: Self = Self(4);
     /// Records of its partition were lost since it was last whole.
     pub const LOSS: Self = Self(8);
-    /// The same, and a look-up is under way whose answer overrides what is known.
-    pub(crate) const STALE: Self = Self(16);
 
     /// Whether there is any.
     pub const fn any(self) -> bool {
@@ -194,6 +193,8 @@ pub struct Process {
     pub origin: Origin,
     /// What is uncertain.
     pub doubt: Doubt,
+    /// After a loss, while a look-up is under way: its answer overrides what has not changed since.
+    pub(crate) asked: Option<Box<Asked>>,
 }
 
 impl Process {
@@ -225,6 +226,7 @@ impl Process {
             start_tag: 0,
             origin: Origin::Placeholder,
             doubt: Doubt::IMAGE.with(Doubt::FDS).with(Doubt::INHERITED),
+            asked: None,
         }
     }
 
@@ -285,7 +287,7 @@ impl Process {
     /// Whether a look at it may be under way that tells what is not known. A child of one that is looked at is not
     /// looked at itself, whatever it inherits of the doubt, unless it inherits that of the program.
     pub fn is_looked_up(&self) -> bool {
-        let asked = self.doubt.has(Doubt::IMAGE) || self.doubt.has(Doubt::STALE);
+        let asked = self.doubt.has(Doubt::IMAGE) || self.asked.is_some();
         self.origin == Origin::Placeholder || asked
     }
 

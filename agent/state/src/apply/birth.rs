@@ -7,6 +7,7 @@ use saker_abi::record::Record;
 
 use super::process::Born;
 use super::{Ctx, Known};
+use crate::asked::Asked;
 use crate::partition::{GiveUp, MAX_ARRIVED, MISSING_PER_ROUND, Partition};
 use crate::process::{Doubt, Origin, Process};
 use crate::recovery::Request;
@@ -292,7 +293,8 @@ impl Partition {
             self.ctx.counters.recovery_unused += 1;
             return;
         };
-        if !process.doubt.any() {
+        let before_loss = |asked: &Asked| !asked.is_answered_at(looked_ns);
+        if !process.doubt.any() || process.asked.as_deref().is_some_and(before_loss) {
             self.ctx.counters.recovery_unused += 1;
             return;
         }

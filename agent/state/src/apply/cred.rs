@@ -23,6 +23,9 @@ pub(super) fn apply(ctx: &mut Ctx, process: &mut Process, rec: &Record<'_>) {
     {
         process.sharing = None;
     }
+    if let Some(asked) = &mut process.asked {
+        asked.cred_told(rec.hdr().tid, rec.hdr().ts_ns);
+    }
     let Some(cred) = process.cred_mut(rec.hdr().tid) else {
         ctx.counters.thread_overflow += 1;
         return;

@@ -147,6 +147,7 @@ impl<'a> Born<'a> {
             start_tag: 0,
             origin: Origin::Kernel,
             doubt: parent.doubt,
+            asked: None,
         };
         self.describe(&mut child);
         if self.shares_files {
@@ -157,7 +158,7 @@ impl<'a> Born<'a> {
 
     /// Those of a new thread are those of its maker; not known where the process is not.
     fn thread_cred(&self, process: &Process) -> Option<Cred> {
-        let known = !process.doubt.has(Doubt::INHERITED) && !process.doubt.has(Doubt::STALE);
+        let known = !process.doubt.has(Doubt::INHERITED);
         known.then(|| {
             let mut cred = *process.cred_of(self.parent_tid);
             self.amend(&mut cred);

@@ -16,12 +16,10 @@ use std::os::fd::OwnedFd;
 use std::path::Path;
 use std::sync::Arc;
 
-use rustc_hash::FxHashSet;
 use rustix::fs::{CWD, Dir, Mode, OFlags, openat};
 
 use crate::container::Cgroups;
 use crate::fd::Fd;
-use crate::fdtable::FdTable;
 use crate::image::Image;
 use crate::lineage::Cell;
 use crate::process::{Blank, Comm, Cred, Doubt, NO_ID, Origin, Process, Thread};
@@ -109,24 +107,10 @@ impl Scanned {
     /// what they have said stays. The look was at `looked_ns`.
     pub(crate) fn fill(mut self, process: &mut Process, cgroups: &Cgroups, looked_ns: u64) {
         let doubt = process.doubt;
-        if doubt.has(Doubt::STALE) {
-            // Changes were lost: what stands here may be older than what was found.
-            process.cwd = Arc::from(&b""[..]);
-            process.cred = Cred::default();
-            process.fds = FdTable::default();
-            (process.tty, process.fdlimit, process.pidns_start_ns) = (0, 0, 0);
-            (process.pgid, process.vpgid, process.sid) = (-1, -1, -1);
-            if !self.root.is_empty() {
-                process.root = Arc::from(&b"/"[..]);
-            }
-            let living: FxHashSet<u32> = self.threads.iter().map(|found| found.tid).collect();
-            process.threads.retain(|tid, thread| {
-                let young = thread.clone_ts_ns > looked_ns;
-                if !young {
-                    thread.cred = None;
-                }
-                young || living.contains(tid)
-            });
+        let asked = process.asked.take();
+        let after_loss = asked.is_some();
+        if let Some(asked) = asked {
+            asked.forget(process, &mut self, looked_ns);
         }
         if doubt.has(Doubt::IMAGE) {
             let file = |image: &Image| (image.exe_dev, image.exe_ino);
@@ -159,7 +143,7 @@ impl Scanned {
                 ..
             } = &self;
             fill_inherited(process, cred, cwd, root, *tty, *fdlimit, *start_ns);
-            let unknown = process.cgroup.paths.is_empty() || doubt.has(Doubt::STALE);
+            let unknown = process.cgroup.paths.is_empty() || after_loss;
             if unknown && let Some(cgroup) = cgroups.resolve(self.cgroup_id, &self.cgroups) {
                 (process.cgroup, process.cgroup_id) = (cgroup, self.cgroup_id);
             }
@@ -197,7 +181,11 @@ impl Scanned {
                 process.fds.fill(number, found);
             }
         }
-        process.doubt = Doubt::NONE;
+        // Another loss, since: it is asked for again.
+        process.doubt = match doubt.has(Doubt::LOSS) {
+            true => Doubt::LOSS,
+            false => Doubt::NONE,
+        };
         process.origin = Origin::Proc;
     }
 }

@@ -10,7 +10,7 @@ use crate::common::*;
 use saker_abi::raw::*;
 use saker_abi::record::RecordBuilder;
 use saker_state::scan::{Scanned, Scanner};
-use saker_state::{Doubt, FdKind, Origin, Partition, Process, Role, boot_ns};
+use saker_state::{Doubt, FdKind, Origin, Partition, Process, Recovery, Role, boot_ns};
 
 fn myself() -> Scanned {
     let mut scanner = Scanner::open(Path::new("/")).expect("a /proc");
@@ -164,6 +164,72 @@ fn what_a_loss_made_doubtful_is_looked_up() {
     );
     assert!(!process.in_container(), "{:?}", process.cgroup);
     assert_eq!(partition.counters().fds, process.fds.len() as u64);
+}
+
+/// Records that come while the answer to a look is under way are newer than the look.
+#[test]
+fn what_records_tell_after_a_look_stays() {
+    let mut world = state(1);
+    let me = std::process::id();
+    let partition = &mut world.partitions[0];
+    let files = [(); 2].map(|()| tempfile::tempfile().expect("a file"));
+    let [kept, closed] = [&files[0], &files[1]].map(AsRawFd::as_raw_fd);
+    partition.adopt([myself()]);
+    run(partition, &openat(1, me, 4000, -100, "/closed/since", 0));
+    partition.mark_loss();
+    assert_eq!(partition.recover_some(10), 1);
+    assert!(world.recovery.serve(Duration::from_secs(10)));
+    let now_ns = boot_ns();
+    run(partition, &chdir(now_ns, me, "/later"));
+    run(
+        partition,
+        &openat(now_ns, me, 4001, -100, "/opened/later", 0),
+    );
+    run(partition, &close(now_ns, me, closed));
+    let setuid = RecordBuilder::new(SAKER_EV_SETUID, now_ns, me, me);
+    run(
+        partition,
+        &setuid.num(SAKER_P_SETUID_now_euid, 4242).build(),
+    );
+    partition.poll_inbox(now_ns, |_, _, _| ());
+    let process = partition.process(me).expect("known");
+    assert!(!process.doubt.any());
+    assert_eq!(
+        (text(&process.cwd), process.cred.uid),
+        ("/later/".to_owned(), 4242)
+    );
+    let known = |number| process.fds.get(number).is_some();
+    assert_eq!(
+        [4001, kept, 4000, closed].map(known),
+        [true, true, false, false]
+    );
+}
+
+/// A look is of before a loss that came since.
+#[test]
+fn who_has_lost_records_since_is_looked_at_again() {
+    let mut world = state(1);
+    let me = std::process::id();
+    let partition = &mut world.partitions[0];
+    partition.adopt([myself()]);
+    let look = |partition: &mut Partition, recovery: &mut Recovery| {
+        assert!(recovery.serve(Duration::from_secs(10)));
+        partition.poll_inbox(1, |_, _, _| ());
+        partition.process(me).expect("known").doubt
+    };
+    partition.mark_loss();
+    assert_eq!(partition.recover_some(10), 1);
+    partition.mark_loss();
+    let doubt = look(partition, &mut world.recovery);
+    assert!(doubt.has(Doubt::LOSS), "not asked for since the second one");
+
+    assert_eq!(partition.recover_some(10), 1);
+    assert!(world.recovery.serve(Duration::from_secs(10)));
+    partition.mark_loss();
+    assert_eq!(partition.recover_some(10), 1);
+    partition.poll_inbox(1, |_, _, _| ());
+    assert!(partition.process(me).is_some_and(|it| it.doubt.any()));
+    assert!(!look(partition, &mut world.recovery).any());
 }
 
 /// The answer is of the program before, when there was an exec meanwhile.
