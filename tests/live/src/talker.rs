@@ -14,6 +14,11 @@ pub const NAME: &str = "talker";
 /// # Errors
 /// When the compiler is missing or refuses.
 pub fn compile(lab: &Lab) -> Result<PathBuf> {
-    let source = concat!(include_str!("ring.c"), include_str!("talker.c"));
+    let source = concat!(
+        include_str!("ring.c"),
+        include_str!("talker.c"),
+        include_str!("talker_accept.c"),
+        include_str!("talker_ways.c")
+    );
     lab.compile(NAME, source, &[])
 }
