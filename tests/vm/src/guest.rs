@@ -21,6 +21,10 @@ use crate::{dmesg, fetch, process, userland};
 const INIT: &[u8] = include_bytes!("init.sh");
 /// Longest run of a guest that names no other.
 pub const TIMEOUT: Duration = Duration::from_secs(240);
+/// Longest boot: 2 to 4 s on an idle host, with a userland some 20.
+const BOOT_TIMEOUT: Duration = Duration::from_secs(180);
+/// Emulated kernels hang now and then while they boot, long before anything of ours is there.
+const BOOTS: u32 = 3;
 /// Longest question to busybox.
 const BUSYBOX_LIMIT: Duration = Duration::from_secs(20);
 /// What /init writes to the kernel's log before the job.
@@ -84,6 +88,7 @@ impl Guest {
                 memory_mib: 1024,
                 kvm: false,
                 timeout: TIMEOUT,
+                boot_timeout: BOOT_TIMEOUT,
             },
         }
     }
@@ -201,8 +206,21 @@ impl Guest {
             kernel: files.vmlinux,
             initramfs,
             timeout: self.limit(),
+            boot_timeout: self.machine.boot_timeout * self.kernel.slowness(),
             ..self.machine.clone()
         };
+        for boot in 1..BOOTS {
+            let ran = qemu::run(&machine, directory.path())?;
+            if ran.ended || ran.begun {
+                return self.judge(ran);
+            }
+            eprintln!(
+                "guest with kernel {}: killed after {:.0} s, boot {boot} of {BOOTS} had not ended: {}",
+                self.kernel,
+                ran.duration.as_secs_f64(),
+                process::tail(&ran.console, 1)
+            );
+        }
         self.judge(qemu::run(&machine, directory.path())?)
     }
 
@@ -260,7 +278,12 @@ impl Guest {
             )
         };
         if !ran.ended {
-            bail!("killed after {} s\n{}", self.limit().as_secs(), ends());
+            let when = if ran.begun { "" } else { " while it booted" };
+            bail!(
+                "killed after {:.0} s{when}\n{}",
+                ran.duration.as_secs_f64(),
+                ends()
+            );
         }
         let report = Report::parse(&ran.control).with_context(ends)?;
         let Some(status) = report.status else {

@@ -1,6 +1,6 @@
 #!/saker-vm/busybox sh
-# /init of a guest: mounts, runs /saker-vm/script with its output to ttyS1, sends the files listed in
-# /saker-vm/bring and the kernel's log over ttyS2, then the verdict, and ends the machine.
+# /init of a guest: mounts, says over ttyS2 that the job begins, runs /saker-vm/script with its output to ttyS1, sends
+# the files listed in /saker-vm/bring and the kernel's log over ttyS2, then the verdict, and ends the machine.
 # The protocol is that of src/protocol.rs.
 
 bb=/saker-vm/busybox
@@ -63,6 +63,7 @@ for line in ttyS1 ttyS2; do
 done
 exec 3>/dev/ttyS2
 
+echo SAKER-VM-BEGUN >&3
 echo "saker-vm: the job begins" >/dev/kmsg
 cd /
 $bb env -i PATH="$PATH" HOME=/root TERM=dumb LC_ALL=C $($bb cat /saker-vm/environment) \

@@ -1,6 +1,7 @@
-//! What a guest's /init says on its control line, a serial line of its own: files, then the verdict.
+//! What a guest's /init says on its control line, a serial line of its own: that the job begins, files, the verdict.
 //!
 //! ```text
+//! SAKER-VM-BEGUN
 //! SAKER-VM-FILE length sha256 path
 //! <length bytes>
 //! SAKER-VM-MISSING path
@@ -13,11 +14,17 @@ use std::fmt::Write as _;
 use anyhow::{Context, Result, bail, ensure};
 use sha2::{Digest, Sha256};
 
+const BEGUN: &str = "SAKER-VM-BEGUN";
 const FILE: &str = "SAKER-VM-FILE ";
 const MISSING: &str = "SAKER-VM-MISSING ";
 const VERDICT: &str = "SAKER-VM-VERDICT status=";
 /// Longest line between files.
 const MAX_LINE: usize = 8192;
+
+/// Whether a guest has booted, by what it said so far.
+pub fn has_begun(bytes: &[u8]) -> bool {
+    bytes.starts_with(BEGUN.as_bytes())
+}
 
 /// What came over the control line.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -60,7 +67,7 @@ impl Report {
                         .parse()
                         .with_context(|| format!("status {status:?}"))?,
                 );
-            } else if !line.trim().is_empty() {
+            } else if ![BEGUN, ""].contains(&line.trim()) {
                 bail!("on the control line: {line:?}");
             }
         }
@@ -103,7 +110,7 @@ mod tests {
 
     fn all() -> Vec<u8> {
         format!(
-            "SAKER-VM-FILE 5 {SUM} /tmp/a b\nhello\nSAKER-VM-MISSING /x y\n\
+            "SAKER-VM-BEGUN\nSAKER-VM-FILE 5 {SUM} /tmp/a b\nhello\nSAKER-VM-MISSING /x y\n\
              SAKER-VM-VERDICT status=3\nanything"
         )
         .into_bytes()
@@ -120,6 +127,7 @@ mod tests {
     #[test]
     fn every_cut_leaves_no_verdict() {
         let bytes = all();
+        assert!(has_begun(&bytes) && !has_begun(b""));
         let end = bytes.len() - "anything".len();
         for cut in 0..end {
             let report = Report::parse(&bytes[..cut]).expect("a part of a report");

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 
-use crate::process;
+use crate::{process, protocol};
 
 const PROGRAM: &str = "qemu-system-x86_64";
 
@@ -38,6 +38,8 @@ pub struct Machine {
     pub kvm: bool,
     /// Longest run.
     pub timeout: Duration,
+    /// Longest time until the job begins.
+    pub boot_timeout: Duration,
 }
 
 /// What a machine left behind.
@@ -45,6 +47,8 @@ pub struct Machine {
 pub struct Ran {
     /// Whether it ended by itself, within its time.
     pub ended: bool,
+    /// Whether it said that its job begins.
+    pub begun: bool,
     /// The kernel's console (ttyS0).
     pub console: String,
     /// The output of the job (ttyS1).
@@ -75,7 +79,12 @@ pub fn run(machine: &Machine, directory: &Path) -> Result<Ran> {
         .stderr(output)
         .spawn()
         .context("cannot run qemu")?;
-    let ended = process::wait(&mut child, machine.timeout)?.is_some();
+    let boot_timeout = machine.boot_timeout.min(machine.timeout);
+    let mut ended = process::wait(&mut child, boot_timeout)?.is_some();
+    if !ended && protocol::has_begun(&fs::read(&lines[2])?) {
+        let left = machine.timeout.saturating_sub(started.elapsed());
+        ended = process::wait(&mut child, left)?.is_some();
+    }
     if !ended {
         child.kill().context("cannot kill qemu")?;
         child.wait().context("cannot wait for qemu")?;
@@ -84,6 +93,7 @@ pub fn run(machine: &Machine, directory: &Path) -> Result<Ran> {
     let [console, output, control] = lines.map(|path| fs::read(path).unwrap_or_default());
     Ok(Ran {
         ended,
+        begun: protocol::has_begun(&control),
         console: String::from_utf8_lossy(&console).into_owned(),
         output,
         control,
@@ -172,6 +182,7 @@ mod tests {
             memory_mib: 1024,
             kvm: false,
             timeout: Duration::from_secs(1),
+            boot_timeout: Duration::from_secs(1),
         }
     }
 

@@ -2,6 +2,7 @@
 //!
 //! Boots guests; `make vm` and `make vm-test` run it.
 
+use std::os::unix::fs::PermissionsExt;
 use std::time::Duration;
 
 use saker_vm::{Cache, Guest, Kernel};
@@ -123,6 +124,25 @@ fn short_a_crash_is_seen_at_once() {
 fn short_a_hanging_guest_is_killed() {
     let error = failure(&guest("echo begun; sleep 1000").timeout(HANG));
     assert!(error.contains("killed after 20 s"), "{error}");
+}
+
+#[test]
+#[ignore = "boots guests: make vm"]
+fn a_boot_that_hangs_is_seen() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let init = dir.path().join("init");
+    std::fs::write(
+        &init,
+        "#!/saker-vm/busybox sh\nexec /saker-vm/busybox sleep 1000\n",
+    )
+    .expect("written");
+    std::fs::set_permissions(&init, std::fs::Permissions::from_mode(0o755)).expect("executable");
+    let hanging = guest("true").file(init, "/hang").append("rdinit=/hang");
+    let error = failure(&hanging.timeout(HANG));
+    assert!(
+        error.contains("killed after 20 s while it booted"),
+        "{error}"
+    );
 }
 
 #[test]
