@@ -11,6 +11,7 @@ use saker_tests_live::evader;
 use serde_json::Value;
 
 use crate::attack::{Attack, Place};
+use crate::container::RUNTIME;
 use crate::run::{Ran, TOKEN_FIELD};
 use crate::sight::Sights;
 use crate::stage::PROGRAMS;
@@ -55,6 +56,8 @@ const SUGGESTED: [&str; 6] = [
     "k8s.ns.name",
     "k8s.pod.name",
 ];
+/// Name of the shells that run scripts.
+const SCRIPT: &str = "sh";
 /// The audit user of those who never logged in.
 const NO_LOGINUID: &str = "4294967295";
 
@@ -185,11 +188,58 @@ fn expectation(name: &str, attack: &Attack, ran: &Ran, sights: Sights) -> Option
         },
         "user.loginname" if ran.loginuid != NO_LOGINUID => ANY.to_owned(),
         "container.id" => ran.container.clone().unwrap_or_else(|| "host".to_owned()),
-        // Ancestors above the actor are the test's.
-        _ if name.starts_with("proc.aname[") => MAYBE.to_owned(),
+        _ if let Some(level) = level(name) => {
+            let parent = stated("proc.pname").unwrap_or_else(|| SCRIPT.to_owned());
+            let others = (2..).map_while(|level| stated(&format!("proc.aname[{level}]")));
+            let mut names: Vec<String> = std::iter::once(parent).chain(others).collect();
+            let is_script = names[0] == SCRIPT && stated("proc.pcmdline").is_none();
+            above(&mut names, is_script, place);
+            ancestor(level, &names, ran)
+        }
         _ => return default(name, place).map(|value| ran.expand(value)),
     };
     Some(value)
+}
+
+/// N of `proc.aname[N]`.
+fn level(name: &str) -> Option<usize> {
+    name.strip_prefix("proc.aname[")?
+        .strip_suffix(']')?
+        .parse()
+        .ok()
+}
+
+/// Adds what is above an actor below `names`: its parent is the script, a program of the script, or, for the first process
+/// of a container, its runtime.
+fn above(names: &mut Vec<String>, is_script: bool, place: Place) {
+    let is_first = names[0] == RUNTIME;
+    let mut push = |name: &str| names.push(name.to_owned());
+    if !is_first {
+        if !is_script {
+            push(SCRIPT);
+        }
+        // What the script runs in.
+        match place {
+            Place::Host => {}
+            Place::HostNetwork => push(SCRIPT),
+            Place::Container(_) => push(RUNTIME),
+        }
+    }
+    if place.is_container() {
+        push(SCRIPT);
+    }
+}
+
+/// `proc.aname[level]` where `names` are those of the suite, the parent's first.
+fn ancestor(level: usize, names: &[String], ran: &Ran) -> String {
+    let Some(above) = &ran.ancestors else {
+        return names
+            .get(level - 1)
+            .map_or(MAYBE, String::as_str)
+            .to_owned();
+    };
+    let name = names.iter().chain(above).nth(level - 1);
+    name.map_or(ABSENT, String::as_str).to_owned()
 }
 
 /// Where a program of that name is.

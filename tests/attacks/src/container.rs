@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use crate::attack::{Container, Place};
 
 /// The runtime. Stock rules know the start of a container by its name.
-const RUNTIME: &str = "runc";
+pub const RUNTIME: &str = "runc";
 /// A static shell and tools.
 const BUSYBOX: &str = "/bin/busybox";
 /// Where runc makes cgroups of ours, below each hierarchy.

@@ -33,6 +33,9 @@ pub struct Ran {
     pub lab: PathBuf,
     /// Identifier of its container as alerts show it.
     pub container: Option<String>,
+    /// Names of its shell's ancestors, the nearest first. A recording has none of their records.
+    #[serde(skip)]
+    pub ancestors: Option<Vec<String>>,
 }
 
 impl Ran {
@@ -66,12 +69,14 @@ pub fn perform(stage: &Stage, action: &Action) -> Result<Ran> {
         }
         Place::Container(container) => {
             let prepared = container::prepare(&stage.image, &lab, container, action.script)?;
-            let session = action::run(&lab, &prepared.script);
-            if session.is_err() {
+            let done = action::run(&lab, &prepared.script);
+            if done.is_err() {
                 container::remove(&lab, &prepared.id);
             }
+            let done = done?;
             Ok(Ran {
-                session: session?.session,
+                session: done.session,
+                ancestors: Some(done.ancestors),
                 token: lab.token(),
                 loginuid: loginuid()?,
                 lab: container::LAB.into(),
@@ -82,9 +87,11 @@ pub fn perform(stage: &Stage, action: &Action) -> Result<Ran> {
 }
 
 fn on_host(lab: Lab, script: &str) -> Result<Ran> {
+    let done = action::run(&lab, script)?;
     Ok(Ran {
         loginuid: loginuid()?,
-        session: action::run(&lab, script)?.session,
+        session: done.session,
+        ancestors: Some(done.ancestors),
         token: lab.token(),
         lab: lab.path().to_owned(),
         container: None,

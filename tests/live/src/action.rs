@@ -1,6 +1,7 @@
 //! Shell scripts as actors, away from the test's own ancestry.
 
 use std::fmt::Write as _;
+use std::fs;
 use std::io::{Read, Write};
 use std::process::{Child, ChildStdout, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -18,10 +19,12 @@ const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 const DONE: &str = "script done";
 
 /// A script that ran to its end.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Action {
     /// Its session, which is the process id of the shell that ran it.
     pub session: i64,
+    /// Names of the shell's ancestors, the nearest first, as /proc told when it began.
+    pub ancestors: Vec<String>,
 }
 
 /// Runs `script` with `/bin/sh -eu` in a session of its own and waits until every process of it has
@@ -49,41 +52,64 @@ pub fn run(lab: &Lab, script: &str) -> Result<Action> {
         .stdout(Stdio::piped())
         .spawn()
         .context("cannot run setsid")?;
-    let output = release(&mut setsid)?;
-    let (first, rest) = output
-        .split_once('\n')
-        .context("the script printed nothing")?;
-    let session = first
-        .parse()
-        .with_context(|| format!("not a process id: {first}"))?;
+    let (action, output) = release(&mut setsid)?;
     ensure!(
-        rest.ends_with(&format!("{DONE}\n")),
-        "the script stopped early: {rest}\n{script}"
+        output.ends_with(&format!("{DONE}\n")),
+        "the script stopped early: {output}\n{script}"
     );
-    Ok(Action { session })
+    Ok(action)
 }
 
-/// Lets the script go once its parent has ended; returns all it prints.
-fn release(setsid: &mut Child) -> Result<String> {
+/// Lets the script go once its parent has ended; returns what it is and all it prints.
+fn release(setsid: &mut Child) -> Result<(Action, String)> {
     let mut input = setsid.stdin.take().context("no pipe to the script")?;
     let mut output = setsid.stdout.take().context("no pipe from the script")?;
     // Ends as soon as it has forked; the shell waits for its line of input meanwhile.
     let status = process::wait(setsid, LIMIT)?;
     ensure!(status.success(), "setsid: {status}");
+    let deadline = Instant::now() + LIMIT;
+    let first = read_until(&mut output, deadline, |all| all.ends_with(b"\n"))?;
+    let session = first
+        .trim()
+        .parse()
+        .with_context(|| format!("not a process id: {first}"))?;
+    let ancestors = ancestors(session)?;
     input
         .write_all(b"go\n")
         .context("the script does not listen")?;
     drop(input);
-    read_all(&mut output)
+    let rest = read_until(&mut output, deadline, |_| false)?;
+    Ok((Action { session, ancestors }, rest))
 }
 
-fn read_all(output: &mut ChildStdout) -> Result<String> {
-    let deadline = Instant::now() + LIMIT;
+/// Names of the ancestors of a process that does not end meanwhile.
+fn ancestors(pid: i64) -> Result<Vec<String>> {
+    let (mut names, mut pid) = (Vec::new(), pid);
+    loop {
+        let status = format!("/proc/{pid}/status");
+        let text = fs::read_to_string(&status).context(status)?;
+        let field = |name| text.lines().find_map(|line| line.strip_prefix(name));
+        pid = field("PPid:\t").context("no parent")?.parse()?;
+        if pid == 0 {
+            return Ok(names);
+        }
+        let name = fs::read_to_string(format!("/proc/{pid}/comm"))?;
+        names.push(name.trim_end_matches('\n').to_owned());
+    }
+}
+
+/// All there is to read, or as much as is `enough`.
+fn read_until(
+    output: &mut ChildStdout,
+    deadline: Instant,
+    enough: impl Fn(&[u8]) -> bool,
+) -> Result<String> {
     let (mut all, mut part) = (Vec::new(), [0; 4096]);
     while process::readable(&*output, deadline)? {
-        match output.read(&mut part)? {
-            0 => return Ok(String::from_utf8_lossy(&all).into_owned()),
-            n => all.extend_from_slice(&part[..n]),
+        let n = output.read(&mut part)?;
+        all.extend_from_slice(&part[..n]);
+        if n == 0 || enough(&all) {
+            return Ok(String::from_utf8_lossy(&all).into_owned());
         }
     }
     bail!(
@@ -106,6 +132,9 @@ mod tests {
         let parent = std::fs::read_to_string(lab.path().join("parent")).expect("written");
         assert_ne!(parent.trim(), std::process::id().to_string());
         assert!(action.session > 1);
+        let adopted = std::fs::read_to_string(format!("/proc/{}/comm", parent.trim()));
+        let adopted = adopted.expect("who adopts orphans stays");
+        assert_eq!(action.ancestors[0], adopted.trim_end());
     }
 
     #[test]

@@ -76,7 +76,8 @@ pub const ATTACKS: &[Attack] = &[
         "mkdir $LAB/bind $LAB/etc; echo x > $LAB/etc/shadow\n\
          unshare -m sh -euc 'mount --bind $0/etc $0/bind; cat $0/bind/shadow' $LAB",
         "$LAB/bind/shadow",
-        "cat $LAB/bind/shadow"
+        "cat $LAB/bind/shadow",
+        "proc.aname[2]" => "sh"
     ),
     hidden!(
         ": > $LAB/file\n\
@@ -84,7 +85,8 @@ pub const ATTACKS: &[Attack] = &[
         ": > $LAB/file\n\
          unshare -m sh -euc 'mount --bind /etc/hostname $0/file; cat $0/file' $LAB",
         "$LAB/file",
-        "cat $LAB/file"
+        "cat $LAB/file",
+        "proc.aname[2]" => "sh"
     ),
     hidden!(
         "$LAB/evader chroot /etc /shadow",
@@ -119,7 +121,8 @@ pub const ATTACKS: &[Attack] = &[
          unshare -m sh -euc 'mount --bind /etc $0/bind; $0/evader handle $0/bind $0/bind/hostname' $LAB",
         "$LAB/bind/shadow",
         "evader handle $LAB/bind $LAB/bind/shadow",
-        "evt.type" => "open_by_handle_at"
+        "evt.type" => "open_by_handle_at",
+        "proc.aname[2]" => "sh"
     ),
     ring!("uring"),
     ring!("worker"),

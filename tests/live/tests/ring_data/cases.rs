@@ -18,7 +18,7 @@ macro_rules! talk {
 }
 
 /// One alert for each.
-pub const CASES: &[Case] = &[
+pub(crate) const CASES: &[Case] = &[
     talk!(
         "moved by a ring",
         "pair",
