@@ -24,8 +24,8 @@
 _Static_assert(SAKER_EV_FCHOWNAT - SAKER_EV_UNLINK == 21, "these calls stand together, family by family");
 
 /* From the platform: the area of this CPU for records that are made here, and wanted requests, event + 1. */
-static __always_inline scratch_area acted_area(u32 cpu);
-static __always_inline u32 wanted_request(u32 opcode);
+SAKER_INLINE scratch_area acted_area(u32 cpu);
+SAKER_INLINE u32 wanted_request(u32 opcode);
 
 /* What the arguments of the hooked function say. */
 struct acted {
@@ -36,7 +36,7 @@ struct acted {
 };
 
 /* Event + 1 of the wanted call or request that has come here, 0 when nobody asks. */
-static __always_inline u32 acting_event(struct task_struct *task, u32 first, u32 last, u32 opcode, bool *request)
+SAKER_INLINE u32 acting_event(struct task_struct *task, u32 first, u32 last, u32 opcode, bool *request)
 {
 	u32 event;
 
@@ -52,7 +52,7 @@ static __always_inline u32 acting_event(struct task_struct *task, u32 first, u32
 
 #define SLOT(name) slots[SAKER_P_ACTED_##name]
 
-static __always_inline void put_acted(struct saker_scratch *sc, scratch_area area, struct acted *what)
+SAKER_INLINE void put_acted(struct saker_scratch *sc, scratch_area area, struct acted *what)
 {
 	u64 *slots = (u64 *)(sc->rec + sizeof(struct saker_hdr));
 	/* In variables: KREAD(what->dentry, ...) would relocate our own structure, too. */
@@ -76,7 +76,7 @@ static __always_inline void put_acted(struct saker_scratch *sc, scratch_area are
 	SLOT(ino) = KREAD(dentry, d_inode, i_ino);
 }
 
-static __always_inline void record_acted(struct task_struct *task, u32 event, bool request, struct acted *what)
+SAKER_INLINE void record_acted(struct task_struct *task, u32 event, bool request, struct acted *what)
 {
 	u64 *slots;
 	struct saker_scratch *sc;
@@ -143,7 +143,7 @@ static __always_inline void record_acted(struct task_struct *task, u32 event, bo
 
 /* The whole way of one hook. */
 #define ACTED_RECORD(name, first, last, opcode)                                                    \
-	static __always_inline void record_acted_##name(const u64 *args)                           \
+	SAKER_INLINE void record_acted_##name(const u64 *args)                                     \
 	{                                                                                          \
 		struct task_struct *task = running_task();                                         \
 		struct acted what = {};                                                            \

@@ -11,13 +11,13 @@
  * Number of the call, from the register as it was at its entry. The kernel looks at the lower half only: what a
  * program puts above must not hide the call.
  */
-static __always_inline u32 call_number(u64 orig_ax)
+SAKER_INLINE u32 call_number(u64 orig_ax)
 {
 	return orig_ax;
 }
 
 /* Event + 1 of a call, 0 when not wanted. */
-static __always_inline u32 saker_event(bool compat, u32 nr)
+SAKER_INLINE u32 saker_event(bool compat, u32 nr)
 {
 	if (nr >= SAKER_MAX_SYSCALLS)
 		return 0;
@@ -28,7 +28,7 @@ static __always_inline u32 saker_event(bool compat, u32 nr)
 }
 
 /* The same of a call behind another one. The upper half of ipc's number is a version. */
-static __always_inline u32 saker_subcall(u64 nr, u64 number)
+SAKER_INLINE u32 saker_subcall(u64 nr, u64 number)
 {
 	number &= nr == SAKER_NR32_IPC ? 0xffff : 0xffffffff;
 	if (number >= SAKER_MAX_SUBCALLS / 2)
@@ -40,7 +40,7 @@ static __always_inline u32 saker_subcall(u64 nr, u64 number)
  * A call of interest that cannot be recorded. Not a gap in the ring: nothing that state depends on is
  * missing from the sequence, so any process could otherwise make the agent distrust its state.
  */
-static __always_inline void count_unseen(struct task_struct *task, u32 cause)
+SAKER_INLINE void count_unseen(struct task_struct *task, u32 cause)
 {
 	struct subject to = {};
 
@@ -56,7 +56,7 @@ static __always_inline void count_unseen(struct task_struct *task, u32 cause)
 _Static_assert(SAKER_EV_VFORK == SAKER_EV_CLONE + 3, "the fork family stands together");
 
 /* Event + 1 of the call that `task` returns from, 0 when there is nothing to record. */
-static __always_inline u32 dispatch(struct task_struct *task, call_regs regs, u32 nr, s64 ret)
+SAKER_INLINE u32 dispatch(struct task_struct *task, call_regs regs, u32 nr, s64 ret)
 {
 	u32 event;
 

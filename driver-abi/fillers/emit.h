@@ -19,13 +19,13 @@ struct subject {
  */
 #define FOLLOW_PROBE false /* fillers that are not IS_HOT() */
 
-static __always_inline void identify(struct subject *to, struct task_struct *task, bool typed)
+SAKER_INLINE void identify(struct subject *to, struct task_struct *task, bool typed)
 {
 	to->cgroup_id = saker_cgroup_id(task, typed);
 	to->start_tag = saker_group_start_ns(task, typed) >> 20;
 }
 
-static __always_inline void count_drop(struct saker_ring_counters *c, u32 cause, u32 cls)
+SAKER_INLINE void count_drop(struct saker_ring_counters *c, u32 cause, u32 cls)
 {
 	bump64(&c->dropped[cause][cls]);
 	next_seq(&c->seq); /* a gap in the sequence: an attempt that failed */
@@ -39,7 +39,7 @@ static __always_inline void count_drop(struct saker_ring_counters *c, u32 cause,
 #define SAKER_CLASS_FAILED SAKER_CLASS_FILE
 
 /* Finds the ring; false when the record cannot be written (counted). */
-static __always_inline bool find_ring(struct subject *to, u32 tgid, u32 tid, u32 cls)
+SAKER_INLINE bool find_ring(struct subject *to, u32 tgid, u32 tid, u32 cls)
 {
 	to->tgid = tgid;
 	to->tid = tid;
@@ -67,8 +67,8 @@ static __always_inline bool find_ring(struct subject *to, u32 tgid, u32 tid, u32
  * Fills the header of a reserved record. The clock is read here, after the reservation: whatever a
  * worker does not see yet is then younger than the moment it looked (driver-study 5c).
  */
-static __always_inline void begin(struct saker_hdr *hdr, struct subject *to, u16 event,
-				  u16 nparams, u16 flags)
+SAKER_INLINE void begin(struct saker_hdr *hdr, struct subject *to, u16 event,
+			u16 nparams, u16 flags)
 {
 	hdr->ts_ns = clock_ns();
 	hdr->tgid = to->tgid;
@@ -82,7 +82,7 @@ static __always_inline void begin(struct saker_hdr *hdr, struct subject *to, u16
 }
 
 /* Numbers the record (discarded ones have no number, so that only loss makes gaps) and submits it. */
-static __always_inline void commit(struct saker_hdr *hdr, struct subject *to)
+SAKER_INLINE void commit(struct saker_hdr *hdr, struct subject *to)
 {
 	bool wake = false;
 
@@ -101,12 +101,12 @@ static __always_inline void commit(struct saker_hdr *hdr, struct subject *to)
 }
 
 /* A slot of a variable parameter. */
-static __always_inline u64 var_slot(u32 off, u32 len, u32 flags, u32 full_len)
+SAKER_INLINE u64 var_slot(u32 off, u32 len, u32 flags, u32 full_len)
 {
 	return (u64)off | (u64)len << 16 | (u64)flags << 32 | (u64)full_len << 48;
 }
 
-static __always_inline u32 var_len(u64 slot)
+SAKER_INLINE u32 var_len(u64 slot)
 {
 	return slot >> 16 & 0xffff;
 }

@@ -7,7 +7,7 @@
 #define SOCK_DGRAM_NR 2
 
 /* An address in the memory of the task or, `kept`, in that of the driver. */
-static __always_inline s64 read_end(void *to, u32 len, u64 at, bool kept)
+SAKER_INLINE s64 read_end(void *to, u32 len, u64 at, bool kept)
 {
 	return kept ? kread(to, len, (void *)at) : uread(to, len, at);
 }
@@ -16,8 +16,8 @@ static __always_inline s64 read_end(void *to, u32 len, u64 at, bool kept)
  * Puts the far end that the caller gave or was given into a tuple; false when it has none. Connected
  * streams have theirs from the kernel and do not look at such an address.
  */
-static __always_inline bool patch_far_end(struct saker_tuple *tuple, u64 name_at, u32 name_len,
-					 bool out, bool kept)
+SAKER_INLINE bool patch_far_end(struct saker_tuple *tuple, u64 name_at, u32 name_len,
+				bool out, bool kept)
 {
 	struct {
 		u16 family, port;

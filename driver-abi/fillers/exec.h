@@ -7,7 +7,7 @@
 #define FAILED_EXEC_ARG_BYTES 1024
 
 /* What is_alone() is called "memfd:NAME" if it is a memory file (mm/memfd.c), and "dev/zero" if shared memory. */
-static __always_inline bool is_memfd(struct dentry *dentry)
+SAKER_INLINE bool is_memfd(struct dentry *dentry)
 {
 	char name[6] = {};
 
@@ -19,8 +19,8 @@ static __always_inline bool is_memfd(struct dentry *dentry)
 #define SLOT(name) slots[SAKER_P_EXECVE_##name]
 
 /* `reached`: with what the host's name of it needs, as opens have it (reached.h). */
-static __always_inline void fill_exe_path(struct saker_scratch *sc, u64 *slots, struct file *exe,
-					  scratch_area area, bool reached)
+SAKER_INLINE void fill_exe_path(struct saker_scratch *sc, u64 *slots, struct file *exe,
+				scratch_area area, bool reached)
 {
 	struct dentry *dentry = KREAD(exe, f_path.dentry);
 	struct vfsmount *mnt = KREAD(exe, f_path.mnt);
@@ -38,8 +38,8 @@ static __always_inline void fill_exe_path(struct saker_scratch *sc, u64 *slots, 
 	SLOT(mount_root) = put_path(sc, at & 0xffff, at >> 16);
 }
 
-static __always_inline void fill_exe_file(struct saker_scratch *sc, u64 *slots,
-					  struct task_struct *task, scratch_area area, bool reached)
+SAKER_INLINE void fill_exe_file(struct saker_scratch *sc, u64 *slots,
+				struct task_struct *task, scratch_area area, bool reached)
 {
 	struct file *exe = (struct file *)KREAD(task, mm, exe_file);
 	struct dentry *dentry = KREAD(exe, f_path.dentry);
@@ -67,7 +67,7 @@ static __always_inline void fill_exe_file(struct saker_scratch *sc, u64 *slots,
 	SLOT(nlink) = KREAD(inode, i_nlink);
 }
 
-static __always_inline void fill_ids(u64 *slots, struct task_struct *task)
+SAKER_INLINE void fill_ids(u64 *slots, struct task_struct *task)
 {
 	const struct cred *cred = saker_cred(task);
 	struct signal_struct *signal = KREAD(task, signal);
@@ -98,7 +98,7 @@ static __always_inline void fill_ids(u64 *slots, struct task_struct *task)
 }
 
 /* Memory in KiB, and page faults of the thread so far. */
-static __always_inline void fill_memory(u64 *slots, struct task_struct *task)
+SAKER_INLINE void fill_memory(u64 *slots, struct task_struct *task)
 {
 	SLOT(pgft_maj) = KREAD(task, maj_flt);
 	SLOT(pgft_min) = KREAD(task, min_flt);
@@ -107,8 +107,8 @@ static __always_inline void fill_memory(u64 *slots, struct task_struct *task)
 	SLOT(vm_swap) = vm_swap_kib(task);
 }
 
-static __always_inline void emit_exec(struct saker_scratch *sc, struct subject *to,
-				      u16 event, u16 flags, u32 cls)
+SAKER_INLINE void emit_exec(struct saker_scratch *sc, struct subject *to,
+			    u16 event, u16 flags, u32 cls)
 {
 	u32 len = sc->off;
 
@@ -122,8 +122,8 @@ static __always_inline void emit_exec(struct saker_scratch *sc, struct subject *
 	count_drop(to->counters, SAKER_DROP_BUG, cls);
 }
 
-static __always_inline void record_exec(struct task_struct *task, s32 old_tid,
-					const char *filename)
+SAKER_INLINE void record_exec(struct task_struct *task, s32 old_tid,
+			      const char *filename)
 {
 	struct saker_scratch *sc;
 	struct subject to = {};
@@ -173,7 +173,7 @@ static __always_inline void record_exec(struct task_struct *task, s32 old_tid,
 /*
  * A failed exec: the caller is unchanged, so only what it asked for is recorded, from its own memory.
  */
-static __always_inline void record_failed_exec(struct call *c, u16 event)
+SAKER_INLINE void record_failed_exec(struct call *c, u16 event)
 {
 	struct saker_scratch *sc;
 	struct subject to = {};

@@ -11,7 +11,7 @@ struct file_facts {
 };
 
 /* new_encode_dev() of include/linux/kdev_t.h, what stat(2) shows. */
-static __always_inline u32 encode_dev(u32 dev)
+SAKER_INLINE u32 encode_dev(u32 dev)
 {
 	u32 major = dev >> 20, minor = dev & 0xfffff;
 
@@ -22,7 +22,7 @@ static __always_inline u32 encode_dev(u32 dev)
  * In which layer of its overlay a file lies, 0 on other file systems. From the platform: where overlay keeps the
  * upper dentry of what `file`, with the inode it reads and writes, was opened as; NULL on other file systems.
  */
-static __always_inline u32 overlay_layer(struct file *file, struct inode *inode, unsigned long magic)
+SAKER_INLINE u32 overlay_layer(struct file *file, struct inode *inode, unsigned long magic)
 {
 	const void *upper_at = saker_overlay_upper_at(file, inode, magic);
 	struct dentry *upper = NULL;
@@ -75,7 +75,7 @@ SAKER_SUBPROGRAM int saker_file_facts(u64 file_at, struct file_facts *out)
 }
 
 /* Name of a unix socket's end; returns its length. */
-static __always_inline u32 unix_name(struct sock *sk, u8 *to)
+SAKER_INLINE u32 unix_name(struct sock *sk, u8 *to)
 {
 	struct unix_address *addr = KREAD((struct unix_sock *)sk, addr);
 	s32 len;
@@ -95,7 +95,7 @@ static __always_inline u32 unix_name(struct sock *sk, u8 *to)
  * Both ends of the socket behind `file`. `to` has room for a whole tuple. Returns the bytes used, 0
  * when the file is no socket.
  */
-static __always_inline u32 read_tuple(struct file_facts *file, struct saker_tuple *to)
+SAKER_INLINE u32 read_tuple(struct file_facts *file, struct saker_tuple *to)
 {
 	/* Outside BPF_CORE_READ, which would relocate the access to our own structure, too. */
 	struct socket *sock = file->private_data;
@@ -138,7 +138,7 @@ static __always_inline u32 read_tuple(struct file_facts *file, struct saker_tupl
  * Number of `pid` in the namespace at `level`; level 0 is the initial one. No test for NULL here and
  * below: a failed probe read leaves zero, and each branch would be followed twice by the verifier.
  */
-static __always_inline u32 pid_number(struct pid *pid, u32 level)
+SAKER_INLINE u32 pid_number(struct pid *pid, u32 level)
 {
 	int nr = 0;
 
@@ -148,7 +148,7 @@ static __always_inline u32 pid_number(struct pid *pid, u32 level)
 	return nr;
 }
 
-static __always_inline struct pid_namespace *pid_ns(struct pid *pid, u32 level)
+SAKER_INLINE struct pid_namespace *pid_ns(struct pid *pid, u32 level)
 {
 	struct pid_namespace *ns = NULL;
 
@@ -159,7 +159,7 @@ static __always_inline struct pid_namespace *pid_ns(struct pid *pid, u32 level)
 }
 
 /* 1 when equal, 0 when not, without a branch for the verifier to follow twice. */
-static __always_inline u32 same(u64 a, u64 b)
+SAKER_INLINE u32 same(u64 a, u64 b)
 {
 	u64 difference = a ^ b;
 
@@ -172,7 +172,7 @@ static __always_inline u32 same(u64 a, u64 b)
  * Number of a pid that the namespace of `own`, at `level`, may not know: 0 then, as the namespace sees it. A
  * process group may be older than the namespace, or belong to another one beside it. Without a branch, as above.
  */
-static __always_inline u32 pid_number_seen(struct pid *pid, struct pid *own, u32 level)
+SAKER_INLINE u32 pid_number_seen(struct pid *pid, struct pid *own, u32 level)
 {
 	s64 above = (s64)KREAD(pid, level) - level;
 	u32 seen = (u32)((u64)above >> 63) - 1;
@@ -180,12 +180,12 @@ static __always_inline u32 pid_number_seen(struct pid *pid, struct pid *own, u32
 	return pid_number(pid, level) & seen & -same((u64)pid_ns(pid, level), (u64)pid_ns(own, level));
 }
 
-static __always_inline u64 pidns_start_ns(struct pid *pid, u32 level)
+SAKER_INLINE u64 pidns_start_ns(struct pid *pid, u32 level)
 {
 	return saker_task_start_ns(KREAD(pid_ns(pid, level), child_reaper));
 }
 
-static __always_inline u32 tty_number(struct signal_struct *signal)
+SAKER_INLINE u32 tty_number(struct signal_struct *signal)
 {
 	struct tty_struct *tty = KREAD(signal, tty);
 	u32 minor = KREAD(tty, driver, minor_start) + KREAD(tty, index);
@@ -193,7 +193,7 @@ static __always_inline u32 tty_number(struct signal_struct *signal)
 	return encode_dev((u32)KREAD(tty, driver, major) << 20 | (minor & 0xfffff));
 }
 
-static __always_inline u64 cap_word(const void *cap)
+SAKER_INLINE u64 cap_word(const void *cap)
 {
 	u64 word = 0;
 
@@ -205,17 +205,17 @@ static __always_inline u64 cap_word(const void *cap)
 #define KIB_OF_PAGE 4
 
 /* Of a process's memory; a kernel thread has none. */
-static __always_inline u32 vm_size_kib(struct task_struct *task)
+SAKER_INLINE u32 vm_size_kib(struct task_struct *task)
 {
 	return KREAD(task, mm, total_vm) * KIB_OF_PAGE;
 }
 
-static __always_inline u32 vm_rss_kib(struct task_struct *task)
+SAKER_INLINE u32 vm_rss_kib(struct task_struct *task)
 {
 	return saker_mm_rss_pages(KREAD(task, mm)) * KIB_OF_PAGE;
 }
 
-static __always_inline u32 vm_swap_kib(struct task_struct *task)
+SAKER_INLINE u32 vm_swap_kib(struct task_struct *task)
 {
 	return saker_mm_swap_pages(KREAD(task, mm)) * KIB_OF_PAGE;
 }

@@ -19,10 +19,10 @@ _Static_assert(SAKER_EV_EXECVEAT - SAKER_EV_EXECVE == 1, "and the execs");
 #define GIVEN_IS_EXEC(event) ((event) - SAKER_EV_EXECVE <= SAKER_EV_EXECVEAT - SAKER_EV_EXECVE)
 
 /* From the platform: the first or second argument of the call that runs. */
-static __always_inline u64 running_arg(bool second);
+SAKER_INLINE u64 running_arg(bool second);
 
 /* Event + 1 of the wanted call in which the task is, 0 when it is in none. */
-static __always_inline u32 giving_event(struct task_struct *task)
+SAKER_INLINE u32 giving_event(struct task_struct *task)
 {
 	/* What requests of io_uring are given is kept with them. */
 	if (task->tgid == saker_own_tgid ||
@@ -31,12 +31,12 @@ static __always_inline u32 giving_event(struct task_struct *task)
 	return running_call();
 }
 
-static __always_inline bool gives_name(u32 event)
+SAKER_INLINE bool gives_name(u32 event)
 {
 	return GIVEN_IS_OPEN(event) || GIVEN_IS_EXEC(event);
 }
 
-static __always_inline bool given_ring(struct subject *to, struct task_struct *task, u32 cls)
+SAKER_INLINE bool given_ring(struct subject *to, struct task_struct *task, u32 cls)
 {
 	if (!find_ring(to, task->tgid, task->pid, cls))
 		return false;
@@ -45,8 +45,8 @@ static __always_inline bool given_ring(struct subject *to, struct task_struct *t
 }
 
 /* Returns false when the name was cut and a bigger window should be tried. */
-static __always_inline bool fill_given_name(struct subject *to, u32 event, const char *name, u32 cls,
-					    const s64 window)
+SAKER_INLINE bool fill_given_name(struct subject *to, u32 event, const char *name, u32 cls,
+				  const s64 window)
 {
 	void *rec = ring_reserve(to->ring, HEAD_LEN(GIVEN) + window);
 	u64 *slots;
@@ -76,7 +76,7 @@ static __always_inline bool fill_given_name(struct subject *to, u32 event, const
  * do_filp_open(dfd, name, flags) has returned. Others than the call itself open files, too, the interpreter of a
  * program for example: theirs is not the name that was given.
  */
-static __always_inline void record_given_name(struct filename *name, u64 result)
+SAKER_INLINE void record_given_name(struct filename *name, u64 result)
 {
 	struct task_struct *task = running_task();
 	struct subject to = {};
@@ -110,7 +110,7 @@ static __always_inline void record_given_name(struct filename *name, u64 result)
  * security_socket_connect(sock, address, len) is entered. The number that the call was given may be that of another
  * file when it returns, so the socket is told as well.
  */
-static __always_inline void record_given_addr(struct socket *sock, const void *address, u32 len)
+SAKER_INLINE void record_given_addr(struct socket *sock, const void *address, u32 len)
 {
 	struct task_struct *task = running_task();
 	struct subject to = {};

@@ -3,7 +3,7 @@
 #ifndef SAKER_HANDLE_H
 #define SAKER_HANDLE_H
 
-static __always_inline void emit_opened(struct saker_scratch *sc, struct subject *to, u16 flags)
+SAKER_INLINE void emit_opened(struct saker_scratch *sc, struct subject *to, u16 flags)
 {
 	const u16 event = SAKER_EV_OPEN_BY_HANDLE_AT, nparams = SAKER_NP_OPEN_BY_HANDLE_AT;
 	u32 len = sc->off;
@@ -16,7 +16,7 @@ static __always_inline void emit_opened(struct saker_scratch *sc, struct subject
 
 #define SLOT(name) slots[SAKER_P_OPEN_BY_HANDLE_AT_##name]
 
-static __always_inline void record_open_by_handle_at(struct call *c)
+SAKER_INLINE void record_open_by_handle_at(struct call *c)
 {
 	struct reached reached = {};
 	struct saker_scratch *sc;

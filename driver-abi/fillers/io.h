@@ -35,7 +35,7 @@ struct io {
 #define IO_LARGE 4096
 
 /* How many bytes there are: what was to be sent is known even when nothing went (`out`). */
-static __always_inline void io_amount(struct call *c, struct io *io, s64 moved, bool out)
+SAKER_INLINE void io_amount(struct call *c, struct io *io, s64 moved, bool out)
 {
 	u64 full = moved;
 
@@ -49,13 +49,13 @@ static __always_inline void io_amount(struct call *c, struct io *io, s64 moved, 
 }
 
 /* A size as a program gives it, which may not fit; the kernel moves less than 2 GiB at a time. */
-static __always_inline u32 io_size(u64 bytes)
+SAKER_INLINE u32 io_size(u64 bytes)
 {
 	return bytes > 0xffffffff ? 0xffffffff : bytes;
 }
 
 /* Bytes at argument 1, their number in argument 2. */
-static __always_inline void io_buffer(struct call *c, struct io *io, bool out)
+SAKER_INLINE void io_buffer(struct call *c, struct io *io, bool out)
 {
 	io->data_at = c->args[1];
 	io->size = io_size(c->args[2]);
@@ -63,7 +63,7 @@ static __always_inline void io_buffer(struct call *c, struct io *io, bool out)
 }
 
 /* One part of a vector: struct iovec of either ABI. */
-static __always_inline bool part_at(u64 at, u32 i, bool compat, u64 *base, u64 *len)
+SAKER_INLINE bool part_at(u64 at, u32 i, bool compat, u64 *base, u64 *len)
 {
 	u64 wide[2] = {};
 	u32 narrow[2] = {};
@@ -99,7 +99,7 @@ SAKER_SUBPROGRAM u32 saker_parts_bytes(u64 at, u32 parts, u32 compat)
 }
 
 /* A vector at argument 1, the number of its parts in argument 2. */
-static __always_inline void io_vector(struct call *c, struct io *io, bool out)
+SAKER_INLINE void io_vector(struct call *c, struct io *io, bool out)
 {
 	io->data_at = c->args[1];
 	io->parts = c->args[2];
@@ -138,7 +138,7 @@ SAKER_SUBPROGRAM int saker_message(u64 at, u32 compat, struct io *io)
 	return 0;
 }
 
-static __always_inline void io_message(struct call *c, struct io *io, u64 at, s64 moved, bool out)
+SAKER_INLINE void io_message(struct call *c, struct io *io, u64 at, s64 moved, bool out)
 {
 	saker_message(at, c->compat, io);
 	io->size = saker_parts_bytes(io->data_at, io->parts, c->compat);
@@ -149,14 +149,14 @@ static __always_inline void io_message(struct call *c, struct io *io, u64 at, s6
 }
 
 /* sendto(2): an address and its length, the last arguments. */
-static __always_inline void io_address_given(struct call *c, struct io *io)
+SAKER_INLINE void io_address_given(struct call *c, struct io *io)
 {
 	io->name_at = c->args[4];
 	io->name_len = c->args[5];
 }
 
 /* recvfrom(2): the kernel has written both. */
-static __always_inline void io_address_returned(struct call *c, struct io *io)
+SAKER_INLINE void io_address_returned(struct call *c, struct io *io)
 {
 	if (c->ret < 0 || !c->args[4] || uread(&io->name_len, sizeof(io->name_len), c->args[5]))
 		return;
@@ -195,8 +195,8 @@ SAKER_SUBPROGRAM u32 saker_gather_parts(scratch_area area, u64 at, u32 parts, u3
 	return sc->pos;
 }
 
-static __always_inline u64 copy_data(struct io *io, struct saker_scratch *sc, u8 *rec, u32 at,
-				     const u32 window)
+SAKER_INLINE u64 copy_data(struct io *io, struct saker_scratch *sc, u8 *rec, u32 at,
+			   const u32 window)
 {
 	u32 want = io->want, got, flags = 0;
 
@@ -227,7 +227,7 @@ static __always_inline u64 copy_data(struct io *io, struct saker_scratch *sc, u8
  * What these fillers need of a file, without the frame that saker_file_facts() takes: a kernel before 6.13 allows 512
  * bytes of stack for all functions in a row.
  */
-static __always_inline void io_facts(struct file *file, struct file_facts *out)
+SAKER_INLINE void io_facts(struct file *file, struct file_facts *out)
 {
 	struct inode *inode = KREAD(file, f_inode);
 
@@ -237,7 +237,7 @@ static __always_inline void io_facts(struct file *file, struct file_facts *out)
 }
 
 /* The socket of a descriptor and, of the unix family, the one it is connected with. */
-static __always_inline u64 sock_of_pair(struct call *c, u32 n)
+SAKER_INLINE u64 sock_of_pair(struct call *c, u32 n)
 {
 	struct socket *sock = c->facts.private_data;
 	struct sock *sk;
@@ -253,14 +253,14 @@ static __always_inline u64 sock_of_pair(struct call *c, u32 n)
 }
 
 /* A descriptor of another process: its number is the call's return value, which stands nowhere. */
-static __always_inline void io_taken(struct call *c, struct io *io)
+SAKER_INLINE void io_taken(struct call *c, struct io *io)
 {
 	if (c->ret >= 0)
 		saker_adopt(c->ret);
 }
 
 /* The first int of a socket option; `optlen` is a number for setsockopt and a pointer for getsockopt. */
-static __always_inline void io_option(struct call *c, struct io *io, bool out)
+SAKER_INLINE void io_option(struct call *c, struct io *io, bool out)
 {
 	io->data_at = c->args[3];
 	io->size = c->args[4];
@@ -268,7 +268,7 @@ static __always_inline void io_option(struct call *c, struct io *io, bool out)
 		io->size = 0;
 }
 
-static __always_inline s64 option_value(struct call *c, struct io *io)
+SAKER_INLINE s64 option_value(struct call *c, struct io *io)
 {
 	s32 value = 0;
 	u8 byte = 0;
@@ -396,7 +396,7 @@ static __always_inline s64 option_value(struct call *c, struct io *io)
 	 (event) == SAKER_EV_SENDTO || (event) == SAKER_EV_RECVFROM)
 
 #define IO_FILLER(ID, name, cls)                                                                   \
-	static __always_inline void prepare_##name(struct call *c, struct io *io)                  \
+	SAKER_INLINE void prepare_##name(struct call *c, struct io *io)                            \
 	{                                                                                          \
 		bool about_fd = false;                                                             \
 		s64 fd = -1;                                                                       \
@@ -406,7 +406,7 @@ static __always_inline s64 option_value(struct call *c, struct io *io)
 			io_facts(file_of(c->task, fd, IS_HOT_IO(SAKER_EV_##ID)), &c->facts);       \
 	}                                                                                          \
 												   \
-	static __always_inline void fill_##name(struct call *c, struct io *io, struct subject *to, \
+	SAKER_INLINE void fill_##name(struct call *c, struct io *io, struct subject *to,           \
 						struct saker_scratch *sc, const u32 window)        \
 	{                                                                                          \
 		const bool out = IS_OUT(SAKER_EV_##ID);                                            \
@@ -431,7 +431,7 @@ static __always_inline s64 option_value(struct call *c, struct io *io)
 
 /* The record of a call, or of message `nth` of it. */
 #define IO_RECORD(ID, name, cls)                                                                   \
-	static __always_inline void record_nth_##name(struct call *c, u32 nth, u32 passed)         \
+	SAKER_INLINE void record_nth_##name(struct call *c, u32 nth, u32 passed)                   \
 	{                                                                                          \
 		struct io one = { .index = nth, .passed = passed }, *io = &one;                    \
 		const bool out = IS_OUT(SAKER_EV_##ID);                                            \
@@ -464,7 +464,7 @@ static __always_inline s64 option_value(struct call *c, struct io *io)
 	}
 
 #define IO_CALL(name)                                                                              \
-	static __always_inline void record_##name(struct call *c)                                  \
+	SAKER_INLINE void record_##name(struct call *c)                                            \
 	{                                                                                          \
 		record_nth_##name(c, 0, 0);                                                        \
 	}

@@ -14,14 +14,14 @@
  * Arguments of another process are left to user space: who reads them waits in the kernel for as long as that process
  * wants, for its lock of memory or for a file system of its own. There a thread that waits can be given up.
  */
-static __always_inline void leave_args(u64 *slots)
+SAKER_INLINE void leave_args(u64 *slots)
 {
 	SLOT(exe) = SLOT(args) = SLOT(env) = var_slot(0, 0, SAKER_VF_FAULT, 0);
 }
 
 /* Completes header and frame; returns the bytes of both and the record, padded. */
-static __always_inline u32 finish_frame(struct saker_scratch *sc, struct task_struct *task, u16 event,
-					u16 nparams)
+SAKER_INLINE u32 finish_frame(struct saker_scratch *sc, struct task_struct *task, u16 event,
+			      u16 nparams)
 {
 	struct saker_hdr *hdr = (struct saker_hdr *)sc->rec;
 	struct subject to = {};
@@ -38,7 +38,7 @@ static __always_inline u32 finish_frame(struct saker_scratch *sc, struct task_st
 }
 
 /* A thread; what the whole group shares comes with its leader. Returns bytes from sc->frame_len on, or 0. */
-static __always_inline u32 fill_task(struct saker_scratch *sc, scratch_area area, struct task_struct *task)
+SAKER_INLINE u32 fill_task(struct saker_scratch *sc, scratch_area area, struct task_struct *task)
 {
 	u64 *slots = (u64 *)(sc->rec + sizeof(struct saker_hdr));
 
@@ -65,7 +65,7 @@ static __always_inline u32 fill_task(struct saker_scratch *sc, scratch_area area
 #define SLOT(name) slots[SAKER_P_FILE_##name]
 
 /* O_CLOEXEC where the descriptor goes with an exec: a bit of the table, not of the file. */
-static __always_inline u32 cloexec_of(struct task_struct *task, u32 fd)
+SAKER_INLINE u32 cloexec_of(struct task_struct *task, u32 fd)
 {
 	unsigned long word = 0;
 
@@ -74,8 +74,8 @@ static __always_inline u32 cloexec_of(struct task_struct *task, u32 fd)
 }
 
 /* An open file of `task`. Returns bytes from sc->frame_len on, or 0. */
-static __always_inline u32 fill_file(struct saker_scratch *sc, scratch_area area, struct task_struct *task,
-				     u32 fd, struct file *file)
+SAKER_INLINE u32 fill_file(struct saker_scratch *sc, scratch_area area, struct task_struct *task,
+			   u32 fd, struct file *file)
 {
 	u64 *slots = (u64 *)(sc->rec + sizeof(struct saker_hdr));
 	struct dentry *dentry = KREAD(file, f_path.dentry);

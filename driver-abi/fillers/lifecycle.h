@@ -7,10 +7,10 @@
 #define FORK_RECORD_LEN (sizeof(struct saker_hdr) + 8 * SAKER_NP_CLONE + 16)
 
 /* Event + 1 of the call the running task is in, 0 when it is none of the table; from the platform. */
-static __always_inline u32 running_call(void);
+SAKER_INLINE u32 running_call(void);
 
 /* Which call made the child: decides evt.type, as the registers of the parent, who runs, say. */
-static __always_inline u16 fork_event(void)
+SAKER_INLINE u16 fork_event(void)
 {
 	/* Another call, when the kernel makes a process of its own. Without a branch, as below. */
 	u32 nth = running_call() - 1 - SAKER_EV_CLONE;
@@ -21,7 +21,7 @@ static __always_inline u16 fork_event(void)
 }
 
 /* What the child has namespaces of its own for. */
-static __always_inline u32 fork_namespaces(struct task_struct *parent, struct task_struct *child)
+SAKER_INLINE u32 fork_namespaces(struct task_struct *parent, struct task_struct *child)
 {
 	struct nsproxy *old = (struct nsproxy *)KREAD(parent, nsproxy);
 	struct nsproxy *new = (struct nsproxy *)KREAD(child, nsproxy);
@@ -34,8 +34,8 @@ static __always_inline u32 fork_namespaces(struct task_struct *parent, struct ta
 #undef OTHER
 }
 
-static __always_inline u32 fork_flags(struct task_struct *parent, struct task_struct *child,
-				      u16 event)
+SAKER_INLINE u32 fork_flags(struct task_struct *parent, struct task_struct *child,
+			    u16 event)
 {
 	u32 level = KREAD(saker_task_pid(child), level);
 	u32 parent_level = KREAD(saker_task_pid(parent), level);
@@ -60,7 +60,7 @@ static __always_inline u32 fork_flags(struct task_struct *parent, struct task_st
 #define SLOT(name) slots[SAKER_P_CLONE_##name]
 
 /* Whom a record of a fork is about, with the numbers that its namespace at `level` knows. */
-static __always_inline void fill_side(u64 *slots, struct task_struct *side, u32 level)
+SAKER_INLINE void fill_side(u64 *slots, struct task_struct *side, u32 level)
 {
 	s64 comm_len = kread_str(slots + SAKER_NP_CLONE, 16, FIELD_AT(side, comm));
 
@@ -77,8 +77,8 @@ static __always_inline void fill_side(u64 *slots, struct task_struct *side, u32 
 }
 
 /* One side of a fork: `side` is parent or child, whose partition the record belongs to. */
-static __always_inline void emit_fork(struct task_struct *parent, struct task_struct *child,
-				      struct task_struct *side, u16 event, u32 flags)
+SAKER_INLINE void emit_fork(struct task_struct *parent, struct task_struct *child,
+			    struct task_struct *side, u16 event, u32 flags)
 {
 	struct pid *pid = saker_task_pid(child);
 	const struct cred *child_cred;
@@ -120,7 +120,7 @@ static __always_inline void emit_fork(struct task_struct *parent, struct task_st
 	commit(rec, &to);
 }
 
-static __always_inline void record_fork(struct task_struct *parent, struct task_struct *child)
+SAKER_INLINE void record_fork(struct task_struct *parent, struct task_struct *child)
 {
 	s32 parent_tgid = KREAD(parent, tgid);
 	s32 child_tgid = KREAD(child, tgid);
@@ -140,7 +140,7 @@ static __always_inline void record_fork(struct task_struct *parent, struct task_
 }
 
 /* A fork that failed, at the return of its call: the caller, and what it asked for in the kernel's bits. */
-static __always_inline void record_failed_fork(struct call *c, u16 event)
+SAKER_INLINE void record_failed_fork(struct call *c, u16 event)
 {
 	struct task_struct *task = c->task; /* relocations would look for a `struct call` */
 	struct pid *own = saker_task_pid(task);
@@ -205,7 +205,7 @@ SAKER_SUBPROGRAM u64 saker_reaper_above(u64 at_address, u64 init_address, u32 le
  * Who inherits the children if the group ends, as find_new_reaper() of kernel/exit.c has it: the nearest
  * ancestor that asked for them, else the namespace's init.
  */
-static __always_inline s32 reaper_of(struct task_struct *task)
+SAKER_INLINE s32 reaper_of(struct task_struct *task)
 {
 	struct pid *own = saker_task_pid(task);
 	u32 level = KREAD(own, level);
@@ -226,7 +226,7 @@ static __always_inline s32 reaper_of(struct task_struct *task)
 	return at & REAPER_END && found ? KREAD(found, tgid) : KREAD(init, tgid);
 }
 
-static __always_inline void record_exit(struct task_struct *task)
+SAKER_INLINE void record_exit(struct task_struct *task)
 {
 	struct subject to = {};
 	s32 tgid = KREAD(task, tgid);

@@ -4,7 +4,7 @@
 #define SAKER_MESSAGES_H
 
 /* Message io->index of sendmmsg(2) or recvmmsg(2): a struct msghdr and how much of it was moved. */
-static __always_inline void io_nth_message(struct call *c, struct io *io, bool out)
+SAKER_INLINE void io_nth_message(struct call *c, struct io *io, bool out)
 {
 	const u32 head = c->compat ? 28 : 56, stride = c->compat ? 32 : 64;
 	u64 at = c->args[1] + (u64)io->index * stride;
@@ -59,7 +59,7 @@ SAKER_SUBPROGRAM u32 saker_passed(u64 at, u32 compat)
 		return 0;                                                                          \
 	}                                                                                          \
 												   \
-	static __always_inline void record_##name(struct call *c)                                  \
+	SAKER_INLINE void record_##name(struct call *c)                                            \
 	{                                                                                          \
 		u32 stride = c->compat ? 32 : 64, passed = 0, i;                                   \
 												   \

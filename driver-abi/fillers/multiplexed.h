@@ -20,14 +20,14 @@
 #define SUBCALL_ARGS(call, number, ID, args) ARGS_##call(ID, args)
 
 /* Arguments of the call behind socketcall(2), 0 when it is not one of those. */
-static __always_inline u32 socketcall_args(const u32 event)
+SAKER_INLINE u32 socketcall_args(const u32 event)
 {
 	SAKER_SUBCALLS(SUBCALL_ARGS)
 	return 0;
 }
 
 /* `count` words behind a pointer of a 32-bit program become the arguments. */
-static __always_inline void read_args(struct call *c, u64 ptr, const u32 count)
+SAKER_INLINE void read_args(struct call *c, u64 ptr, const u32 count)
 {
 	u32 words[6] = {};
 	u32 i;
@@ -38,7 +38,7 @@ static __always_inline void read_args(struct call *c, u64 ptr, const u32 count)
 }
 
 /* Of a new socket the kernel knows what was asked for, whatever another thread has made of the arguments since. */
-static __always_inline void args_of_socket(struct call *c)
+SAKER_INLINE void args_of_socket(struct call *c)
 {
 	struct file *file = file_of(c->task, c->ret, FOLLOW_PROBE);
 	struct socket *sock;
@@ -54,7 +54,7 @@ static __always_inline void args_of_socket(struct call *c)
 }
 
 /* ipc(call, first, second, third, ptr, fifth) */
-static __always_inline void order_ipc_args(struct call *c, const u32 event)
+SAKER_INLINE void order_ipc_args(struct call *c, const u32 event)
 {
 	u64 ptr = c->args[4];
 	u32 word = 0;
@@ -71,7 +71,7 @@ static __always_inline void order_ipc_args(struct call *c, const u32 event)
 	c->args[3] = word;
 }
 
-static __always_inline void take_apart(struct call *c, const u32 event)
+SAKER_INLINE void take_apart(struct call *c, const u32 event)
 {
 	if (!c->compat)
 		return;

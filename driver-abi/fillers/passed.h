@@ -7,7 +7,7 @@
 #define SOL_SOCKET_NR 1
 #define SCM_RIGHTS_NR 1
 
-static __always_inline void emit_file(struct saker_scratch *sc, struct subject *to)
+SAKER_INLINE void emit_file(struct saker_scratch *sc, struct subject *to)
 {
 	u32 len = sc->frame_len;
 
@@ -44,7 +44,7 @@ SAKER_SUBPROGRAM int saker_adopt(s32 fd)
 }
 
 /* The same of `count` descriptors whose numbers stand at `at` in the memory of the task. */
-static __always_inline void adopt_all(u64 at, u32 count)
+SAKER_INLINE void adopt_all(u64 at, u32 count)
 {
 	u32 i;
 

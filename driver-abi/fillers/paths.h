@@ -31,7 +31,7 @@ enum walk_end {
  * every round, so that rounds look alike and are pruned.
  */
 
-static __always_inline void walk_begin(struct saker_scratch *sc, u64 at, u64 mnt)
+SAKER_INLINE void walk_begin(struct saker_scratch *sc, u64 at, u64 mnt)
 {
 	sc->at = at;
 	sc->mnt = mnt;
@@ -65,7 +65,7 @@ SAKER_SUBPROGRAM u32 saker_shorten(scratch_area area)
 }
 
 /* Puts one name, and a slash before it, in front of path[sc->pos..]. */
-static __always_inline void prepend(struct saker_scratch *sc, scratch_area area, const void *name, u32 len)
+SAKER_INLINE void prepend(struct saker_scratch *sc, scratch_area area, const void *name, u32 len)
 {
 	u32 pos;
 
@@ -89,7 +89,7 @@ static __always_inline void prepend(struct saker_scratch *sc, scratch_area area,
  * Where the path starts, with SAKER_VF_* << 16 when it is not what the kernel would spell. Of a path whose beginning
  * was not reached nothing is told: nobody shall take it for an absolute one.
  */
-static __always_inline u32 walk_done(struct saker_scratch *sc, u32 end)
+SAKER_INLINE u32 walk_done(struct saker_scratch *sc, u32 end)
 {
 	u32 pos = sc->pos;
 
@@ -229,8 +229,8 @@ SAKER_SUBPROGRAM u64 saker_controller_group(u64 set_at)
 }
 
 /* Path of the default hierarchy; with hierarchies of version 1 a NUL and the path of one of them. */
-static __always_inline u64 put_cgroups(struct saker_scratch *sc, scratch_area area,
-				       struct task_struct *task)
+SAKER_INLINE u64 put_cgroups(struct saker_scratch *sc, scratch_area area,
+			     struct task_struct *task)
 {
 	u64 controller = saker_controller_group((u64)saker_task_css_set(task));
 	u32 off = sc->off, flags, at;
@@ -248,8 +248,8 @@ static __always_inline u64 put_cgroups(struct saker_scratch *sc, scratch_area ar
 	return var_slot(off, sc->off - off, flags, 0);
 }
 
-static __always_inline u64 put_walk(struct saker_scratch *sc, scratch_area area, struct dentry *dentry,
-				    struct vfsmount *mnt)
+SAKER_INLINE u64 put_walk(struct saker_scratch *sc, scratch_area area, struct dentry *dentry,
+			  struct vfsmount *mnt)
 {
 	u32 at = saker_walk_path(area, (u64)dentry, (u64)mnt);
 

@@ -23,7 +23,7 @@ struct call {
 
 #include "sources.h"
 
-static __always_inline u16 call_flags(const struct call *c)
+SAKER_INLINE u16 call_flags(const struct call *c)
 {
 	return (c->compat ? SAKER_HF_COMPAT32 : 0) | (c->fault ? SAKER_HF_FAULT : 0) | c->via;
 }
@@ -32,7 +32,7 @@ static __always_inline u16 call_flags(const struct call *c)
  * An argument as wide as its type: of most only the lower half of the register is part of the value,
  * signed or not. INT and UINT say so themselves where the type is wider than the C argument.
  */
-static __always_inline u64 typed(u64 value, u32 type)
+SAKER_INLINE u64 typed(u64 value, u32 type)
 {
 	switch (type) {
 	case SAKER_T_FD:
@@ -106,7 +106,7 @@ static __always_inline u64 typed(u64 value, u32 type)
  * Flags of an open as the kernel took them: another thread may have rewritten the program's since. Those that decide
  * what can be done with the file are its own.
  */
-static __always_inline u64 flags_taken(struct file *file, u64 given)
+SAKER_INLINE u64 flags_taken(struct file *file, u64 given)
 {
 	return file ? ((u32)KREAD(file, f_flags) & ~FLAGS_OF_CALL) | (given & FLAGS_OF_CALL) : given;
 }
@@ -202,7 +202,7 @@ static __always_inline u64 flags_taken(struct file *file, u64 given)
 	}
 
 /* What state has no use for does not leave the kernel unless a rule asks for it. */
-static __always_inline bool args_wanted(struct call *c, u32 event)
+SAKER_INLINE bool args_wanted(struct call *c, u32 event)
 {
 	u32 cmd;
 
@@ -218,7 +218,7 @@ static __always_inline bool args_wanted(struct call *c, u32 event)
 	 (event) == SAKER_EV_DUP || (event) == SAKER_EV_DUP2)
 
 #define PLAIN_FILLER(ID, name, cls)                                                                \
-	static __always_inline void prepare_##name(struct call *c)                                 \
+	SAKER_INLINE void prepare_##name(struct call *c)                                           \
 	{                                                                                          \
 		bool about_fd = false;                                                             \
 		s64 fd = -1;                                                                       \
@@ -230,7 +230,7 @@ static __always_inline bool args_wanted(struct call *c, u32 event)
 	}                                                                                          \
 												   \
 	/* Returns false when a string was cut and a bigger window should be tried. */             \
-	static __always_inline bool fill_##name(struct call *c, struct subject *to,                \
+	SAKER_INLINE bool fill_##name(struct call *c, struct subject *to,                          \
 						const s64 window)                                  \
 	{                                                                                          \
 		bool cut = false;                                                                  \
@@ -256,7 +256,7 @@ static __always_inline bool args_wanted(struct call *c, u32 event)
 
 /* The whole way of one call's record; the program or function of the event calls this. */
 #define PLAIN_RECORD(ID, name, cls)                                                                \
-	static __always_inline void record_##name(struct call *c)                                  \
+	SAKER_INLINE void record_##name(struct call *c)                                            \
 	{                                                                                          \
 		struct subject to = {};                                                            \
 												   \

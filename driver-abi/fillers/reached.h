@@ -15,7 +15,7 @@
 	X(CREAT, creat, FILE)
 
 /* Whether a file is in no directory: its dentry is its own parent and no mount's root. */
-static __always_inline bool is_alone(struct file *file)
+SAKER_INLINE bool is_alone(struct file *file)
 {
 	struct dentry *dentry = KREAD(file, f_path.dentry);
 
@@ -29,20 +29,20 @@ struct reached {
 	u64 mount_root;
 };
 
-static __always_inline bool is_named(const struct reached *what)
+SAKER_INLINE bool is_named(const struct reached *what)
 {
 	return var_len(what->real) != 0;
 }
 
 /* No directory has it under this name any more, or never had. */
-static __always_inline bool is_nameless(struct dentry *dentry)
+SAKER_INLINE bool is_nameless(struct dentry *dentry)
 {
 	return KREAD(dentry, d_parent) == dentry || !KREAD(dentry, d_hash.pprev);
 }
 
 /* Path of a dentry in a mount; `with_root` is false when the record has the mount's directory already. */
-static __always_inline void put_called(struct saker_scratch *sc, scratch_area area, struct dentry *dentry,
-				       struct vfsmount *mnt, bool with_root, struct reached *out)
+SAKER_INLINE void put_called(struct saker_scratch *sc, scratch_area area, struct dentry *dentry,
+			     struct vfsmount *mnt, bool with_root, struct reached *out)
 {
 	struct dentry *root = KREAD(mnt, mnt_root);
 	u32 at, pos, start;
@@ -68,8 +68,8 @@ static __always_inline void put_called(struct saker_scratch *sc, scratch_area ar
 	out->mount_root = put_path(sc, at & 0xffff, at >> 16);
 }
 
-static __always_inline void put_reached(struct saker_scratch *sc, scratch_area area,
-					struct file *file, struct reached *out)
+SAKER_INLINE void put_reached(struct saker_scratch *sc, scratch_area area,
+			      struct file *file, struct reached *out)
 {
 	struct dentry *dentry = KREAD(file, f_path.dentry);
 	struct vfsmount *mnt = KREAD(file, f_path.mnt);
@@ -88,7 +88,7 @@ static __always_inline void put_reached(struct saker_scratch *sc, scratch_area a
  * The file that an open has made. Under its number may be another one by now, which another thread has put there; the one
  * that was made is known where the kernel's function can be looked at (given.h), for as long as somebody has it open.
  */
-static __always_inline struct file *opened_by(struct call *c, bool typed)
+SAKER_INLINE struct file *opened_by(struct call *c, bool typed)
 {
 	struct file *file = file_of(c->task, c->ret, typed), *made;
 	u64 inode = 0;
@@ -110,8 +110,8 @@ static __always_inline struct file *opened_by(struct call *c, bool typed)
 #define GATHER_REAL(slot, type, n) slots[slot] = reached.n;
 
 /* The last size holds three paths. */
-static __always_inline void emit_reached(struct saker_scratch *sc, struct subject *to, u16 event,
-					 u16 nparams, u32 cls)
+SAKER_INLINE void emit_reached(struct saker_scratch *sc, struct subject *to, u16 event,
+			       u16 nparams, u32 cls)
 {
 	u16 flags = ((struct saker_hdr *)sc->rec)->flags;
 	u32 len = sc->off;
@@ -126,7 +126,7 @@ static __always_inline void emit_reached(struct saker_scratch *sc, struct subjec
 
 /* The whole way of one call's record. */
 #define REACHED_RECORD(ID, name, cls)                                                              \
-	static __always_inline void record_reached_##name(struct call *c)                          \
+	SAKER_INLINE void record_reached_##name(struct call *c)                                    \
 	{                                                                                          \
 		struct reached reached = {};                                                       \
 		struct saker_scratch *sc;                                                          \

@@ -38,7 +38,7 @@
  */
 
 /* Whose record it is, and its ring; false when there is none, or it cannot be written (counted). */
-static __always_inline bool uring_subject(struct subject *to, struct task_struct *task, u32 cls)
+SAKER_INLINE bool uring_subject(struct subject *to, struct task_struct *task, u32 cls)
 {
 	u32 tgid = KREAD(task, tgid);
 
@@ -50,7 +50,7 @@ static __always_inline bool uring_subject(struct subject *to, struct task_struct
 	return true;
 }
 
-static __always_inline u64 put_kept_addr(struct saker_scratch *sc, struct uring_kept *kept)
+SAKER_INLINE u64 put_kept_addr(struct saker_scratch *sc, struct uring_kept *kept)
 {
 	u8 *to = room(sc);
 	u32 len = kept ? kept->addr_len : 0;
@@ -62,7 +62,7 @@ static __always_inline u64 put_kept_addr(struct saker_scratch *sc, struct uring_
 	return took(sc, kread(to, len, kept->addr) ? -1 : (s64)len, 0, 0);
 }
 
-static __always_inline u64 put_kept_name(struct saker_scratch *sc, struct uring_kept *kept, u32 i)
+SAKER_INLINE u64 put_kept_name(struct saker_scratch *sc, struct uring_kept *kept, u32 i)
 {
 	u8 *to = room(sc);
 	s64 got;
@@ -75,7 +75,7 @@ static __always_inline u64 put_kept_name(struct saker_scratch *sc, struct uring_
 }
 
 /* The tuple is read as numbers, too: aligned. */
-static __always_inline u64 put_kept_tuple(struct saker_scratch *sc, struct file_facts *facts)
+SAKER_INLINE u64 put_kept_tuple(struct saker_scratch *sc, struct file_facts *facts)
 {
 	u8 *to;
 
@@ -101,7 +101,7 @@ static __always_inline u64 put_kept_tuple(struct saker_scratch *sc, struct file_
 
 /* The rest of a record in scratch memory; `c` has arguments and result where the event's parameters look for them. */
 #define REQUEST_WRITER(ID, event_name, cls)                                                        \
-	static __always_inline void write_request_##event_name(                                    \
+	SAKER_INLINE void write_request_##event_name(                                              \
 		struct call *c, struct subject *to, struct saker_scratch *sc, scratch_area area,   \
 		struct uring_kept *kept, struct file *file)                                        \
 	{                                                                                          \

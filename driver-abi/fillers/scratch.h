@@ -25,11 +25,11 @@ struct saker_scratch {
 };
 
 /* From the platform: which area is a CPU's, and the area itself, NULL when there is none. */
-static __always_inline scratch_area cpu_area(u32 cpu);
-static __always_inline struct saker_scratch *scratch_of(scratch_area area);
+SAKER_INLINE scratch_area cpu_area(u32 cpu);
+SAKER_INLINE struct saker_scratch *scratch_of(scratch_area area);
 
 /* Claims this CPU's scratch: since Linux 7.0 another eBPF program may interleave on the same CPU. */
-static __always_inline struct saker_scratch *scratch_claim_at(scratch_area area, struct subject *to, u32 cls)
+SAKER_INLINE struct saker_scratch *scratch_claim_at(scratch_area area, struct subject *to, u32 cls)
 {
 	struct saker_scratch *sc = scratch_of(area);
 
@@ -42,18 +42,18 @@ static __always_inline struct saker_scratch *scratch_claim_at(scratch_area area,
 	return sc;
 }
 
-static __always_inline struct saker_scratch *scratch_claim(struct subject *to, u32 cls)
+SAKER_INLINE struct saker_scratch *scratch_claim(struct subject *to, u32 cls)
 {
 	return scratch_claim_at(cpu_area(to->cpu), to, cls);
 }
 
-static __always_inline void scratch_release(struct saker_scratch *sc)
+SAKER_INLINE void scratch_release(struct saker_scratch *sc)
 {
 	unclaim(&sc->busy);
 }
 
 /* Room for one more piece of at most SAKER_PATH_MAX bytes, or NULL. */
-static __always_inline u8 *room(struct saker_scratch *sc)
+SAKER_INLINE u8 *room(struct saker_scratch *sc)
 {
 	u32 off = sc->off;
 
@@ -62,7 +62,7 @@ static __always_inline u8 *room(struct saker_scratch *sc)
 	return sc->rec + off;
 }
 
-static __always_inline u64 took(struct saker_scratch *sc, s64 got, u32 flags, u32 full)
+SAKER_INLINE u64 took(struct saker_scratch *sc, s64 got, u32 flags, u32 full)
 {
 	u32 off = sc->off;
 
@@ -73,7 +73,7 @@ static __always_inline u64 took(struct saker_scratch *sc, s64 got, u32 flags, u3
 }
 
 /* A NUL-terminated string; the NUL stays behind as padding. */
-static __always_inline u64 put_kernel_str(struct saker_scratch *sc, const void *from)
+SAKER_INLINE u64 put_kernel_str(struct saker_scratch *sc, const void *from)
 {
 	u8 *to = room(sc);
 	s64 got;
@@ -87,7 +87,7 @@ static __always_inline u64 put_kernel_str(struct saker_scratch *sc, const void *
 /* Of PATH_MAX, less the NUL: more than an argument has (MAX_ARG_STRLEN of include/uapi/linux/binfmts.h). */
 #define STR_PIECES 34
 
-static __always_inline u64 put_user_str(struct saker_scratch *sc, u64 from, u32 *with_nul)
+SAKER_INLINE u64 put_user_str(struct saker_scratch *sc, u64 from, u32 *with_nul)
 {
 	u8 *to = room(sc);
 	s64 got;
@@ -101,7 +101,7 @@ static __always_inline u64 put_user_str(struct saker_scratch *sc, u64 from, u32 
 }
 
 /* Where a string of the current task goes on that is longer than `from` is away from its beginning: behind its NUL. */
-static __always_inline u64 behind_user_str(struct saker_scratch *sc, u64 from)
+SAKER_INLINE u64 behind_user_str(struct saker_scratch *sc, u64 from)
 {
 	u8 *to = room(sc);
 	s64 got;
@@ -117,7 +117,7 @@ static __always_inline u64 behind_user_str(struct saker_scratch *sc, u64 from)
 }
 
 /* [from, end) of the current task's memory, at most SAKER_ARGS_MAX bytes. */
-static __always_inline u64 put_user_range(struct saker_scratch *sc, u64 from, u64 end)
+SAKER_INLINE u64 put_user_range(struct saker_scratch *sc, u64 from, u64 end)
 {
 	u8 *to = room(sc);
 	u64 full = end > from ? end - from : 0;
@@ -134,7 +134,7 @@ static __always_inline u64 put_user_range(struct saker_scratch *sc, u64 from, u6
 }
 
 /* Copies path[pos..SAKER_PATH_MAX) behind the record. */
-static __always_inline u64 put_path(struct saker_scratch *sc, u32 pos, u32 flags)
+SAKER_INLINE u64 put_path(struct saker_scratch *sc, u32 pos, u32 flags)
 {
 	u8 *to = room(sc);
 	u32 len;
@@ -155,8 +155,8 @@ static __always_inline u64 put_path(struct saker_scratch *sc, u32 pos, u32 flags
  * Copies the first `len` bytes that stand in `sc` to a record of `size` bytes; false when that is too small. Callers
  * try one size after the other: what is reserved has to be a constant.
  */
-static __always_inline bool emit_sized(struct saker_scratch *sc, struct subject *to, u32 len,
-				       const u32 size, u16 event, u16 nparams, u16 flags, u32 cls)
+SAKER_INLINE bool emit_sized(struct saker_scratch *sc, struct subject *to, u32 len,
+			     const u32 size, u16 event, u16 nparams, u16 flags, u32 cls)
 {
 	void *rec;
 

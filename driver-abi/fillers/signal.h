@@ -13,7 +13,7 @@
 
 #define SLOT(name) slots[SAKER_P_SIGNALDELIVER_##name]
 
-static __always_inline void record_signal(struct task_struct *task, s32 sig, const void *info)
+SAKER_INLINE void record_signal(struct task_struct *task, s32 sig, const void *info)
 {
 	struct subject to = {};
 	s32 code = 0, pid = 0;

@@ -58,7 +58,7 @@
 #define AF_PACKET_NR 17
 
 /* The family that socket(2) makes: __sock_create() still knows the way in which packets were asked for before 2.2. */
-static __always_inline u32 socket_family(u32 family, u32 type)
+SAKER_INLINE u32 socket_family(u32 family, u32 type)
 {
 	return family == AF_INET && (type & SOCK_TYPE_BITS) == SOCK_PACKET_NR ? AF_PACKET_NR : family;
 }
@@ -71,7 +71,7 @@ static __always_inline u32 socket_family(u32 family, u32 type)
 #define AT_POS(n) ((n) & 255)
 
 /* `bytes` behind a pointer of the caller, 0 without one. */
-static __always_inline u64 user_number(struct saker_hdr *hdr, u64 ptr, u32 offset, const u32 bytes)
+SAKER_INLINE u64 user_number(struct saker_hdr *hdr, u64 ptr, u32 offset, const u32 bytes)
 {
 	u64 word = 0;
 
@@ -80,14 +80,14 @@ static __always_inline u64 user_number(struct saker_hdr *hdr, u64 ptr, u32 offse
 	return word;
 }
 
-static __always_inline u64 user_id(struct call *c, struct saker_hdr *hdr, u32 n)
+SAKER_INLINE u64 user_id(struct call *c, struct saker_hdr *hdr, u32 n)
 {
 	if (c->compat && (c->nr == NR32_GETRESUID16 || c->nr == NR32_GETRESGID16))
 		return user_number(hdr, c->args[n], 0, 2);
 	return user_number(hdr, c->args[n], 0, 4);
 }
 
-static __always_inline u64 user_offset(struct call *c, struct saker_hdr *hdr, u32 n)
+SAKER_INLINE u64 user_offset(struct call *c, struct saker_hdr *hdr, u32 n)
 {
 	if (c->compat && c->nr == NR32_SENDFILE)
 		return user_number(hdr, c->args[n], 0, 4);
@@ -95,7 +95,7 @@ static __always_inline u64 user_offset(struct call *c, struct saker_hdr *hdr, u3
 }
 
 /* No limit is the largest number, in both widths. */
-static __always_inline u64 user_limit(struct call *c, struct saker_hdr *hdr, u64 ptr, u32 i)
+SAKER_INLINE u64 user_limit(struct call *c, struct saker_hdr *hdr, u64 ptr, u32 i)
 {
 	u64 limit;
 
@@ -105,7 +105,7 @@ static __always_inline u64 user_limit(struct call *c, struct saker_hdr *hdr, u64
 	return limit == 0xffffffff ? -1 : limit;
 }
 
-static __always_inline u64 user_time_ns(struct call *c, struct saker_hdr *hdr, u64 ptr)
+SAKER_INLINE u64 user_time_ns(struct call *c, struct saker_hdr *hdr, u64 ptr)
 {
 	s64 sec, nsec;
 
@@ -121,8 +121,8 @@ static __always_inline u64 user_time_ns(struct call *c, struct saker_hdr *hdr, u
 	return sec * NSEC_IN_SEC + nsec;
 }
 
-static __always_inline u64 quota_number(struct call *c, struct saker_hdr *hdr, bool counts, u32 offset,
-					const u32 bytes)
+SAKER_INLINE u64 quota_number(struct call *c, struct saker_hdr *hdr, bool counts, u32 offset,
+			      const u32 bytes)
 {
 	return counts ? user_number(hdr, c->args[3], offset, bytes) : 0;
 }

@@ -50,7 +50,7 @@ SAKER_SUBPROGRAM int saker_in_groups(u64 groups_at, u32 gid)
 	return 0;
 }
 
-static __always_inline bool exe_writable(struct inode *inode, const struct cred *cred)
+SAKER_INLINE bool exe_writable(struct inode *inode, const struct cred *cred)
 {
 	u64 effective = cap_word(FIELD_AT(cred, cap_effective));
 	struct user_namespace *ns = KREAD(cred, user_ns);

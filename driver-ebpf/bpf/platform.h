@@ -84,6 +84,8 @@ typedef u32 scratch_area;
 
 /* A function of its own for the verifier: global, so looked at once whoever calls it. */
 #define SAKER_SUBPROGRAM __noinline
+/* A part of its callers: what the verifier knows of a value is lost at a call. */
+#define SAKER_INLINE static __always_inline
 
 /* Reads that survive any pointer: 0 or a negative number, what could not be read is zero. */
 #define KREAD(ptr, ...) BPF_CORE_READ(ptr, __VA_ARGS__)

@@ -58,6 +58,11 @@ static __always_inline struct saker_session *probe_session(void)
 #define saker_subcalls (probe_session()->subcalls)
 
 #define SAKER_SUBPROGRAM static noinline
+/*
+ * As the compiler likes: as parts of all callers the fillers would be two and a half times as large, and four times as long
+ * to compile. Not `inline`, which is always on some older kernels.
+ */
+#define SAKER_INLINE static __maybe_unused notrace
 
 typedef struct saker_scratch *scratch_area;
 
