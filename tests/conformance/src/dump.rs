@@ -26,6 +26,9 @@ const STANDING: &str = "standing still";
 /// The script found no 32-bit ABI.
 const NO_COMPAT: &str = "32-bit calls/absent";
 
+/// Results of a call that is made again: `ERESTARTSYS`, `ERESTARTNOINTR` (include/linux/errno.h).
+const RESTARTED: [&str; 2] = ["-512", "-513"];
+
 /// What the kernel says about this process.
 const STAT: &str = "/proc/self/stat";
 
@@ -110,6 +113,7 @@ pub fn from_records(collected: &Collected, outside: &[(u32, &'static str)]) -> R
         ..Dump::default()
     };
     dump.groups.iter_mut().for_each(settle_races);
+    dump.groups.iter_mut().for_each(settle_restarts);
     let facts = [
         ("schema", format!("{:016x}", saker_abi::SCHEMA_HASH)),
         ("undecoded", collected.undecoded.to_string()),
@@ -292,6 +296,25 @@ fn settle_races(group: &mut Group) {
     }
 }
 
+/// A call that is interrupted before it did anything is made again, by the kernel. Whether one is, by what a closed ring of
+/// io_uring leaves to be done, is chance.
+fn settle_restarts(group: &mut Group) {
+    for step in &mut group.steps {
+        let lines = &step.lines;
+        let restarted: Vec<bool> = (0..lines.len())
+            .map(|at| {
+                let (line, mut later) = (&lines[at], lines[at + 1..].iter());
+                let next = later.find(|next| next.thread == line.thread);
+                let res = line.parameters.iter().find(|(name, _)| *name == "res");
+                res.is_some_and(|(_, res)| RESTARTED.contains(&res.as_str()))
+                    && next.is_some_and(|next| next.event == line.event)
+            })
+            .collect();
+        let mut restarted = restarted.into_iter();
+        step.lines.retain(|_| restarted.next() != Some(true));
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -403,6 +426,30 @@ mod tests {
             text(vec![birth((5, 6), 5), exit(first, 0), exit(second, 1)]).expect("a dump")
         };
         assert_ne!(ordered(5, 6), ordered(6, 5));
+    }
+
+    #[test]
+    fn calls_that_are_made_again_are_told_once() {
+        let call = |tid, res| {
+            record(SAKER_EV_SPLICE, 5, tid)
+                .num(SAKER_P_SPLICE_res, res)
+                .build()
+        };
+        let told = |records| {
+            let text = text(records).expect("a dump");
+            text.lines().filter(|line| line.contains(" splice")).count()
+        };
+        let birth = || birth((5, 6), 5);
+        assert_eq!(
+            told(vec![birth(), call(5, -512), call(6, 1), call(5, 3)]),
+            2
+        );
+        assert_eq!(told(vec![birth(), call(5, -4), call(5, 3)]), 2);
+        assert_eq!(
+            told(vec![birth(), call(5, -512), call(6, 3)]),
+            2,
+            "it is not made again"
+        );
     }
 
     #[test]
