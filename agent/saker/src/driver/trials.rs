@@ -1,22 +1,18 @@
 //! The trials on this host.
 
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use crossbeam_channel::Receiver;
 use saker_abi::driver::LoadOptions;
 use saker_capture::driver::Proven;
 use saker_capture::{DriverKind, attach};
-use saker_driver_kmod::build::{Request, build};
+use saker_driver_kmod::build::{BUILD_TIMEOUT, Request, build};
 use saker_driver_kmod::device::DEVICE;
 use saker_driver_kmod::module::{self, LoadError};
 use saker_driver_kmod::{Host, MODULE_NAME};
 
 use super::{NotLoaded, Trials};
 use crate::control::{Stop, until_stopped};
-
-/// Longest build of the module at a start; seconds on a usual machine.
-const BUILD_LIMIT: Duration = Duration::from_secs(10 * 60);
 
 /// Tries on this host what the agent would use.
 #[derive(Debug)]
@@ -123,11 +119,10 @@ impl Trials for HostTrials<'_> {
                 .scratch
                 .as_ref()
                 .map(|dir| dir.path().join(format!("{MODULE_NAME}.ko"))),
-            timeout: BUILD_LIMIT,
             ..Request::default()
         };
         tracing::info!(
-            "building the kernel module for {}, for {BUILD_LIMIT:?} at most",
+            "building the kernel module for {}, for {BUILD_TIMEOUT:?} at most",
             self.host.release()
         );
         let build_it = |until| {
