@@ -9,7 +9,7 @@ use anyhow::{Context, Result};
 use crate::process;
 
 /// Longest run.
-const LIMIT: Duration = Duration::from_secs(30);
+const LIMIT: Duration = Duration::from_secs(120);
 
 /// What a program left behind.
 #[derive(Debug, Clone)]

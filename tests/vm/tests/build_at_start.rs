@@ -11,7 +11,7 @@ use saker_vm::scenes::{assert_says, scene};
 use saker_vm::{Cache, Guest, Kernel, fetch, programs};
 
 /// A build in an emulated machine on a busy host: seconds become minutes.
-const LIMIT: Duration = Duration::from_secs(1500);
+const LIMIT: Duration = Duration::from_secs(2400);
 /// Userland, headers and what a build makes, all in memory.
 const MEMORY_MIB: u32 = 2048;
 /// Kernels for which the userland's compiler and C library do.
