@@ -73,7 +73,7 @@ endif
 VM_DIR := $(abspath target/saker-vm)
 COMPAT_DIR = $(abspath $(or $(SAKER_COMPAT),../shared/compat))
 # Seconds for what is fetched, and for the tests of vm-test; each guest has a limit of its own.
-VM_DEADLINE ?= 1500
+VM_DEADLINE ?= 2400
 VM_TEST = env SAKER_BIN=$(abspath $(RELEASE)/saker) SAKER_PROGRAMS=$(abspath target/$(TARGET)/debug) \
 	SAKER_MODULES=$(VM_DIR) SAKER_VM_KERNELS="$(KERNELS)" $(CARGO) test --locked -p saker-vm
 
