@@ -206,7 +206,7 @@ impl Guest {
             kernel: files.vmlinux,
             initramfs,
             timeout: self.limit(),
-            boot_timeout: self.machine.boot_timeout * self.kernel.slowness(),
+            boot_timeout: self.boot_limit(),
             ..self.machine.clone()
         };
         for boot in 1..BOOTS {
@@ -226,6 +226,10 @@ impl Guest {
 
     fn limit(&self) -> Duration {
         self.machine.timeout * self.kernel.slowness()
+    }
+
+    fn boot_limit(&self) -> Duration {
+        self.machine.boot_timeout * self.kernel.slowness()
     }
 
     fn archive(&self, cache: &Cache) -> Result<Archive> {
@@ -278,12 +282,11 @@ impl Guest {
             )
         };
         if !ran.ended {
-            let when = if ran.begun { "" } else { " while it booted" };
-            bail!(
-                "killed after {:.0} s{when}\n{}",
-                ran.duration.as_secs_f64(),
-                ends()
-            );
+            let (limit, when) = match ran.begun {
+                true => (self.limit(), ""),
+                false => (self.limit().min(self.boot_limit()), " while it booted"),
+            };
+            bail!("killed after {} s{when}\n{}", limit.as_secs(), ends());
         }
         let report = Report::parse(&ran.control).with_context(ends)?;
         let Some(status) = report.status else {
