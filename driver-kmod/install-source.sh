@@ -38,7 +38,7 @@ copy() {
 
 # Sources only: what a build in the tree has left (*.o, *.mod.c, probed.h) belongs to one kernel.
 copy "$here/kmod" "$target" ! -name '.*' ! -name '*.mod.c' ! -path './compat/probed.h' \
-	! -path './compat/probes/*.h' \( -name '*.[ch]' -o -name '*.sh' -o -name Kbuild -o -name Makefile \)
+	\( -name '*.[ch]' -o -name '*.sh' -o -name Kbuild -o -name Makefile \)
 copy "$repository/driver-abi/include" "$target/abi/include" -name 'saker_*.h'
 copy "$repository/driver-abi/fillers" "$target/abi/fillers" -name '*.h'
 sed "s/@VERSION@/$version/" "$here/dkms.conf.in" >"$target/dkms.conf"

@@ -4,6 +4,7 @@
 #include <linux/kernel.h>
 #include <linux/module.h>
 
+#include "compat/net.h"
 #include "saker_kmod.h"
 
 static int __init saker_init(void)

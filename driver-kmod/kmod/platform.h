@@ -30,6 +30,7 @@
 #include <net/af_unix.h>
 #include <net/sock.h>
 
+#include "compat/net.h"
 #include "saker_kmod.h"
 #include "ring.h"
 

@@ -75,7 +75,7 @@ fn what_the_kernel_must_have_is_named() {
     for (without, sentence) in [
         ("CONFIG_X86_64", "system calls of x86-64 only"),
         ("CONFIG_TRACEPOINTS", "a kernel with CONFIG_TRACEPOINTS"),
-        ("SAKER_HAVE_BASELINE", "compat/probes/baseline.log"),
+        ("SAKER_HAVE_BASELINE", "compat/probed.log"),
     ] {
         let macros = NORMAL.map(|name| if name == without { "NOTHING" } else { name });
         let said = errors((6, 1, 0), &macros);

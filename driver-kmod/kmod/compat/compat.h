@@ -29,7 +29,7 @@
 #error "Saker's module needs a kernel with CONFIG_TRACEPOINTS."
 #endif
 #ifndef SAKER_HAVE_BASELINE
-#error "Not even an empty file compiles against these headers: see compat/probes/baseline.log."
+#error "Not even an empty file compiles against these headers: see compat/probed.log."
 #endif
 
 #include "floor.h"
@@ -44,6 +44,6 @@
 #include "inode.h"
 #include "mount.h"
 #include "names.h"
-#include "net.h"
+/* Not net.h: the network's headers are as many as all others together. Who needs it includes it. */
 
 #endif /* SAKER_COMPAT_H */

@@ -4,6 +4,8 @@
 #include <linux/string.h>
 #include <net/sock.h>
 
+#include "net.h"
+
 #ifndef SAKER_HAVE_SK_PROTOCOL_WORD /* until 5.6 */
 
 struct saker_bytes saker_bytes_of_sk_protocol __read_mostly;

@@ -43,6 +43,20 @@ fn short_a_tree_that_is_only_prepared_gives_the_same_module() {
 
 #[test]
 #[ignore = "needs the test bed: make vm"]
+fn each_probe_alone_answers_as_all_at_once() {
+    let cache = Cache::open().expect("a cache");
+    for kernel in Kernel::selected().expect("kernels") {
+        let work = tempfile::tempdir().expect("a directory");
+        let built = build().argument("SAKER_PROBE_ALONE=1");
+        built.run(&cache, kernel, work.path()).expect("a module");
+        let together = programs::module(kernel).expect("a module");
+        let together = together.ancestors().nth(3).expect("the work directory");
+        assert_eq!(answers(work.path()), answers(together), "{kernel}");
+    }
+}
+
+#[test]
+#[ignore = "needs the test bed: make vm"]
 fn sparse_and_the_compiler_find_nothing() {
     let cache = Cache::open().expect("a cache");
     for kernel in on_host() {

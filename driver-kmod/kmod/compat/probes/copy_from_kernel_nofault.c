@@ -3,4 +3,4 @@
 /* EXPORT: copy_from_kernel_nofault */
 #include <linux/uaccess.h>
 
-void *wanted = copy_from_kernel_nofault;
+void *wanted_copy_from_kernel_nofault = copy_from_kernel_nofault;

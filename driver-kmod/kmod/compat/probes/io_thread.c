@@ -3,4 +3,4 @@
 #include <linux/sched.h>
 #include <linux/sched/task.h>
 
-void *wanted = create_io_thread;
+void *wanted_io_thread = create_io_thread;

@@ -2,4 +2,4 @@
 /* 4.20: the kernel has a siginfo of its own. */
 #include <linux/signal.h>
 
-struct kernel_siginfo info;
+struct kernel_siginfo info_kernel_siginfo;

@@ -3,4 +3,4 @@
 /* EXPORT: ktime_get_boot_fast_ns */
 #include <linux/ktime.h>
 
-void *wanted = ktime_get_boot_fast_ns;
+void *wanted_ktime_get_boot_fast_ns = ktime_get_boot_fast_ns;

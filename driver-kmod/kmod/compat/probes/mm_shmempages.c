@@ -2,4 +2,4 @@
 /* 4.5: shared pages are counted apart. */
 #include <linux/mm_types.h>
 
-int wanted = MM_SHMEMPAGES;
+int wanted_mm_shmempages = MM_SHMEMPAGES;

@@ -3,4 +3,4 @@
 /* EXPORT: idr_get_next */
 #include <linux/pid_namespace.h>
 
-struct idr *wanted = &init_pid_ns.idr;
+struct idr *wanted_pid_idr = &init_pid_ns.idr;

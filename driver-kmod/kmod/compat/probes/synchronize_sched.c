@@ -2,4 +2,4 @@
 /* Until 4.20, unless back-ported: code without preemption is waited for apart. */
 #include <linux/rcupdate.h>
 
-void *wanted = synchronize_sched;
+void *wanted_synchronize_sched = synchronize_sched;

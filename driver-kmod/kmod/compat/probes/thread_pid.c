@@ -3,7 +3,7 @@
 #include <linux/sched.h>
 #include <linux/sched/signal.h>
 
-static inline struct pid *probe(struct task_struct *task)
+static inline struct pid *probe_thread_pid(struct task_struct *task)
 {
 	return task->thread_pid ? task->thread_pid : task->signal->pids[PIDTYPE_PGID];
 }

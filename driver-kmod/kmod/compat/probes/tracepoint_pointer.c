@@ -3,10 +3,10 @@
 /* EXPORT: for_each_kernel_tracepoint */
 #include <linux/tracepoint.h>
 
-static int attach(struct tracepoint *tp, void *probe, void *data)
+static int attach_by_pointer(struct tracepoint *tp, void *probe, void *data)
 {
 	return 0;
 }
 
-_Static_assert(__builtin_types_compatible_p(typeof(&tracepoint_probe_register), typeof(&attach)),
+_Static_assert(__builtin_types_compatible_p(typeof(&tracepoint_probe_register), typeof(&attach_by_pointer)),
 	       "another signature");

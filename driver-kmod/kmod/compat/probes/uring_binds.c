@@ -2,4 +2,4 @@
 /* 6.11: rings bind sockets and listen. */
 #include <uapi/linux/io_uring.h>
 
-int wanted = IORING_OP_BIND;
+int wanted_uring_binds = IORING_OP_BIND;

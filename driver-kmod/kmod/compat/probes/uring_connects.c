@@ -2,4 +2,4 @@
 /* 5.5: rings connect and accept. */
 #include <uapi/linux/io_uring.h>
 
-int wanted = IORING_OP_CONNECT;
+int wanted_uring_connects = IORING_OP_CONNECT;

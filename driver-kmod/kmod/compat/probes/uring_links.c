@@ -2,4 +2,4 @@
 /* 5.15: rings make directories and links. */
 #include <uapi/linux/io_uring.h>
 
-int wanted = IORING_OP_LINKAT;
+int wanted_uring_links = IORING_OP_LINKAT;

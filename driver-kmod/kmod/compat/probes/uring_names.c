@@ -2,4 +2,4 @@
 /* 5.11, and back-ported: rings remove and rename files. */
 #include <uapi/linux/io_uring.h>
 
-int wanted = IORING_OP_UNLINKAT;
+int wanted_uring_names = IORING_OP_UNLINKAT;

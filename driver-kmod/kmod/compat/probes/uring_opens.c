@@ -2,4 +2,4 @@
 /* 5.6: rings open files. */
 #include <uapi/linux/io_uring.h>
 
-int wanted = IORING_OP_OPENAT2;
+int wanted_uring_opens = IORING_OP_OPENAT2;

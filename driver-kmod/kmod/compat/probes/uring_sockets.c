@@ -2,4 +2,4 @@
 /* 5.19: rings make sockets. */
 #include <uapi/linux/io_uring.h>
 
-int wanted = IORING_OP_SOCKET;
+int wanted_uring_sockets = IORING_OP_SOCKET;
