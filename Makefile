@@ -74,6 +74,8 @@ VM_DIR := $(abspath target/saker-vm)
 COMPAT_DIR = $(abspath $(or $(SAKER_COMPAT),../shared/compat))
 # Seconds for what is fetched, and for the tests of vm-test; each guest has a limit of its own.
 VM_DEADLINE ?= 2400
+# Tests of vm-test at a time: a guest is emulated on one processor.
+VM_THREADS ?= 2
 VM_TEST = env SAKER_BIN=$(abspath $(RELEASE)/saker) SAKER_PROGRAMS=$(abspath target/$(TARGET)/debug) \
 	SAKER_MODULES=$(VM_DIR) SAKER_VM_KERNELS="$(KERNELS)" $(CARGO) test --locked -p saker-vm
 
@@ -85,7 +87,7 @@ vm-programs: build vm-deps
 	set -e; for kernel in $(KERNELS); do target/$(TARGET)/debug/saker-vm build $$kernel --strict; done
 
 vm-test: vm-programs
-	timeout --kill-after=10 $(VM_DEADLINE) $(VM_TEST) -- --ignored --test-threads=1 short_ || { \
+	timeout --kill-after=10 $(VM_DEADLINE) $(VM_TEST) -- --ignored --test-threads=$(VM_THREADS) short_ || { \
 		status=$$?; [ $$status != 124 ] || echo "make vm-test: not done within $(VM_DEADLINE) s" \
 		"(VM_DEADLINE=SECONDS allows more); the last lines above say in which test" >&2; exit $$status; }
 

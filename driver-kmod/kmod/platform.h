@@ -60,8 +60,8 @@ static __always_inline struct saker_session *probe_session(void)
 
 #define SAKER_SUBPROGRAM static noinline
 /*
- * As the compiler likes: as parts of all callers the fillers would be two and a half times as large, and four times as long
- * to compile. Not `inline`, which is always on some older kernels.
+ * As the compiler likes: as parts of all callers the fillers would be two and a half times as large and take four times
+ * as long to compile. Not `inline`, which is always on some older kernels.
  */
 #define SAKER_INLINE static __maybe_unused notrace
 

@@ -3,7 +3,8 @@
  * Probes where functions of the kernel return: opens, for the name of those that fail and what the others have made
  * (fillers/given.h), and what requests of io_uring do (fillers/requests.h). System calls come to the same functions.
  * What a request asks for, by which number and in which ring, is in structures that the kernel keeps to itself; so it
- * is seen here when it is done, by the function's arguments and result. An attempt that would have to wait and is made again is none yet.
+ * is seen here when it is done, by the function's arguments and result. An attempt that would have to wait and is made
+ * again is none yet.
  */
 #include <linux/err.h>
 #include <linux/fcntl.h>

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use saker_driver_kmod::build::BUILD_TIMEOUT;
 
 use crate::config::DriverChoice;
 
@@ -249,6 +250,9 @@ pub(crate) struct DriverBuildArgs {
     /// File to make [default: /var/lib/saker/kmod/RELEASE/saker.ko]
     #[arg(long, value_name = "FILE")]
     pub output: Option<PathBuf>,
+    /// Seconds after which the build is given up
+    #[arg(long, value_name = "S", default_value_t = BUILD_TIMEOUT.as_secs(), value_parser = clap::value_parser!(u64).range(1..=86400))]
+    pub timeout_s: u64,
     /// Sign with this private key (PEM)
     #[arg(long, value_name = "FILE", requires = "sign_cert")]
     pub sign_key: Option<PathBuf>,

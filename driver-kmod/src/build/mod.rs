@@ -32,7 +32,7 @@ pub use sign::SignKey;
 use output::Output;
 use tools::Tools;
 
-/// How long a build may take: it takes seconds, on an emulated machine minutes.
+/// How long a build may take unless told otherwise: it takes seconds, on an emulated machine minutes.
 pub const BUILD_TIMEOUT: Duration = Duration::from_secs(15 * 60);
 
 const WORK_HINT: &str = "make room, or name another directory for temporary files with TMPDIR";
@@ -175,7 +175,9 @@ fn work_directory() -> Result<tempfile::TempDir, BuildError> {
 fn run_error(make: &Path, error: &RunError) -> BuildError {
     let hint = match error {
         RunError::Stopped => return BuildError::Stopped,
-        RunError::TimedOut(_) => "is the machine overloaded or a file system stuck? Try again",
+        RunError::TimedOut(_) => {
+            "give it longer (--timeout-s, kmod.build_timeout_s) if the machine is only slow"
+        }
         RunError::Start(_) => "install make again",
     };
     BuildError::Program {

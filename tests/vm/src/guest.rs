@@ -209,9 +209,10 @@ impl Guest {
             boot_timeout: self.boot_limit(),
             ..self.machine.clone()
         };
-        for boot in 1..BOOTS {
+        let mut boot = 1;
+        loop {
             let ran = qemu::run(&machine, directory.path())?;
-            if ran.ended || ran.begun {
+            if ran.ended || ran.begun || boot == BOOTS {
                 return self.judge(ran);
             }
             eprintln!(
@@ -220,8 +221,8 @@ impl Guest {
                 ran.duration.as_secs_f64(),
                 process::tail(&ran.console, 1)
             );
+            boot += 1;
         }
-        self.judge(qemu::run(&machine, directory.path())?)
     }
 
     fn limit(&self) -> Duration {

@@ -28,7 +28,7 @@ pub(super) fn doctor(args: &DoctorArgs) -> anyhow::Result<ExitCode> {
     })?;
     let checks = probe();
     let plan = plan::for_events(&config, EventSet::all())?;
-    let mut trials = HostTrials::for_show(&plan, config.kmod_build_at_start)
+    let mut trials = HostTrials::for_show(&plan, config.kmod_build_timeout())
         .context("no directory for temporary files")?;
     let mut chosen = choose(config.driver, &mut trials, |_| {});
     // Detached before a word is said: a closed pipe ends this process.

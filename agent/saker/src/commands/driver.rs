@@ -3,6 +3,7 @@
 use std::io::Write;
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::time::Duration;
 
 use saker_driver_kmod::build::{Request, SignKey, build};
 use saker_driver_kmod::device::{Info, KmodError};
@@ -39,6 +40,7 @@ fn build_module(host: &Host, args: DriverBuildArgs) -> anyhow::Result<ExitCode> 
         headers: args.headers,
         source: args.source,
         output: args.output,
+        timeout: Duration::from_secs(args.timeout_s),
         sign: sign.map(|(key, certificate)| SignKey { key, certificate }),
         ..Request::default()
     };

@@ -122,7 +122,7 @@ pub(super) fn choose_driver(
     plan: &LoadOptions,
     stop: &Receiver<Stop>,
 ) -> anyhow::Result<Option<Chosen>> {
-    let mut trials = HostTrials::new(plan, config.kmod_build_at_start, stop);
+    let mut trials = HostTrials::new(plan, config.kmod_build_timeout(), stop);
     let chosen = choose(config.driver, &mut trials, |step| match &step.outcome {
         Ok(_) => tracing::info!("driver {}", step.line()),
         Err(_) => tracing::warn!("driver {}", step.line()),

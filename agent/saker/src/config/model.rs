@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::ValueEnum;
 use saker_engine::compiler::{AppendOutput, ExtraField, Switch, Target};
@@ -111,6 +112,8 @@ pub(crate) struct Config {
     pub driver: DriverChoice,
     /// Build the kernel module when it is needed and there is none.
     pub kmod_build_at_start: bool,
+    /// Seconds that takes at most.
+    pub kmod_build_timeout_s: i64,
     /// Bytes of data of a call that rules can look at.
     pub snaplen_bytes: i64,
     /// Memory of all rings in MiB; `None` goes by the number of CPUs.
@@ -158,6 +161,7 @@ impl Default for Config {
             hostname: None,
             driver: DriverChoice::Auto,
             kmod_build_at_start: true,
+            kmod_build_timeout_s: 900,
             snaplen_bytes: 80,
             ring_buffer_total_mib: None,
             workers: None,
@@ -186,6 +190,13 @@ impl Config {
         config.read_agent(&mut section);
         section.finish();
         (config, problems, keys)
+    }
+
+    /// How long the agent may build the kernel module at the start; `None` when it may not.
+    pub(crate) fn kmod_build_timeout(&self) -> Option<Duration> {
+        let timeout_s = self.kmod_build_timeout_s.unsigned_abs();
+        self.kmod_build_at_start
+            .then_some(Duration::from_secs(timeout_s))
     }
 
     fn read_rules(&mut self, section: &mut Section<'_>) {
@@ -274,6 +285,7 @@ impl Config {
         );
         section.section("kmod", |section| {
             section.boolean("build_at_start", &mut self.kmod_build_at_start);
+            section.integer("build_timeout_s", 1..=86400, &mut self.kmod_build_timeout_s);
         });
         let most = i64::from(saker_abi::raw::SAKER_SNAPLEN_MAX);
         section.integer("snaplen_bytes", 1..=most, &mut self.snaplen_bytes);

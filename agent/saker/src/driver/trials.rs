@@ -1,12 +1,13 @@
 //! The trials on this host.
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use crossbeam_channel::Receiver;
 use saker_abi::driver::LoadOptions;
 use saker_capture::driver::Proven;
 use saker_capture::{DriverKind, attach};
-use saker_driver_kmod::build::{BUILD_TIMEOUT, Request, build};
+use saker_driver_kmod::build::{Request, build};
 use saker_driver_kmod::device::DEVICE;
 use saker_driver_kmod::module::{self, LoadError};
 use saker_driver_kmod::{Host, MODULE_NAME};
@@ -18,8 +19,8 @@ use crate::control::{Stop, until_stopped};
 #[derive(Debug)]
 pub(crate) struct HostTrials<'a> {
     options: &'a LoadOptions,
-    /// Whether the module may be built.
-    may_build: bool,
+    /// How long the module may be built; `None` when it may not.
+    build_timeout: Option<Duration>,
     /// Where a wish to stop would be waiting.
     stop: Option<&'a Receiver<Stop>>,
     /// Where a module is built that nobody keeps.
@@ -33,10 +34,14 @@ pub(crate) struct HostTrials<'a> {
 
 impl<'a> HostTrials<'a> {
     /// Trials whose driver an agent keeps. A stop that waits in `stop` ends them.
-    pub(crate) fn new(options: &'a LoadOptions, may_build: bool, stop: &'a Receiver<Stop>) -> Self {
+    pub(crate) fn new(
+        options: &'a LoadOptions,
+        build_timeout: Option<Duration>,
+        stop: &'a Receiver<Stop>,
+    ) -> Self {
         Self {
             options,
-            may_build,
+            build_timeout,
             stop: Some(stop),
             scratch: None,
             host: Host::running(),
@@ -49,10 +54,13 @@ impl<'a> HostTrials<'a> {
     ///
     /// # Errors
     /// When there is no directory for temporary files.
-    pub(crate) fn for_show(options: &'a LoadOptions, may_build: bool) -> std::io::Result<Self> {
+    pub(crate) fn for_show(
+        options: &'a LoadOptions,
+        build_timeout: Option<Duration>,
+    ) -> std::io::Result<Self> {
         Ok(Self {
             options,
-            may_build,
+            build_timeout,
             stop: None,
             scratch: Some(tempfile::Builder::new().prefix("saker-doctor-").tempdir()?),
             host: Host::running(),
@@ -111,18 +119,19 @@ impl Trials for HostTrials<'_> {
     }
 
     fn build_module(&mut self) -> Result<String, String> {
-        if !self.may_build {
+        let Some(timeout) = self.build_timeout else {
             return Err("kmod.build_at_start is false".to_owned());
-        }
+        };
         let request = Request {
             output: self
                 .scratch
                 .as_ref()
                 .map(|dir| dir.path().join(format!("{MODULE_NAME}.ko"))),
+            timeout,
             ..Request::default()
         };
         tracing::info!(
-            "building the kernel module for {}, for {BUILD_TIMEOUT:?} at most",
+            "building the kernel module for {}, for {timeout:?} at most (kmod.build_timeout_s)",
             self.host.release()
         );
         let build_it = |until| {
