@@ -11,7 +11,7 @@ use std::time::Duration;
 use saker_vm::module::Build;
 use saker_vm::{Cache, Guest, Kernel, programs};
 
-const LIMIT: Duration = Duration::from_secs(240);
+const LIMIT: Duration = Duration::from_secs(600);
 
 /// Detaching fails while the parameter says so; then the kernel still calls the probe.
 const PLANTED: [(&str, &str); 2] = [

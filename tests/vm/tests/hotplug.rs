@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use saker_vm::{Cache, Guest, Kernel, programs};
 
-const LIMIT: Duration = Duration::from_secs(240);
+const LIMIT: Duration = Duration::from_secs(600);
 
 /// With three processors: the middle one is off when the agent starts, comes, and goes under load.
 const SCRIPT: &str = r#"

@@ -24,8 +24,8 @@ const SLACK_PAGES: u32 = 32;
 /// Where KASAN keeps pages for itself: shadows of areas, stacks of allocations. There a lost ring stands out.
 const SLACK_PAGES_DEBUG: u32 = 1024;
 /// An emulated machine starts an agent in a few seconds.
-const LIMIT: Duration = Duration::from_secs(900);
-const LIMIT_SHORT: Duration = Duration::from_secs(300);
+const LIMIT: Duration = Duration::from_secs(2400);
+const LIMIT_SHORT: Duration = Duration::from_secs(600);
 
 /// Load on both processors, and what the kernel holds of memory that nobody reclaims by itself. Pages have 4 KiB.
 const TOOLS: &str = r#"
