@@ -18,9 +18,9 @@ use crate::driver::Driver;
 use crate::{host, http, process};
 
 /// Longest start, from the spawn until the agent is as it should be.
-const START_LIMIT: Duration = Duration::from_secs(30);
+const START_LIMIT: Duration = Duration::from_secs(120);
 /// Longest end, from the signal until the process is gone.
-const STOP_LIMIT: Duration = Duration::from_secs(30);
+const STOP_LIMIT: Duration = Duration::from_secs(120);
 /// Pause between two looks whether it is.
 const READY_POLL: Duration = Duration::from_millis(5);
 /// Most lines kept of either stream; more would be a runaway agent.
