@@ -20,6 +20,12 @@ fn answers(work: &Path) -> String {
     fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }
 
+/// The same of the module that `make vm-programs` has built.
+fn answers_of_all(kernel: Kernel) -> String {
+    let module = programs::module(kernel).expect("a module");
+    answers(module.ancestors().nth(3).expect("the work directory"))
+}
+
 /// Those of the headers that a compiler of the host builds for: the others are hidden in a root of their own.
 fn on_host() -> Vec<Kernel> {
     let mut kernels = Kernel::selected().expect("kernels");
@@ -35,9 +41,7 @@ fn short_a_tree_that_is_only_prepared_gives_the_same_module() {
         let work = tempfile::tempdir().expect("a directory");
         let built = build().prepared().run(&cache, kernel, work.path());
         built.expect("a module");
-        let whole = programs::module(kernel).expect("a module");
-        let whole = whole.ancestors().nth(3).expect("the work directory");
-        assert_eq!(answers(work.path()), answers(whole), "{kernel}");
+        assert_eq!(answers(work.path()), answers_of_all(kernel), "{kernel}");
     }
 }
 
@@ -49,9 +53,13 @@ fn each_probe_alone_answers_as_all_at_once() {
         let work = tempfile::tempdir().expect("a directory");
         let built = build().argument("SAKER_PROBE_ALONE=1");
         built.run(&cache, kernel, work.path()).expect("a module");
-        let together = programs::module(kernel).expect("a module");
-        let together = together.ancestors().nth(3).expect("the work directory");
-        assert_eq!(answers(work.path()), answers(together), "{kernel}");
+        let log = work.path().join("driver-kmod/kmod/compat/probed.log");
+        let log = fs::read_to_string(log).expect("a log");
+        assert!(
+            log.contains("<stdin>:1:") && !log.contains("<stdin>:2"),
+            "{kernel}: not alone: {log}"
+        );
+        assert_eq!(answers(work.path()), answers_of_all(kernel), "{kernel}");
     }
 }
 

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::ValueEnum;
+use saker_driver_kmod::build::BUILD_TIMEOUT;
 use saker_engine::compiler::{AppendOutput, ExtraField, Switch, Target};
 use saker_engine::loader::Priority;
 use saker_engine::matcher::Matching;
@@ -161,7 +162,7 @@ impl Default for Config {
             hostname: None,
             driver: DriverChoice::Auto,
             kmod_build_at_start: true,
-            kmod_build_timeout_s: 900,
+            kmod_build_timeout_s: BUILD_TIMEOUT.as_secs().cast_signed(),
             snaplen_bytes: 80,
             ring_buffer_total_mib: None,
             workers: None,
