@@ -140,7 +140,7 @@ fn source(cache: &Cache, mirror: &Mirror, directory: &Path) -> Result<(PathBuf, 
     {
         // Apt's state is everybody's.
         let _lock = cache.lock()?;
-        let apt = Apt::update(cache, mirror, Kernel::Debug.suite())?;
+        let apt = Apt::update(cache, mirror, Kernel::Debug.suite()?)?;
         apt.download([&apt.show(PACKAGE)?], &packages)?;
     }
     let versions = apt::unpack_all(&packages, &root)?;

@@ -7,6 +7,7 @@ use std::process::Command;
 
 use anyhow::{Context, Result, bail, ensure};
 
+use crate::added;
 use crate::apt::{self, Apt};
 use crate::cache::Cache;
 use crate::debug;
@@ -56,8 +57,8 @@ pub struct Files {
     pub kernel: Kernel,
     /// `uname -r`.
     pub release: String,
-    /// The uncompressed ELF kernel.
-    pub vmlinux: PathBuf,
+    /// What is booted: the uncompressed ELF kernel, or the bzImage of an added one.
+    pub image: PathBuf,
     /// Root of the unpacked packages.
     pub root: PathBuf,
     /// Path of the headers (`make -C`) inside [`Self::root`].
@@ -148,11 +149,11 @@ pub fn kernel(cache: &Cache, kernel: Kernel, refresh: bool) -> Result<Files> {
     cached(cache, kernel).with_context(|| format!("kernel {kernel} is not in the cache"))
 }
 
-fn entry(kernel: Kernel) -> String {
+pub(crate) fn entry(kernel: Kernel) -> String {
     format!("kernels/{kernel}")
 }
 
-fn cached(cache: &Cache, kernel: Kernel) -> Option<Files> {
+pub(crate) fn cached(cache: &Cache, kernel: Kernel) -> Option<Files> {
     let name = entry(kernel);
     let packages = cache.packages(&name)?;
     if kernel == Kernel::Debug && !packages.contains(&debug::stamp()) {
@@ -162,13 +163,16 @@ fn cached(cache: &Cache, kernel: Kernel) -> Option<Files> {
     let release = fs::read_to_string(directory.join("release")).ok()?;
     let release = release.trim().to_owned();
     let root = directory.join("root");
-    let headers = Path::new("usr/src").join(format!("linux-headers-{release}"));
-    let vmlinux = directory.join("vmlinux");
-    let complete = vmlinux.is_file() && root.join(&headers).join(".config").is_file();
+    let headers = headers(&release);
+    let image = directory.join(match kernel {
+        Kernel::Added(_) => added::IMAGE,
+        _ => "vmlinux",
+    });
+    let complete = image.is_file() && root.join(&headers).join(".config").is_file();
     complete.then_some(Files {
         kernel,
         release,
-        vmlinux,
+        image,
         root,
         headers,
         packages,
@@ -176,8 +180,9 @@ fn cached(cache: &Cache, kernel: Kernel) -> Option<Files> {
 }
 
 fn fetch_kernel(cache: &Cache, mirror: &Mirror, kernel: Kernel) -> Result<()> {
-    eprintln!("fetching kernel {kernel} from {}", kernel.suite());
-    let apt = Apt::update(cache, mirror, kernel.suite())?;
+    let suite = kernel.suite()?;
+    eprintln!("fetching kernel {kernel} from {suite}");
+    let apt = Apt::update(cache, mirror, suite)?;
     // The compiler packages would bring in the suite's own gcc.
     let follow = |name: &str| {
         name.starts_with("linux-")
@@ -195,18 +200,14 @@ fn fetch_kernel(cache: &Cache, mirror: &Mirror, kernel: Kernel) -> Result<()> {
     fs::remove_dir_all(&packages)?;
     let (release, image) = find_image(&root)?;
     image::extract(&image, &scratch.path().join("vmlinux"))?;
-    make_movable(
-        &root
-            .join("usr/src")
-            .join(format!("linux-headers-{release}")),
-    )?;
+    make_movable(&root.join(headers(&release)))?;
     fs::write(scratch.path().join("release"), format!("{release}\n"))?;
     cache.publish(scratch, &entry(kernel), &versions)?;
     Ok(())
 }
 
 /// The compressed kernel in unpacked packages, and its release.
-fn find_image(root: &Path) -> Result<(String, PathBuf)> {
+pub(crate) fn find_image(root: &Path) -> Result<(String, PathBuf)> {
     let mut found = Vec::new();
     for entry in fs::read_dir(root.join("boot")).into_iter().flatten() {
         let name = entry?.file_name().to_string_lossy().into_owned();
@@ -232,9 +233,14 @@ fn find_image(root: &Path) -> Result<(String, PathBuf)> {
     found.pop().context("no kernel")
 }
 
+/// Where packages put the headers of a release.
+pub(crate) fn headers(release: &str) -> PathBuf {
+    Path::new("usr/src").join(format!("linux-headers-{release}"))
+}
+
 /// Makes the headers independent of where they lie: the flavour's Makefile has absolute paths, of the
 /// common one that it includes and, since 7.x, of itself.
-fn make_movable(headers: &Path) -> Result<()> {
+pub(crate) fn make_movable(headers: &Path) -> Result<()> {
     let path = headers.join("Makefile");
     let text = fs::read_to_string(&path).with_context(|| path.display().to_string())?;
     let here = "$(dir $(realpath $(lastword $(MAKEFILE_LIST))))../";

@@ -203,7 +203,7 @@ impl Guest {
         self.archive(cache)?.write(&mut writer)?;
         writer.flush().context("cannot write the initramfs")?;
         let machine = Machine {
-            kernel: files.vmlinux,
+            kernel: files.image,
             initramfs,
             timeout: self.limit(),
             boot_timeout: self.boot_limit(),

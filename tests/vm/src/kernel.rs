@@ -17,6 +17,8 @@ pub enum Kernel {
     Sid,
     /// Bookworm's source with KASAN, lockdep and the like: built here ([`crate::debug`]).
     Debug,
+    /// Of packages that somebody put into the cache under this name, `4.15` ([`crate::added`]).
+    Added(&'static str),
 }
 
 /// Names the kernels of tests that run on several.
@@ -38,17 +40,23 @@ impl Kernel {
     /// Debian's own, oldest first. `all` means these: [`Self::Debug`] takes minutes to build.
     pub const ALL: [Self; 4] = [Self::V5_10, Self::V6_1, Self::V6_12, Self::Sid];
 
-    /// Reads a name: `5.10`, `6.1`, `6.12`, `sid`, `debug`.
+    /// Reads a name: `5.10`, `6.1`, `6.12`, `sid`, `debug`, or a version that may have been added.
     ///
     /// # Errors
-    /// When there is no such kernel.
+    /// When there can be no such kernel. Whether one was added is seen where it is fetched.
     pub fn parse(name: &str) -> Result<Self> {
         let mut kernels = Self::ALL.into_iter().chain([Self::Debug]);
-        let Some(kernel) = kernels.find(|kernel| kernel.name() == name) else {
-            let known = [&Self::ALL.map(Self::name)[..], &[Self::Debug.name()]].concat();
-            bail!("no kernel {name:?} in the test bed; there are {known:?}");
-        };
-        Ok(kernel)
+        if let Some(kernel) = kernels.find(|kernel| kernel.name() == name) {
+            return Ok(kernel);
+        }
+        if version(name).is_some() {
+            // A few bytes for each time an option is read.
+            return Ok(Self::Added(Box::leak(name.to_owned().into_boxed_str())));
+        }
+        let known = [&Self::ALL.map(Self::name)[..], &[Self::Debug.name()]].concat();
+        bail!(
+            "no kernel {name:?} in the test bed; there are {known:?}, and added ones by version, 4.15"
+        );
     }
 
     /// Reads names, each perhaps a list separated by blanks or commas; `all` means [`Self::ALL`].
@@ -91,23 +99,30 @@ impl Kernel {
             Self::V6_12 => "6.12",
             Self::Sid => "sid",
             Self::Debug => "debug",
+            Self::Added(name) => name,
         }
     }
 
     /// The Debian suite it comes from.
-    pub fn suite(self) -> &'static str {
-        match self {
+    ///
+    /// # Errors
+    /// When it is an added one, which comes from none.
+    pub fn suite(self) -> Result<&'static str> {
+        Ok(match self {
             Self::V5_10 => "bullseye",
             Self::V6_1 | Self::Debug => "bookworm",
             Self::V6_12 => "trixie",
             Self::Sid => "sid",
-        }
+            Self::Added(name) => bail!(
+                "{name} is no kernel that is fetched: `saker-vm add {name} DIRECTORY` takes its packages"
+            ),
+        })
     }
 
     /// What builds its modules.
     pub fn compiler(self) -> Compiler {
         match self {
-            Self::V5_10 | Self::V6_1 | Self::Debug => Compiler::Host("gcc-12"),
+            Self::V5_10 | Self::V6_1 | Self::Debug | Self::Added(_) => Compiler::Host("gcc-12"),
             Self::V6_12 | Self::Sid => Compiler::Unpacked,
         }
     }
@@ -115,7 +130,11 @@ impl Kernel {
     /// Whether its eBPF has what the programs need: 5.10 has no atomic operations that return the old value
     /// (5.12), `debug` has none at all. The conformance test fails if one of those loads them after all.
     pub fn has_ebpf(self) -> bool {
-        !matches!(self, Self::V5_10 | Self::Debug)
+        match self {
+            Self::V5_10 | Self::Debug => false,
+            Self::V6_1 | Self::V6_12 | Self::Sid => true,
+            Self::Added(name) => version(name) >= Some((5, 12)),
+        }
     }
 
     /// How many times as long as with Debian's kernels a guest, and the build of a module, may take:
@@ -126,6 +145,17 @@ impl Kernel {
             _ => 1,
         }
     }
+}
+
+/// The first two numbers of `4.15` or `4.18-hwe`, the name of an added kernel.
+fn version(name: &str) -> Option<(u32, u32)> {
+    let fits = |c: char| c.is_ascii_alphanumeric() || ".-_".contains(c);
+    let (major, rest) = name.split_once('.')?;
+    let end = rest
+        .find(|c: char| !c.is_ascii_digit())
+        .unwrap_or(rest.len());
+    let numbers = (major.parse().ok()?, rest[..end].parse().ok()?);
+    name.chars().all(fits).then_some(numbers)
 }
 
 impl fmt::Display for Kernel {
@@ -143,8 +173,27 @@ mod tests {
         for kernel in Kernel::ALL.into_iter().chain([Kernel::Debug]) {
             assert_eq!(Kernel::parse(kernel.name()).expect("known"), kernel);
         }
-        let error = Kernel::parse("6.2").expect_err("unknown").to_string();
-        assert!(error.contains("6.12") && error.contains("debug"), "{error}");
+        for name in ["6", "x", "4.", ".4", "4.x", "4.15/../6.1", "4.15 "] {
+            let error = Kernel::parse(name).expect_err(name).to_string();
+            assert!(error.contains("6.12") && error.contains("debug"), "{error}");
+        }
+    }
+
+    #[test]
+    fn added_kernels_are_named_by_version() {
+        let kernel = |name| Kernel::parse(name).expect("a version");
+        assert_eq!(kernel("4.15"), Kernel::Added("4.15"));
+        assert_eq!(kernel("4.18.0-80.el8").name(), "4.18.0-80.el8");
+        for (name, has) in [
+            ("4.15", false),
+            ("5.4", false),
+            ("5.15-hwe", true),
+            ("6.8", true),
+        ] {
+            assert_eq!(kernel(name).has_ebpf(), has, "{name}");
+        }
+        let error = kernel("4.15").suite().expect_err("of no suite").to_string();
+        assert!(error.contains("saker-vm add 4.15 "), "{error}");
     }
 
     #[test]
@@ -158,5 +207,6 @@ mod tests {
         );
         assert!(list(&[" "]).is_err());
         assert!(list(&["6.1", "x"]).is_err());
+        assert_eq!(list(&["4.15 6.1"]).expect("two").len(), 2);
     }
 }

@@ -17,6 +17,7 @@
 //! ```
 #![forbid(unsafe_code)]
 
+pub mod added;
 pub mod apt;
 pub mod cache;
 pub mod cpio;

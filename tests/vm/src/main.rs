@@ -10,7 +10,7 @@ use anyhow::{Context, Result, bail};
 use clap::{Args, Parser, Subcommand};
 use saker_vm::kernel::Compiler;
 use saker_vm::module::Build;
-use saker_vm::{Cache, Guest, Kernel, fetch, process, userland};
+use saker_vm::{Cache, Guest, Kernel, added, fetch, process, userland};
 
 /// The script of a job's directory.
 const JOB_SCRIPT: &str = "run";
@@ -39,14 +39,21 @@ enum Command {
         #[arg(long)]
         userland: bool,
     },
-    /// Prints where a kernel is in the cache: release, headers, kernel.
+    /// Puts a kernel whose packages somebody has into the cache, for those no mirror of Debian carries.
+    Add {
+        /// Its name here: `4.15`.
+        kernel: String,
+        /// With `.deb` files: image, modules, headers.
+        directory: PathBuf,
+    },
+    /// Prints where a kernel is in the cache: release, headers, what is booted.
     Show {
-        /// `5.10`, `6.1`, `6.12`, `sid` or `debug`.
+        /// `5.10`, `6.1`, `6.12`, `sid`, `debug` or one that was added.
         kernel: String,
     },
     /// Builds a module and prints its path.
     Build {
-        /// `5.10`, `6.1`, `6.12`, `sid` or `debug`.
+        /// `5.10`, `6.1`, `6.12`, `sid`, `debug` or one that was added.
         kernel: String,
         /// Source of the module.
         #[arg(long, default_value = "driver-kmod/kmod")]
@@ -66,7 +73,7 @@ enum Command {
 
 #[derive(Debug, Args)]
 struct Run {
-    /// `5.10`, `6.1`, `6.12`, `sid` or `debug`.
+    /// `5.10`, `6.1`, `6.12`, `sid`, `debug` or one that was added.
     kernel: String,
     /// Directories with a script `run`, copied to /job.
     jobs: Vec<PathBuf>,
@@ -142,11 +149,18 @@ fn execute(command: Command) -> Result<ExitCode> {
                 println!("userland: {}", userland::archive(&cache)?.display());
             }
         }
+        Command::Add { kernel, directory } => {
+            let kernel = Kernel::parse(&kernel)?;
+            println!(
+                "{kernel}: {}",
+                added::add(&cache, kernel, &directory)?.release
+            );
+        }
         Command::Show { kernel } => {
             let files = fetch::kernel(&cache, Kernel::parse(&kernel)?, false)?;
             println!("release {}", files.release);
             println!("headers {}", files.headers_path().display());
-            println!("vmlinux {}", files.vmlinux.display());
+            println!("image {}", files.image.display());
             println!("modules {}", files.modules()?.display());
         }
         Command::Build {
