@@ -1,11 +1,14 @@
 //! Waiting for processes with a deadline, without polling.
 
 use std::process::{Child, ExitStatus};
+use std::sync::mpsc;
+use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use rustix::process::{Pid, PidfdFlags, Signal, kill_process, pidfd_open};
+use rustix::io::Errno;
+use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process, waitid};
 
 /// The process id of a child that was not waited for yet.
 pub(crate) fn pid(child: &Child) -> Result<Pid> {
@@ -25,8 +28,16 @@ pub(crate) fn signal(child: &Child, signal: Signal) -> Result<()> {
 /// # Errors
 /// When it does not; it is killed then.
 pub(crate) fn wait(child: &mut Child, limit: Duration) -> Result<ExitStatus> {
-    let handle = pidfd_open(pid(child)?, PidfdFlags::empty()).context("pidfd_open")?;
-    if readable(&handle, Instant::now() + limit)? {
+    let pid = pid(child)?;
+    let (sender, ended) = mpsc::channel();
+    // Kernels before 5.3 have no descriptors of processes. The child stays one to wait for: its number is not reused.
+    thread::spawn(move || {
+        let options = WaitIdOptions::EXITED | WaitIdOptions::NOWAIT;
+        while matches!(waitid(WaitId::Pid(pid), options), Err(Errno::INTR)) {}
+        // Nobody listens any more once the time is up.
+        let _ = sender.send(());
+    });
+    if ended.recv_timeout(limit).is_ok() {
         return child.wait().context("wait");
     }
     child.kill().context("kill")?;
@@ -41,7 +52,7 @@ pub(crate) fn readable(file: impl std::os::fd::AsFd, deadline: Instant) -> Resul
         let left = Timespec::try_from(left).context("a deadline out of range")?;
         match poll(&mut [PollFd::new(&file, PollFlags::IN)], Some(&left)) {
             Ok(ready) => return Ok(ready > 0),
-            Err(rustix::io::Errno::INTR) => {}
+            Err(Errno::INTR) => {}
             Err(error) => return Err(error).context("poll"),
         }
     }
