@@ -180,8 +180,7 @@ static void compat_births(void)
 	pid = SYS32(435, &arguments, 88);
 	if (!pid)
 		leave(9);
-	if (must_if_known(pid, "clone3 of the 32-bit ABI") > 0)
-		reap(pid);
+	reap(must(pid, "clone3 of the 32-bit ABI"));
 	step("refused/clone32, clone3 of 32 bits");
 	SYS32(120, CLONE_THREAD | CLONE_NEWNS);
 	arguments.flags = CLONE_THREAD;

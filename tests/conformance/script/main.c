@@ -43,7 +43,7 @@ static void set_up(void)
 
 	step("set-up");
 	/* Whatever the dump's parents left open. */
-	close_all(3, 0xffffffffL);
+	must(SYS(436 /* close_range */, 3, 0xffffffffL, 0), "close_range");
 	must(SYSN(setsid), "setsid");
 	SYSN(umask, 022);
 	must(SYSN(prctl, 36 /* PR_SET_CHILD_SUBREAPER */, 1), "subreaper");

@@ -88,19 +88,6 @@ long must(long value, const char *what)
 	return value;
 }
 
-long must_if_known(long value, const char *what)
-{
-	return value == -ENOSYS ? value : must(value, what);
-}
-
-void close_all(long first, long last)
-{
-	if (must_if_known(SYS(436 /* close_range */, first, last, 0), "close_range") == 0)
-		return;
-	for (long fd = first; fd <= last && fd < 1024; fd++)
-		SYSN(close, fd);
-}
-
 void step(const char *name)
 {
 	char path[128];

@@ -103,10 +103,6 @@ void step2(const char *group, const char *name);
 void die(const char *what, long value) __attribute__((noreturn));
 /* `value`, if it is no error. */
 long must(long value, const char *what);
-/* `value`, if it is no error or the kernel is older than the call. */
-long must_if_known(long value, const char *what);
-/* Closes the descriptors from `first` to `last`, or to the highest this script may have. */
-void close_all(long first, long last);
 void leave(int status) __attribute__((noreturn));
 
 /* A string as an argument: none is written to. */

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail, ensure};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::{Pid, PidfdFlags, Signal, kill_process, pidfd_open};
 use saker_abi::driver::frames::records;
 use saker_abi::driver::{EventSet, Feature, Iterate, LoadOptions};
 use saker_abi::event::{Class, DROP_CAUSES, EVENTS, partition};
@@ -25,7 +25,7 @@ const RING_BYTES: usize = 8 << 20;
 const SNAPLEN_BYTES: u32 = 300;
 /// More than one, so that the choice of the ring is looked at.
 const PARTITIONS: u32 = 4;
-/// The rings are emptied, and the script's end is noticed, at least so often.
+/// The rings are emptied at least so often.
 const DRAIN: Timespec = Timespec {
     tv_sec: 0,
     tv_nsec: 20_000_000,
@@ -145,6 +145,8 @@ fn wait(
     all: &mut Vec<Vec<u8>>,
     standing: &mut Vec<Vec<u8>>,
 ) -> Result<()> {
+    let pid = Pid::from_raw(script.tgid() as i32).context("a process number")?;
+    let process = pidfd_open(pid, PidfdFlags::empty()).context("pidfd_open")?;
     let end = Instant::now() + limit;
     loop {
         let ended = script.ended()?;
@@ -159,16 +161,19 @@ fn wait(
                 limit.as_secs()
             );
         }
-        let mut fds: Vec<_> = (script.standing().into_iter())
-            .map(|fd| PollFd::from_borrowed_fd(fd, PollFlags::IN))
-            .collect();
+        let mut fds = vec![PollFd::new(&process, PollFlags::IN)];
+        fds.extend(
+            script
+                .standing()
+                .map(|fd| PollFd::from_borrowed_fd(fd, PollFlags::IN)),
+        );
         match poll(&mut fds, Some(&DRAIN)) {
             Ok(_) | Err(rustix::io::Errno::INTR) => {}
             Err(error) => return Err(error).context("waiting for the script"),
         }
         // Its other end is closed when the script has ended: then there is nothing to look at.
         if fds
-            .first()
+            .get(1)
             .is_some_and(|fd| fd.revents().contains(PollFlags::IN))
         {
             for what in [Iterate::Tasks, Iterate::Files] {
