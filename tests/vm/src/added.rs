@@ -5,9 +5,8 @@ use std::path::Path;
 
 use anyhow::{Context, Result, ensure};
 
-use crate::apt;
 use crate::cache::Cache;
-use crate::fetch::{self, Files};
+use crate::fetch::{self, Files, Unpacked};
 use crate::kernel::Kernel;
 
 /// Its image in the entry of the cache. It is booted as it is: kernels before 5.0 have no entry for PVH, by
@@ -32,14 +31,12 @@ pub fn add(cache: &Cache, kernel: Kernel, directory: &Path) -> Result<Files> {
 fn put(cache: &Cache, kernel: Kernel, directory: &Path) -> Result<()> {
     let _lock = cache.lock()?;
     let scratch = cache.scratch()?;
-    let root = scratch.path().join("root");
-    fs::create_dir(&root)?;
-    let versions = apt::unpack_all(directory, &root)?;
-    let (release, image) = fetch::find_image(&root)?;
-    let headers = root.join(fetch::headers(&release));
+    let unpacked = Unpacked::of(directory, scratch.path())?;
+    let headers = &unpacked.headers;
     ensure!(
         headers.join(".config").is_file(),
-        "no package has the headers of {release}"
+        "no package has the headers, {}",
+        headers.file_name().unwrap_or_default().display()
     );
     // Ubuntu's is a link to the common one; Debian's includes that by its path.
     let makefile = fs::read_to_string(headers.join("Makefile")).context("the headers' Makefile")?;
@@ -47,11 +44,10 @@ fn put(cache: &Cache, kernel: Kernel, directory: &Path) -> Result<()> {
         .lines()
         .any(|line| line.starts_with("include /usr/src/"))
     {
-        fetch::make_movable(&headers)?;
+        fetch::make_movable(headers)?;
     }
-    fs::copy(image, scratch.path().join(IMAGE))?;
-    fs::write(scratch.path().join("release"), format!("{release}\n"))?;
-    cache.publish(scratch, &fetch::entry(kernel), &versions)?;
+    fs::copy(&unpacked.image, scratch.path().join(IMAGE))?;
+    cache.publish(scratch, &fetch::entry(kernel), &unpacked.versions)?;
     Ok(())
 }
 

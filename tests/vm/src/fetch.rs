@@ -192,22 +192,48 @@ fn fetch_kernel(cache: &Cache, mirror: &Mirror, kernel: Kernel) -> Result<()> {
     };
     let family = apt.family(&["linux-image-amd64", "linux-headers-amd64"], follow)?;
     let scratch = cache.scratch()?;
-    let (packages, root) = (scratch.path().join("packages"), scratch.path().join("root"));
+    let packages = scratch.path().join("packages");
     fs::create_dir(&packages)?;
-    fs::create_dir(&root)?;
     apt.download(family.values(), &packages)?;
-    let versions = apt::unpack_all(&packages, &root)?;
+    let unpacked = Unpacked::of(&packages, scratch.path())?;
     fs::remove_dir_all(&packages)?;
-    let (release, image) = find_image(&root)?;
-    image::extract(&image, &scratch.path().join("vmlinux"))?;
-    make_movable(&root.join(headers(&release)))?;
-    fs::write(scratch.path().join("release"), format!("{release}\n"))?;
-    cache.publish(scratch, &entry(kernel), &versions)?;
+    image::extract(&unpacked.image, &scratch.path().join("vmlinux"))?;
+    make_movable(&unpacked.headers)?;
+    cache.publish(scratch, &entry(kernel), &unpacked.versions)?;
     Ok(())
 }
 
+/// A kernel's packages, unpacked where its entry of the cache is made.
+pub(crate) struct Unpacked {
+    /// `name version` of each.
+    pub(crate) versions: Vec<String>,
+    /// The compressed kernel.
+    pub(crate) image: PathBuf,
+    /// Where its headers are if they are among the packages.
+    pub(crate) headers: PathBuf,
+}
+
+impl Unpacked {
+    /// Unpacks the packages in a directory to `entry/root` and notes the release in `entry/release`.
+    ///
+    /// # Errors
+    /// When a package is damaged, or they have another number of kernels than one.
+    pub(crate) fn of(packages: &Path, entry: &Path) -> Result<Self> {
+        let root = entry.join("root");
+        fs::create_dir(&root)?;
+        let versions = apt::unpack_all(packages, &root)?;
+        let (release, image) = find_image(&root)?;
+        fs::write(entry.join("release"), format!("{release}\n"))?;
+        Ok(Self {
+            versions,
+            image,
+            headers: root.join(headers(&release)),
+        })
+    }
+}
+
 /// The compressed kernel in unpacked packages, and its release.
-pub(crate) fn find_image(root: &Path) -> Result<(String, PathBuf)> {
+fn find_image(root: &Path) -> Result<(String, PathBuf)> {
     let mut found = Vec::new();
     for entry in fs::read_dir(root.join("boot")).into_iter().flatten() {
         let name = entry?.file_name().to_string_lossy().into_owned();
@@ -234,7 +260,7 @@ pub(crate) fn find_image(root: &Path) -> Result<(String, PathBuf)> {
 }
 
 /// Where packages put the headers of a release.
-pub(crate) fn headers(release: &str) -> PathBuf {
+fn headers(release: &str) -> PathBuf {
     Path::new("usr/src").join(format!("linux-headers-{release}"))
 }
 
